@@ -11,6 +11,7 @@ from support.scenes import policy as scene
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate
 from failoverd.core.control.plan import LastGood
+from failoverd.core.control.sharing import Grant
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.records import WHOLE, Endpoint, Marker, Observed, Policy, RecordSet, RecordType, RegionSpec
@@ -72,7 +73,7 @@ class _Paper:
         for each in self.policies:
             self.shared.put(each)
         for each in self.policies:
-            self.shared.grants(each, _NOW)
+            self.asked(each)
         self.settle()
 
     def _wake(self, _: str) -> None:
@@ -85,9 +86,12 @@ class _Paper:
         self._due.clear()
         self.sharing += time.process_time() - began
 
+    def asked(self, policy: Policy) -> tuple[Grant | None, Grant | None]:
+        return self.shared.grants(policy, self.states[policy.name], _NOW)
+
     def decide(self, policy: Policy) -> None:
         began = time.process_time()
-        grant, usual = self.shared.grants(policy, _NOW)
+        grant, usual = self.asked(policy)
         self.sharing += time.process_time() - began
         estate = Estate("bench", _as_it_is, "", (), grant, usual)
         state = self.states[policy.name]
@@ -147,7 +151,7 @@ def _region(paper: _Paper) -> float:
     for score in (5_000, WHOLE, 5_000, WHOLE):
         for each in paper.policies:
             paper.hit(each, 0, score)
-        paper.shared.grants(paper.policies[0], _NOW)  # the claims of all are made anew
+        paper.asked(paper.policies[0])  # the claims of all are made anew
         paper.hit(paper.policies[1], 0, score - 100)
         began = time.process_time()
         paper.decide(paper.policies[1])

@@ -48,7 +48,7 @@ from failoverd.telemetry.systemd import Notifier
 from failoverd.telemetry.vital_signs import Sign, VitalSigns
 
 if TYPE_CHECKING:
-    from failoverd.telemetry.notifications.telling import Notifications
+    from failoverd.telemetry.notifications.notifier import Notifications
 
 PROVED_AGAIN: Final = 3_600.0
 """Seconds for which a change is proved at its authoritative servers still, when the daemon ended before it was."""
@@ -267,11 +267,11 @@ class Daemon:
             if before is not None and before.receivers:  # nobody is told any more
                 await self._engine.writer.update_status([NotificationsStatus(self._clock())])
             return
-        from failoverd.telemetry.notifications import telling  # noqa: PLC0415 - HTTP, for those who want it
+        from failoverd.telemetry.notifications import notifier  # noqa: PLC0415 - HTTP, for those who want it
 
         self._notifications = await stack.enter_async_context(
-            telling.telling(
-                telling.addresses(config.notify, config.owner),
+            notifier.telling(
+                notifier.addresses(config.notify, config.owner),
                 keep=lambda status: self._engine.writer.update_status([status]),
                 runbook_of=self._runbook_of,
                 pause=partial(backoff, first=1.0, longest=LONGEST_TELLING_PAUSE),

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
+from failoverd.config.drills import planner_of_all
 from failoverd.config.loader import Config, load_policies
-from failoverd.config.practising import planner_of_all
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
 from failoverd.core.overrides import KNOWN
@@ -22,7 +22,7 @@ from failoverd.reloader import claims_of
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.orphans import Orphans
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 from failoverd.store.access import copied, require_readable

@@ -9,9 +9,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Final
 
-from failoverd.config.files import stamp
+from failoverd.config.drills import planner_of_all
+from failoverd.config.listing import stamp
 from failoverd.config.loader import Config, PolicyLoader, PolicySet, load_config, watch
-from failoverd.config.practising import planner_of_all
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.core.errors import ConfigError, describe
 from failoverd.core.events import ConfigDeferred, ConfigRejected

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from failoverd.api.shapes import AppliedTold, AttemptTold, BillTold, FindingTold, PlanTold, PolicyTold
-from failoverd.api.telling import target_told
+from failoverd.api.shapes import AppliedTold, AttemptTold, BillTold, FindingTold, PlanTold, PolicyTold, TargetTold
 from failoverd.codec import plain
 from failoverd.core.control.cost import billed
 from failoverd.core.control.decision import DecisionKind
@@ -16,7 +15,7 @@ from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.reasons import LimitCheck, ReasonCode
 from failoverd.core.records import few, percentages
 from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases, reasoning
 
 Result = Literal["plan", "in_sync", "refused", "failed", "hold", "drift"]
 
@@ -35,7 +34,7 @@ def applied_told(done: Applied) -> AppliedTold:
 
 
 def finding_told(finding: PlanFinding) -> FindingTold:
-    target, summary, outcome = target_told(finding.target), _headline(finding), finding.outcome
+    target, summary, outcome = TargetTold.model_validate(finding.target), _headline(finding), finding.outcome
     if outcome is None:
         error = finding.error
         reason, remedy = (error.reason, error.remedy) if error is not None else ("", "")
@@ -47,8 +46,8 @@ def finding_told(finding: PlanFinding) -> FindingTold:
         result=_RESULTS[outcome.kind],
         summary=summary,
         verdict=outcome.decision.kind,
-        reasons=tuple(prose.words(reason) for reason in outcome.reasons),
-        limits=tuple(map(prose.limit, _checks(outcome))),
+        reasons=tuple(reasoning.words(reason) for reason in outcome.reasons),
+        limits=tuple(map(reasoning.limit, _checks(outcome))),
         held=outcome.kind is OutcomeKind.LIMITED,
         waits=_waits(outcome),
         unseen=finding.unseen,
@@ -109,7 +108,7 @@ def _clients(outcome: Outcome) -> str:
     if outcome.kind not in {OutcomeKind.WRITE, OutcomeKind.LIMITED} or plan is None or plan.before.records is None:
         return ""
     moves = plan.shares_before and plan.shares_before != plan.shares_after
-    return prose.clients(plan.before.records.ttl) if moves else ""
+    return phrases.clients(plan.before.records.ttl) if moves else ""
 
 
 def _checks(outcome: Outcome) -> Sequence[LimitCheck]:
@@ -154,7 +153,7 @@ def attempt_told(attempt: Attempt) -> AttemptTold:
     result = attempt.result
     reason, remedy = (result.reason, result.remedy) if isinstance(result, FailoverdError) else ("", "")
     return AttemptTold(
-        target=target_told(attempt.plan.target),
+        target=TargetTold.model_validate(attempt.plan.target),
         result=_result(attempt),
         summary=_ended(attempt),
         generation=result.generation if isinstance(result, InSync) else attempt.plan.generation,
@@ -184,7 +183,7 @@ def _ended(attempt: Attempt) -> str:
         case InSync():
             return f"stands there already, generation {result.generation}: another was faster, nothing was written"
         case Held():
-            return "held: " + "; ".join(prose.limit(found) for found in result.blocking)
+            return "held: " + "; ".join(reasoning.limit(found) for found in result.blocking)
         case FailoverdError():
             return _failed(result, sent=attempt.sent)
 

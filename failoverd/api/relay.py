@@ -21,8 +21,9 @@ from aiohttp.typedefs import Handler
 from failoverd.api.actors import RefusedError
 from failoverd.api.bounds import ASKING
 from failoverd.api.browsers import HEADERS, cookie, cookie_name, require_own_page, require_this_host, token_in
+from failoverd.api.refusing import refusal
 from failoverd.api.sending import REACHING, connected, headers
-from failoverd.api.service import SHELL, refusal, shell
+from failoverd.api.service import SHELL, shell
 from failoverd.api.shapes import EnteredTold
 from failoverd.guests import Guest, Guests, heard_at
 

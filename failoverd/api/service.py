@@ -9,18 +9,16 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from http import HTTPStatus
 from math import ceil
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from pydantic import ValidationError
 
 from failoverd.api.actors import Actor, RefusedError, Role
 from failoverd.api.asked import (
@@ -44,12 +42,14 @@ from failoverd.api.asked import (
     WhyQuery,
     WordAsked,
 )
-from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, LARGEST_PLAN, PLANNING, SENDING, Rates
+from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, PLANNING, SENDING, Rates
 from failoverd.api.browsers import HEADERS, require_own_page
 from failoverd.api.listening import Listeners, Telling, telling
 from failoverd.api.page import page
 from failoverd.api.planned import applied_told, plan_told
-from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY_PATTERN, ROUTES, Route, document
+from failoverd.api.refusing import problem_reply, refusal, status_of, told_defect
+from failoverd.api.requests import body_of, expected_of, new_key, origin, query_of, require_json, understood
+from failoverd.api.routes import KEY_PATTERN, ROUTES, Route, document
 from failoverd.api.sending import KEY
 from failoverd.api.shapes import (
     AnswerBody,
@@ -58,7 +58,6 @@ from failoverd.api.shapes import (
     HistoryTold,
     ReleasedTold,
     WhyTold,
-    problem,
 )
 from failoverd.api.telling import (
     alerts_told,
@@ -79,7 +78,7 @@ from failoverd.api.telling import (
     words_told,
 )
 from failoverd.api.trail import Keeper, Trail, TrailReply
-from failoverd.core.errors import FailoverdError, JournalError, ProviderError, classified
+from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import STOPPING, Override
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
@@ -87,14 +86,14 @@ from failoverd.operations.alerting import Alert
 from failoverd.operations.board import board
 from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.concerns import FEW
-from failoverd.operations.glance import glance, part, unheard_of
+from failoverd.operations.glance import asked_for
 from failoverd.operations.history import past
-from failoverd.operations.inventory import review
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Planned
-from failoverd.operations.session import unknown
+from failoverd.operations.reviewing import review
+from failoverd.operations.slips import require_policy
 from failoverd.operations.timeline import timeline
-from failoverd.operations.why import Present, no_change, why
+from failoverd.operations.why import Present, explained
 from failoverd.ports import Clock, Emit
 from failoverd.store.reading import HistoryReading
 
@@ -112,19 +111,6 @@ _FRESH: Final = 1.0
 _RECENT: Final = 6 * 3_600.0
 """Seconds that a timeline goes back, unless it is asked for more."""
 
-_STATUS: Final = {
-    "too_many_plans": 429,
-    "override_conflict": 409,
-    "override_over": 409,
-    "override_unknown": 404,
-    "change_unknown": 404,
-    "policy_unknown": 404,
-    "incident_unknown": 404,
-    "record_unknown": 404,
-    "no_change": 404,
-}
-"""By reason of an error; whatever else stands against a request is 422, and what does not work now is 503."""
-
 _LISTENING: Final = 1.0
 """Seconds between two looks whether who asked for a plan is still there."""
 
@@ -135,7 +121,6 @@ _MAY_NOT: Final = {
 """What somebody may not who only reads, by whether it is a command."""
 
 _REQUEST_SHOWN: Final = 200
-_WRONG_SHOWN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +219,7 @@ class Service:
 
     async def _answer(self, known: Known, let_in: LetIn, request: web.Request) -> web.StreamResponse:
         text = f"{request.method} {request.rel_url.raw_path}"[:_REQUEST_SHOWN]
-        actor = Actor("", Role.NONE, _origin(request))
+        actor = Actor("", Role.NONE, origin(request))
         try:
             asks_shell = request.method == "GET" and request.rel_url.raw_path == SHELL
             require_own_page(request.method, request.scheme, request.headers, shell=asks_shell)
@@ -250,9 +235,9 @@ class Service:
                 await self._trail.refused(actor, text, error)
             return refusal(error, error.status)
         except FailoverdError as error:
-            return refusal(error, _status_of(error))
+            return refusal(error, status_of(error))
         except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
-            return refusal(_defect(defect), 500)
+            return refusal(told_defect(defect), 500)
 
     async def _admitted(
         self, request: web.Request, actor: Actor, text: str, known: Known, let_in: LetIn
@@ -260,7 +245,7 @@ class Service:
         self._require_pace(self._reads if request.method == "GET" else self._writes, actor.name)
         _require_role(actor)
         route = self._route(request)
-        query = _query(route, request)
+        query = query_of(route, request)
         if route.streams:
             return await self._listeners.listen(request, partial(_require_listener, known, request))
         if route.name == "enter":
@@ -315,11 +300,7 @@ class Service:
             body = await self._thread(partial(self._why, query, await self._seen_now()))
         else:
             body = await self._thread(self._view(query))
-        if len(body) > LARGEST_ANSWER:
-            raise RefusedError(
-                422, "answer_too_large", "the answer would be too large", "ask for less: see the parameters"
-            )
-        return _plain(body)
+        return _plain(_bounded(body, "ask for less: see the parameters"))
 
     async def _word(self, word_id: str) -> AnswerBody:
         """Each record is evaluated for that, in the loop that decides: it gets a tenth of the time, and no more."""
@@ -389,7 +370,7 @@ class Service:
 
     def _history(self, query: HistoryQuery) -> HistoryTold:
         with HistoryReading(self._around.journal) as reading:
-            _require_policy(reading, query.policy)
+            require_policy(reading, query.policy)
             since = query.since if query.since is not None else 0.0
             return history_told(
                 past(reading, self._around.clock(), policy=query.policy, since=since, limit=query.limit)
@@ -398,25 +379,7 @@ class Service:
     def _why(self, query: WhyQuery, seen: Overview) -> WhyTold:
         now = self._around.clock()
         with HistoryReading(self._around.journal) as reading:
-            _require_policy(reading, query.policy)
-            if query.incident is not None and reading.incident(query.incident) is None:
-                ids = [row.incident_id for row in reading.incidents(limit=20)]
-                raise unknown("incident", query.incident, ids, "incident_unknown")
-            present = Present(seen, now)
-            if query.record is not None and query.record not in (names := present.names(reading)):
-                raise unknown("record", query.record, names, "record_unknown")
-            found = why(
-                reading,
-                now,
-                policy=query.policy,
-                record=query.record,
-                at=query.at,
-                incident=query.incident,
-                present=present,
-            )
-        if found is None:
-            raise no_change(query.at)
-        return why_told(found)
+            return why_told(explained(reading, now, Present(seen, now), **dict(query)))
 
     def _audit(self, query: AuditQuery) -> AnswerBody:
         with HistoryReading(self._around.journal) as reading:
@@ -427,7 +390,7 @@ class Service:
         runs = {policy.name for policy in self._around.desk.policies}
         with HistoryReading(self._around.journal) as reading:
             if query.policy not in runs:
-                _require_policy(reading, query.policy)
+                require_policy(reading, query.policy)
             since = query.since if query.since is not None else now - _RECENT
             return timeline_told(timeline(reading, now, policy=query.policy, since=since))
 
@@ -438,18 +401,14 @@ class Service:
 
     async def _plan(self, route: Route, request: web.Request) -> web.Response:
         """Nothing is changed, so nothing is kept of it; and whoever gives up waiting ends it."""
-        asked = _understood(route, await _said(route, request))
+        asked = understood(route, await body_of(route, request))
         if not isinstance(asked, PlanAsked):
             raise TypeError(f"nobody knows what to find out about {type(asked).__name__}")
         self._worth(request, PLANNING)
         async with _patience("ask again, for fewer policies at a time", PLANNING):
             found = await self._while_heard(request, self._around.plans.plan(asked.policies, asked.returning))
             body = await self._thread(partial(plan_told, found, self._around.clock()))
-        if len(body) > LARGEST_ANSWER:
-            raise RefusedError(
-                422, "answer_too_large", "the answer would be too large", "name fewer policies at a time"
-            )
-        return _plain(body)
+        return _plain(_bounded(body, "name fewer policies at a time"))
 
     async def _while_heard(self, request: web.Request, work: Coroutine[None, None, Planned]) -> Planned:
         """What comes of it, for as long as somebody waits for that."""
@@ -467,21 +426,21 @@ class Service:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _write(self, route: Route, request: web.Request, actor: Actor, text: str) -> web.Response:
-        _require_json(request)
-        key = request.headers.get(KEY, "") if route.keyed else _key()
+        require_json(request)
+        key = request.headers.get(KEY, "") if route.keyed else new_key()
         if not re.fullmatch(KEY_PATTERN, key):
             words = f"the request has no {KEY}, or none of 1 to 128 letters, digits, dots, colons, hyphens, underscores"
             raise RefusedError(
                 400, "key_missing", words, "give each command a key of its own, and repeat it with the same"
             )
-        expected = _expected(route, request)
-        raw = await _said(route, request)
+        expected = expected_of(route, request)
+        raw = await body_of(route, request)
         patience = PLANNING if route.name == "apply" else ANSWERING
         self._worth(request, patience)
         try:
-            asked = _understood(route, raw)
+            asked = understood(route, raw)
         except RefusedError as error:
-            await self._trail.invalid(actor, text, raw.decode(errors="replace"), _problem(error, error.status))
+            await self._trail.invalid(actor, text, raw.decode(errors="replace"), problem_reply(error, error.status))
             return refusal(error, error.status)
         said = _Request(actor, text, request.match_info.get("id", ""), expected)
         body = asked.gist() + (f" if {said.expected}" if said.expected is not None else "")
@@ -514,9 +473,9 @@ class Service:
                 self._seen.clear()
                 return TrailReply(200, told.to_json())
         except FailoverdError as error:
-            return _problem(error, _status_of(error))
+            return problem_reply(error, status_of(error))
         except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
-            return _problem(_defect(defect), 500)
+            return problem_reply(told_defect(defect), 500)
 
     async def _command(self, route: Route, asked: AskedModel, said: _Request) -> AnswerBody:
         desk, actor = self._around.desk, said.actor.name
@@ -619,25 +578,17 @@ def _board(found: Overview, now: float, name: str) -> AnswerBody:
 
 
 def _glance(found: Overview, now: float, policies: list[str], *, problems: bool) -> AnswerBody:
-    wrong = unheard_of(found, policies)
-    if wrong is not None:
-        raise unknown("policy", wrong, [each.policy for each in found.policies], "policy_unknown")
-    return glance_told(part(glance(found, now, by_daemon=True), policies or ["*"], problems=problems))
+    return glance_told(asked_for(found, now, policies, problems=problems, by_daemon=True))
 
 
-def _origin(request: web.Request) -> str:
-    """An address. Of the socket it is known better: see `actors`."""
-    found = request.transport.get_extra_info("peername") if request.transport is not None else None
-    return str(found[0]) if isinstance(found, tuple) and found else "this host"
+def _bounded(body: bytes, remedy: str) -> bytes:
+    if len(body) > LARGEST_ANSWER:
+        raise RefusedError(422, "answer_too_large", "the answer would be too large", remedy)
+    return body
 
 
 def _touched(word: Override) -> float:
     return max((word.since, *(comment.at for comment in word.comments)))
-
-
-def _key() -> str:
-    """One that no request has: who sends it gives it none."""
-    return f"failoverd-{uuid4()}"
 
 
 def _alert(asked: AlertAsked) -> Alert:
@@ -666,100 +617,6 @@ def _ask(asked: WordAsked) -> WordRequest:
     )
 
 
-def _require_policy(reading: HistoryReading, policy: str | None) -> None:
-    if policy is not None and policy not in (known := reading.policy_names()):
-        raise unknown("policy", policy, known, "policy_unknown")
-
-
-def _query(route: Route, request: web.Request) -> Query:
-    said: dict[str, str] = {}
-    for name, value in request.query.items():
-        if name in said:
-            raise RefusedError(422, "query_invalid", f"{name[:80]!r} is said twice")
-        said[name] = value
-    try:
-        return route.query.model_validate(said)
-    except ValidationError as error:
-        raise RefusedError(422, "query_invalid", _wrong(error), "GET /v1/openapi.json says what there is") from error
-
-
-def _understood(route: Route, raw: bytes) -> AskedModel:
-    if route.asked is None:
-        raise TypeError(f"{route.name} only reads")
-    with suppress(ValueError, RecursionError):  # what is no JSON is told below
-        json.loads(raw, object_pairs_hook=_each_once)
-    try:
-        return route.asked.model_validate_json(raw)
-    except ValidationError as error:
-        status = 400 if any(each["type"] == "json_invalid" for each in error.errors(include_input=False)) else 422
-        raise RefusedError(status, "body_invalid", _wrong(error), "GET /v1/openapi.json says what there is") from error
-
-
-def _each_once(pairs: list[tuple[str, object]]) -> None:
-    """Of a key that is written twice, nobody can say which one is meant (RFC 8259, section 4)."""
-    said = set[str]()
-    for name, _ in pairs:
-        if name in said:
-            raise RefusedError(422, "body_invalid", f"{name[:80]!r} is said twice", "write each key once")
-        said.add(name)
-
-
-def _wrong(error: ValidationError) -> str:
-    """What is wrong with each value, without repeating it."""
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    words = (
-        f"{'.'.join(map(str, each['loc']))[:80]}: {each['msg']}".removeprefix(": ") for each in found[:_WRONG_SHOWN]
-    )
-    more = f"; {len(found) - _WRONG_SHOWN} more" if len(found) > _WRONG_SHOWN else ""
-    return "; ".join(words) + more
-
-
-def _expected(route: Route, request: web.Request) -> str | None:
-    said = request.headers.get(EXPECTED) if route.rests else None
-    if said is not None and not re.fullmatch(EXPECTED_PATTERN, said):
-        words = f"{EXPECTED} names no version of the overrides"
-        raise RefusedError(400, "version_invalid", words, "GET /v1/overrides has it in its ETag, quotes and all")
-    return said.strip('"') if said is not None else None
-
-
-async def _require_heard(request: web.Request) -> None:
-    """Whoever hung up before it began has given it up, and did something else since: nothing is done late.
-
-    A daemon that stood still (a machine that swaps, or was paused) finds the requests of all that time at once, in no
-    order. The end of a connection is seen by the loop one turn after what came before it.
-    """
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    if request.transport is None or request.transport.is_closing():
-        raise RefusedError(400, "hung_up", "whoever asked hung up before it was begun: it is not done", "ask again")
-
-
-def _require_json(request: web.Request) -> None:
-    if request.content_type != "application/json":
-        raise RefusedError(415, "body_unknown", "the body is no application/json", "say so in Content-Type")
-
-
-async def _said(route: Route, request: web.Request) -> bytes:
-    """The body, of who is still there when all of it has come."""
-    _require_json(request)
-    raw = await _body(request, LARGEST_PLAN if route.name == "apply" else LARGEST_BODY)
-    await _require_heard(request)
-    return raw
-
-
-async def _body(request: web.Request, most: int) -> bytes:
-    """Refused by what is announced, and by what comes, whatever was announced."""
-    raw = bytearray()
-    if (request.content_length or 0) <= most:
-        async for part in request.content.iter_any():
-            raw += part
-            if len(raw) > most:
-                break
-        else:
-            return bytes(raw)
-    raise RefusedError(413, "body_too_large", f"the body has more than {most // 1024} KiB", "say less")
-
-
 @asynccontextmanager
 async def _patience(remedy: str, seconds: float = ANSWERING) -> AsyncIterator[None]:
     """Time for an answer. Raises FailoverdError at its end, with the remedy."""
@@ -771,35 +628,6 @@ async def _patience(remedy: str, seconds: float = ANSWERING) -> AsyncIterator[No
             raise
         words = f"there was no answer within {seconds:g}s"
         raise FailoverdError(words, reason="still_working", remedy=remedy) from None
-
-
-def _status_of(error: FailoverdError) -> int:
-    if isinstance(error, RefusedError):
-        return error.status
-    if isinstance(error, JournalError | ProviderError) or error.reason == "still_working":
-        return 503
-    return _STATUS.get(error.reason, 422)
-
-
-def _defect(defect: Exception) -> FailoverdError:
-    told = {"message": "a request could not be answered", "exception": defect}
-    asyncio.get_running_loop().call_exception_handler(told)
-    return classified(defect)
-
-
-def _problem(error: FailoverdError, status: int) -> TrailReply:
-    body = problem(status, error.reason, error.detail, error.remedy).to_json()
-    passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
-    return TrailReply(status, body, final=not passing)
-
-
-def refusal(error: FailoverdError, status: int) -> web.Response:
-    headers = {"Content-Type": "application/problem+json"}
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Bearer realm="failoverd"'
-    if isinstance(error, RefusedError):
-        headers |= error.headers
-    return web.Response(status=status, body=_problem(error, status).body, headers=headers)
 
 
 @cache

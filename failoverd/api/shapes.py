@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AliasChoices,
+    AliasPath,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -120,8 +121,8 @@ class TargetTold(ToldModel):
     """A record at a provider."""
 
     policy: str
-    record: str
-    type: str
+    record: str = Field(validation_alias=AliasChoices("record", AliasPath("key", "name")))
+    type: str = Field(validation_alias=AliasChoices("type", AliasPath("key", "type")))
     provider: str
     zone: str
 
@@ -282,6 +283,7 @@ class TargetStatusTold(ToldModel):
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
         default=(),
+        validation_alias=AliasChoices("lost_overrides", "lost_words"),
         description="overrides that its marker names and the journal does not know: only what fails out moves",
     )
 

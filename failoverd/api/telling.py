@@ -9,16 +9,12 @@ from failoverd.api.shapes import (
     AlertsTold,
     AlertTold,
     AuditTold,
-    BillTold,
     BoardTold,
     ChangeTold,
-    CommentTold,
-    CostTold,
     DaemonTold,
     EditTold,
     EffectTold,
     EndpointTold,
-    EventTold,
     GivenTold,
     GlanceTold,
     HeldTold,
@@ -32,17 +28,13 @@ from failoverd.api.shapes import (
     PolicyNamesTold,
     PolicyTold,
     ProbingTold,
-    RecordLineTold,
     RefusedFileTold,
-    RegionSumTold,
     RegionTold,
     ReloadedTold,
     RequestTold,
     SaidTold,
-    ScopeTold,
     StatusTold,
     TargetStatusTold,
-    TargetTold,
     TimelineTold,
     ToldModel,
     VantageTold,
@@ -55,19 +47,19 @@ from failoverd.api.shapes import (
 )
 from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import OF_NO_RECORD, Override
-from failoverd.core.records import Policy, Target
+from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, Overview, TargetStatus
 from failoverd.operations.alerting import AlertHeard
 from failoverd.operations.board import Board
 from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
-from failoverd.operations.inventory import Review
 from failoverd.operations.overview import daemon_state
+from failoverd.operations.reviewing import Review
 from failoverd.operations.timeline import Timeline
 from failoverd.operations.why import Explanation
 from failoverd.operations.words import concerned, overruled, standing
 from failoverd.store.reading import AuditRow
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 if TYPE_CHECKING:
     from failoverd.operations.commanding import Given
@@ -94,17 +86,7 @@ def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy
             EndpointTold.model_validate(each) for each in found.endpoints if healthy or each.state != Health.HEALTHY
         ),
         targets=tuple(map(_target_status, found.targets)),
-        orphans=tuple(
-            OrphanTold.model_validate(
-                {
-                    "target": target_told(each.target),
-                    "generation": each.generation,
-                    "since": each.since,
-                    "published": dict(each.published),
-                }
-            )
-            for each in found.orphans
-        ),
+        orphans=tuple(map(OrphanTold.model_validate, found.orphans)),
         refused_files=tuple(map(RefusedFileTold.model_validate, found.refused_files)),
         warned_files=tuple(map(RefusedFileTold.model_validate, found.warned_files)),
         deferred=found.deferred,
@@ -176,46 +158,20 @@ def _told(kind: type[T], value: object) -> T | None:
     return kind.model_validate(value) if value is not None else None
 
 
-def target_told(target: Target) -> TargetTold:
-    return TargetTold(
-        policy=target.policy,
-        record=target.key.name,
-        type=target.key.type.value,
-        provider=target.provider,
-        zone=target.zone,
-    )
+class _Instead:
+    """A value of which some attributes are said otherwise."""
+
+    def __init__(self, value: object, **instead: object) -> None:
+        self._value = value
+        self.__dict__ |= instead
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._value, name)
 
 
 def _target_status(status: TargetStatus) -> TargetStatusTold:
-    return TargetStatusTold.model_validate(
-        {
-            "target": target_told(status.target),
-            "at": status.at,
-            "state": status.state.value,
-            "kind": status.kind,
-            "cause": status.cause,
-            "generation": status.generation,
-            "wanted": dict(status.wanted),
-            "published": dict(status.published),
-            "reasons": tuple(map(prose.words, status.reasons)),
-            "checks": tuple(map(prose.limit, status.checks)),
-            "detail": status.detail,
-            "remedy": status.remedy,
-            "command": status.command,
-            "seen": status.seen,
-            "manual": status.manual,
-            "until": status.until,
-            "digest": status.digest,
-            "normal": dict(status.normal),
-            "since": status.since,
-            "answered_since": status.answered_since,
-            "bill": _told(BillTold, status.bill),
-            "demand": status.demand,
-            "capacities": dict(status.capacities),
-            "has_rival": status.has_rival,
-            "lost_overrides": status.lost_words,
-        }
-    )
+    reasons, checks = tuple(map(reasoning.words, status.reasons)), tuple(map(reasoning.limit, status.checks))
+    return TargetStatusTold.model_validate(_Instead(status, reasons=reasons, checks=checks))
 
 
 def names_told(policies: Iterable[Policy]) -> NamesTold:
@@ -242,25 +198,7 @@ def history_told(found: Past) -> HistoryTold:
 
 
 def why_told(found: Explanation) -> WhyTold:
-    return WhyTold.model_validate(
-        {
-            "change": ChangeTold.model_validate(found.move),
-            "overrides": found.overrides,
-            "reasons": found.reasons,
-            "rule_at": found.rule_at,
-            "limits": tuple(map(str, found.limits)),
-            "actor": found.actor,
-            "undo": found.undo,
-            "undo_with": found.undo_with,
-            "events": tuple(map(EventTold.model_validate, found.events)),
-            "records": tuple(map(RecordLineTold.model_validate, found.records)),
-            "then": found.then,
-            "edited": found.edited,
-            "sums": tuple(map(RegionSumTold.model_validate, found.sums)),
-            "cost": _told(CostTold, found.cost),
-            "bill": _told(BillTold, found.bill),
-        }
-    )
+    return WhyTold.model_validate(found)
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
@@ -285,67 +223,17 @@ def version_of(words: Iterable[Override]) -> str:
 
 
 def word_told(word: Override, now: float) -> WordTold:
-    return WordTold.model_validate(
-        {
-            "id": word.id,
-            "verb": word.verb.value,
-            "state": standing(word, now).value,
-            "about": word.scope.text(),
-            "scope": ScopeTold.model_validate(word.scope),
-            "actor": word.actor,
-            "since": word.since,
-            "until": word.until,
-            "comments": tuple(map(CommentTold.model_validate, word.comments)),
-            "shares": dict(word.shares),
-            "part": word.part,
-            "over": word.over,
-            "now": word.now,
-            "digest": word.digest,
-            "name": word.name,
-            "undoes": word.undoes,
-            "planned": word.planned,
-            "back_at_once": word.back_at_once,
-            "cleared": word.cleared,
-            "outcome": word.outcome,
-            "succeed": word.succeed,
-            "breaks": word.breaks,
-            "needed": word.needed,
-            "agreed": word.agreed,
-            "ended_at": word.ended_at,
-            "ended_by": word.ended_by,
-        }
-    )
-
-
-def effect_told(effect: "Effect") -> EffectTold:
-    return EffectTold.model_validate(
-        {
-            "target": target_told(effect.target),
-            "kind": effect.kind.value if effect.kind is not None else None,
-            "before": dict(effect.before),
-            "after": dict(effect.after),
-            "ttl": effect.ttl,
-            "reasons": effect.reasons,
-            "limits": effect.limits,
-            "rated": effect.rated,
-            "error": effect.error,
-            "settled": effect.settled,
-            "left": effect.left,
-            "changed_at": effect.changed_at,
-            "verified": effect.verified,
-            "unconfirmed": effect.unconfirmed,
-        }
-    )
+    return WordTold.model_validate(_Instead(word, state=standing(word, now).value, about=word.scope.text()))
 
 
 def word_answer(word: Override, effects: "Iterable[Effect]", now: float) -> WordAnswer:
-    return WordAnswer(override=word_told(word, now), effects=tuple(map(effect_told, effects)))
+    return WordAnswer(override=word_told(word, now), effects=tuple(map(EffectTold.model_validate, effects)))
 
 
 def given_told(given: "Given", now: float) -> GivenTold:
     return GivenTold(
         override=word_told(given.word, now),
-        effects=tuple(map(effect_told, given.effects)),
+        effects=tuple(map(EffectTold.model_validate, given.effects)),
         kept=given.kept,
         dry_run=given.dry_run,
         notes=given.notes,
@@ -365,18 +253,7 @@ def audit_told(rows: Iterable[AuditRow]) -> AuditTold:
 
 def _request_told(row: AuditRow) -> RequestTold:
     reason, detail = _gist(row.answer)
-    return RequestTold(
-        seq=row.seq,
-        at=row.at,
-        actor=row.actor,
-        origin=row.origin,
-        request=row.request,
-        key=row.key,
-        body=row.body[:_SHOWN],
-        status=row.status,
-        reason=reason,
-        detail=detail,
-    )
+    return RequestTold.model_validate(_Instead(row, body=row.body[:_SHOWN], reason=reason, detail=detail))
 
 
 def _gist(answer: str) -> tuple[str, str]:

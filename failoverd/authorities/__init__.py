@@ -1,10 +1,10 @@
 """The authoritative servers of the zones, asked directly over DNS: the witnesses of every change.
 
-`dns_query` is one question and its answer on the wire, `delegation` finds out who answers for a zone, `asking` puts
-what they say into the terms of `ports.Authorities`.
+`dns_query` is one question and its answer on the wire, `delegation` finds out who answers for a zone, `questioning`
+puts what they say into the terms of `ports.Authorities`.
 """
 
-from failoverd.authorities.asking import DnsAuthorities, Served
 from failoverd.authorities.delegation import Delegations
+from failoverd.authorities.questioning import DnsAuthorities, Served
 
 __all__ = ["Delegations", "DnsAuthorities", "Served"]

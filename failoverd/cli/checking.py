@@ -11,8 +11,8 @@ from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
-from failoverd.config.files import leads_out
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
+from failoverd.config.listing import leads_out
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
 from failoverd.config.schema.config_file import ApiTcpEntry
@@ -20,7 +20,7 @@ from failoverd.core.errors import ConfigError, JournalError
 from failoverd.files import CREDENTIALS
 from failoverd.installed import kinds, unfit
 from failoverd.telemetry import catalogue
-from failoverd.telemetry.prose import counted
+from failoverd.telemetry.phrases import counted
 
 
 def print_schema(kind: FileKind) -> None:

@@ -69,13 +69,13 @@ def init(  # noqa: PLR0913, PLR0917 - each is something to say on the command li
 
     Nothing is overwritten, no secret is asked for, and no server is spoken to. It ends with what to do next.
     """
-    from failoverd.cli.starting import gathering, verb
+    from failoverd.cli.starting import gathering, init
 
     places = (regions or [], clouds or [])
     said = gathering.Flags(
         folder, provider, settings or [], zone, record, policy, *places, check, owner, journal, yes=yes
     )
-    raise typer.Exit(verb.init(said))
+    raise typer.Exit(init.init(said))
 
 
 @app.command()
@@ -264,9 +264,9 @@ def status(
 @app.command()
 def inventory(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
     """What each region carries, and who would be short without it: the page of a capacity review."""
-    from failoverd.cli.views import capacity
+    from failoverd.cli.views import capacity_review
 
-    capacity.inventory(config, output)
+    capacity_review.inventory(config, output)
 
 
 @app.command()
@@ -350,10 +350,10 @@ def benchmark(  # noqa: PLR0913, PLR0917 - each is something to say on the comma
     spend: Annotated[bool, typer.Option("--spend", help="inference checks may ask for completions")] = False,
 ) -> None:
     """Ask the endpoints of a policy steadily for a time, and compare latency, availability and cost by region."""
-    from failoverd.cli.benchmarking import verb
+    from failoverd.cli.benchmarking import benchmark
 
-    wish = verb.Wish(policy, regions or [], check, seconds, rate, yes=yes, spend=spend)
-    raise typer.Exit(verb.benchmark(config, output, wish, html))
+    wish = benchmark.Wish(policy, regions or [], check, seconds, rate, yes=yes, spend=spend)
+    raise typer.Exit(benchmark.benchmark(config, output, wish, html))
 
 
 @app.command()

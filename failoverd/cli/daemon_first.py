@@ -13,7 +13,7 @@ from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHos
 from failoverd.api.shapes import AnswerBody, PolicyTold
 from failoverd.cli.failing import note
 from failoverd.cli.options import Output
-from failoverd.cli.progress import progress
+from failoverd.cli.progress_line import progress
 from failoverd.config.loader import PolicySet, Rejected, load_policies
 from failoverd.config.locating import socket_of
 from failoverd.core.errors import ConfigError, FailoverdError

@@ -24,7 +24,8 @@ from failoverd.core.records import (
     Weights,
 )
 from failoverd.installed import kinds
-from failoverd.operations.session import Session, unknown
+from failoverd.operations.session import Session
+from failoverd.operations.slips import unknown
 from failoverd.operations.waiting import Stage, Waiting
 
 _SRV: Final = re.compile(r"[^\s:]+:\d+")

@@ -12,11 +12,11 @@ from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import Printout
 from failoverd.core.errors import ConfigError
 from failoverd.installed import read_config, steady_clock
+from failoverd.telemetry.notifications.notifier import addresses
 from failoverd.telemetry.notifications.outbox import Address
 from failoverd.telemetry.notifications.posting import posting
-from failoverd.telemetry.notifications.telling import addresses
 from failoverd.telemetry.notifications.trying import Tried, tried
-from failoverd.telemetry.prose import counted
+from failoverd.telemetry.phrases import counted
 
 console = OutputConsole(highlight=False)
 

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from failoverd.api.planned import attempt_told, finding_told
 from failoverd.assembly import session
-from failoverd.cli import importing, planning, saving
+from failoverd.cli import importing, output_file, plan_views
 from failoverd.cli.daemon_first import DaemonQuestion, tell_differences, tell_unsound
 from failoverd.cli.failing import OutputConsole, note, print_json, print_text, told, usage
 from failoverd.cli.options import Exit, Output
-from failoverd.cli.progress import progress
+from failoverd.cli.progress_line import progress
 from failoverd.cli.screen import say, shown
 from failoverd.codec import dump, load, plain
 from failoverd.core.errors import ConfigError, FailoverdError
@@ -61,7 +61,7 @@ def plan(
 ) -> Exit:
     with told():
         if out is not None:
-            saving.try_place(out, "plan")
+            output_file.try_place(out, "plan")
         asked = DaemonQuestion(config, output, without_daemon=without_daemon)
         answer = asked.put(lambda daemon: daemon.plan(names, returning))
         if answer is not None:
@@ -70,14 +70,14 @@ def plan(
             found, errors = asyncio.run(_plan(config, names, frozenset(returning)))
             findings = tuple(map(finding_told, found))
         if output is Output.JSON:
-            print_json([planning.as_json(finding) for finding in findings])
+            print_json([plan_views.as_json(finding) for finding in findings])
         else:
-            planning.show(console, findings, every=verbose or bool(names))
+            plan_views.show(console, findings, every=verbose or bool(names))
         if out is not None:
             _write_plans(out, tuple(load(PlannedChange, dump(each.change)) for each in findings if each.change))
         tell_unsound(errors)
         unsound = bool(errors) or (answer is not None and tell_differences(config, answer.policies, every=not names))
-    return Exit.FAILED if unsound else planning.exit_code_of(findings)
+    return Exit.FAILED if unsound else plan_views.exit_code_of(findings)
 
 
 def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
@@ -85,7 +85,7 @@ def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
     if len(text.encode()) > MOST_BYTES:
         words = f"the plan has {len(text) >> 20} MiB, and apply takes {MOST_BYTES >> 20} MiB"
         raise FailoverdError(words, reason="plan_unwritable", remedy="name fewer policies at a time")
-    saving.save(out, text, "plan")
+    output_file.save(out, text, "plan")
 
 
 async def _plan(
@@ -111,10 +111,10 @@ def apply(config: Path, output: Output, file: Path, *, without_daemon: bool = Fa
         if not changes:
             note(f"there is no change in {file}, so nothing was done: nothing was pending when it was made")
     if output is Output.JSON:
-        print_json([planning.attempt_as_json(each) for each in attempts])
+        print_json([plan_views.attempt_as_json(each) for each in attempts])
     else:
-        planning.show_attempts(console, attempts)
-    return planning.exit_code(attempts)
+        plan_views.show_attempts(console, attempts)
+    return plan_views.exit_code(attempts)
 
 
 def _read_plans(file: Path) -> tuple[PlannedChange, ...]:
@@ -171,7 +171,7 @@ def _own(config: Path, work: Callable[[Session], Awaitable[list[Owned]]]) -> Exi
     with told():
         adoptions = asyncio.run(run())
     for each in adoptions:
-        say(console, f"{each.target}: {planning.owned(each)}")
+        say(console, f"{each.target}: {plan_views.owned(each)}")
     return Exit.FAILED if any(isinstance(each.result, FailoverdError) for each in adoptions) else Exit.FINE
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from failoverd.config.costs import link_to
 from failoverd.config.drafts import Draft, ProviderEntry
+from failoverd.config.drills import practice_of
 from failoverd.config.eligibility import model_of, models_of, place_of, residency_of
+from failoverd.config.gauges import declared, measure, signals
 from failoverd.config.maintenance import entries_of
-from failoverd.config.measures import declared, measure, signals
-from failoverd.config.practising import practice_of
 from failoverd.config.schema.inventory_file import InventoryFile
 from failoverd.config.schema.policy_file import (
     Failback,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.drafts import Draft, ProviderEntry
-from failoverd.config.measures import declared
+from failoverd.config.gauges import declared
 from failoverd.config.schema.inventory_file import InventoryFile, LinkEntry
 from failoverd.config.schema.policy_file import DataInEntry, PolicyFile
 from failoverd.config.values import say_bandwidth, say_size

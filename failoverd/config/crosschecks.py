@@ -11,7 +11,7 @@ from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, sugg
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.eligibility import eligibility
 from failoverd.config.filters import filters
-from failoverd.config.measures import unmeasurable
+from failoverd.config.gauges import unmeasurable
 from failoverd.config.numbers import numbers
 from failoverd.config.schema.inventory_file import InventoryFile
 from failoverd.config.schema.policy_file import RecordEntry

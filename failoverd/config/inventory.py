@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 from failoverd.config.costs import links
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
 from failoverd.config.documents import Document
+from failoverd.config.drills import practice_of, unfit
+from failoverd.config.gauges import least_of_regions
 from failoverd.config.maintenance import Together, entries_of, meetings, unknown, untimely, written
-from failoverd.config.measures import least_of_regions
-from failoverd.config.practising import practice_of, unfit
 from failoverd.config.schema.inventory_file import InventoryFile, RuleEntry
 from failoverd.config.values import say_percent
 from failoverd.core.reasons import Cause

@@ -14,7 +14,8 @@ from time import time
 from types import MappingProxyType
 
 from failoverd.config.build import build
-from failoverd.config.capacity import crowded
+from failoverd.config.carrying import crowded
+from failoverd.config.contenders import contested
 from failoverd.config.costs import data_from
 from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
@@ -29,15 +30,14 @@ from failoverd.config.drafts import (
     receivers_of,
     sentinels_of,
 )
-from failoverd.config.files import policy_files, stamp, stamps
+from failoverd.config.drills import unborne, unpractised, unused
 from failoverd.config.inline import inline_secrets
 from failoverd.config.inventory import Inventory, idle, wrong_with
+from failoverd.config.listing import policy_files, stamp, stamps
 from failoverd.config.locating import usual_socket
 from failoverd.config.losses import losses, unheeded, unruled
 from failoverd.config.maintenance import meetings, unbearable, unknown, untimely, written
 from failoverd.config.numbers import times
-from failoverd.config.ownership import contested
-from failoverd.config.practising import unborne, unpractised, unused
 from failoverd.config.ramping import ramping
 from failoverd.config.references import references
 from failoverd.config.rereading import Read, reread

@@ -40,22 +40,27 @@ def losses(policy: Policy, document: Document) -> Iterator[Diagnostic]:
     """The loss that a limit would hold for the most: what lets it pass lets the others pass, too."""
     if policy.limits.min_regions <= 1:
         return  # an answer is never empty, so that whatever is left is enough
-    held = [
-        (int(check.found), play.record, lost)
-        for play in (_Play(policy, record) for record in policy.records)
-        for lost in _losses(policy, play.record.key.type)
-        if (outcome := play.when(dict.fromkeys(lost, RegionState.DOWN))) is not None and outcome.held is not None
-        for check in outcome.held.blocking
-        if check.limit is Limit.MIN_REGIONS
-    ]
+    held = list(_blocked(policy, Limit.MIN_REGIONS))
     if not held:
         return
-    left, record, lost = min(held, key=lambda each: each[0])
+    record, lost, worst = min(held, key=lambda each: each[2].found)
+    left = int(worst.found)
     message = (
         f"losing {' and '.join(sorted(lost))} leaves {left} of the regions of {record.key}, fewer than the "
         f"{policy.limits.min_regions} of min_regions: what is down would stay in the answer until a person acts"
     )
     yield document.diagnose(Code.LIMIT_BLOCKS, ("limits", "min_regions"), message, f"write min_regions: {max(left, 1)}")
+
+
+def _blocked(
+    policy: Policy, limit: Limit, rules: tuple[Rule, ...] = ()
+) -> Iterator[tuple[RecordSpec, frozenset[str], LimitCheck]]:
+    """The losses that a limit holds: of which record, of which regions, and what it found."""
+    for play in (_Play(policy, record, rules) for record in policy.records):
+        for lost in _losses(policy, play.record.key.type):
+            outcome = play.when(dict.fromkeys(lost, RegionState.DOWN))
+            if outcome is not None and outcome.held is not None:
+                yield from ((play.record, lost, each) for each in outcome.held.blocking if each.limit is limit)
 
 
 Written = Callable[[Rule], tuple[Document, Place]]
@@ -93,14 +98,7 @@ def _unmet(policy: Policy, record: RecordSpec, says: Assertion) -> str:
 
 def _kept(policy: Policy, rule: Rule, document: Document, place: Place) -> Iterator[Diagnostic]:
     """The losses of a region, or of a cloud, that an assertion keeps in the answer for a while."""
-    kept = {
-        " and ".join(sorted(lost)): check
-        for play in (_Play(policy, record, (rule,)) for record in policy.records)
-        for lost in _losses(policy, play.record.key.type)
-        if (outcome := play.when(dict.fromkeys(lost, RegionState.DOWN))) is not None and outcome.held is not None
-        for check in outcome.held.blocking
-        if check.limit is Limit.ASSERTION
-    }
+    kept = {" and ".join(sorted(lost)): check for _, lost, check in _blocked(policy, Limit.ASSERTION, (rule,))}
     if not kept:
         return
     left = min(kept.values(), key=lambda check: check.found)

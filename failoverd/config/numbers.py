@@ -8,7 +8,7 @@ from failoverd.config.diagnostics import Code, Diagnostic, Severity
 from failoverd.config.documents import Document
 from failoverd.config.drafts import Draft
 from failoverd.config.eligibility import may_answer
-from failoverd.config.measures import declared
+from failoverd.config.gauges import declared
 from failoverd.config.schema.inventory_file import InventoryFile
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core.records import WHOLE, Check, Steering

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.documents import bytes_of
-from failoverd.config.files import settled, stamp
+from failoverd.config.listing import settled, stamp
 from failoverd.config.settling import Watch
 
 T = TypeVar("T")

@@ -129,28 +129,23 @@ def _parse_rate(value: object, amount: Callable[[str], int], example: str) -> Al
     found = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError(f'a limit is an amount per window: write it like "{example}"')
-    window = within("1s", "7d")(parse_duration(found.group(2)))
-    return Allowance(amount(found.group(1)), window)
+    rate = Allowance(amount(found.group(1)), within("1s", "7d")(parse_duration(found.group(2))))
+    if rate.amount == 0:
+        raise ValueError(
+            f"{found.group(1)} would never let any traffic move; to freeze a record: "
+            "failoverctl hold POLICY --reason TEXT --for 72h"
+        )
+    return rate
 
 
 def parse_shift(value: object) -> Allowance:
     """Basis points and seconds in `70% per 5m`."""
-    rate = _parse_rate(value, parse_percent, "70% per 5m")
-    if rate.amount == 0:
-        raise ValueError(
-            "0% would never let any traffic move; to freeze a record: failoverctl hold POLICY --reason TEXT --for 72h"
-        )
-    return rate
+    return _parse_rate(value, parse_percent, "70% per 5m")
 
 
 def parse_changes(value: object) -> Allowance:
     """A number and seconds in `4 per 1h`."""
-    rate = _parse_rate(value, _count, "4 per 1h")
-    if rate.amount == 0:
-        raise ValueError(
-            "0 would never let any traffic move; to freeze a record: failoverctl hold POLICY --reason TEXT --for 72h"
-        )
-    return rate
+    return _parse_rate(value, _count, "4 per 1h")
 
 
 def _count(text: str) -> int:

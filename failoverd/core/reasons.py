@@ -1,7 +1,7 @@
 """Why a decision came out as it did, and what it was measured against: codes and numbers.
 
 A reason has all the numbers that its sentence needs, so that a person can redo the sum and a test can compare numbers.
-The sentences are made in `telemetry/prose.py`.
+The sentences are made in `telemetry/reasoning.py`.
 """
 
 from collections.abc import Mapping

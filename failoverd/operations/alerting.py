@@ -17,7 +17,7 @@ from failoverd.core.events import AlertIgnored, OverrideEvent
 from failoverd.core.overrides import LONGEST, Announced, Comment, Override, Scope, Verb, begins
 from failoverd.core.records import Policy
 from failoverd.foreign import quoted
-from failoverd.runtime.overrides import changed, ended, given
+from failoverd.runtime.override_book import changed, ended, given
 
 HOLDS: Final = 1_800.0
 """Seconds for which an alert without an end holds after its last notification."""

@@ -46,9 +46,9 @@ from failoverd.operations.alerting import Alert, AlertHeard, heard
 from failoverd.operations.effects import Concerned, Effect, Preview, effect_of, in_turn, outcome_of
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed
 from failoverd.ports import ChangeOutcome, Clock
-from failoverd.runtime.overrides import ended, names
+from failoverd.runtime.override_book import ended, names
 from failoverd.store.reading import ChangeRow, HistoryReading
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases
 
 MOST_WORDS: Final = 500
 """Words in force or to come that one installation keeps: a script that gives them in a loop is stopped by this."""
@@ -233,7 +233,7 @@ class Desk:
         shown, more = concerned[:MOST_TOLD], len(concerned) - MOST_TOLD
         effects = [self._effect(word, each, self._with(word, each.policy)) for each in shown]
         if more > 0:
-            notes = (*notes, f"it is about {prose.counted(more, 'record')} more, which are not listed")
+            notes = (*notes, f"it is about {phrases.counted(more, 'record')} more, which are not listed")
         notes = (*self._notes(word, concerned, effects, dry_run=dry_run), *notes)
         return Given(word, tuple(effects), kept, dry_run=dry_run, notes=notes)
 
@@ -275,7 +275,7 @@ class Desk:
             self._require_seconds(seconds)
             now = self._clock()
             if now + seconds <= word.since:
-                words = f"{word.id} begins at {prose.moment(word.since)}, and would be over before that"
+                words = f"{word.id} begins at {phrases.moment(word.since)}, and would be over before that"
                 raise OverrideError(
                     words, reason="override_invalid", remedy=f"call it off: failoverctl release {word.id}"
                 )
@@ -591,7 +591,7 @@ class Desk:
         return OverrideGiven(
             **names(word, word.since),
             policies=policies[:_NAMED],
-            detail=prose.detail(word),
+            detail=phrases.detail(word),
             needed=word.needed,
         )
 
@@ -627,7 +627,7 @@ class Desk:
     def _on_their_way(self) -> tuple[str, ...]:
         """Writes that were sent before a word that stops them: what they change is changed."""
         count = self._crew.sending
-        return (f"{prose.counted(count, 'write')} had been sent before, and may still take effect",) if count else ()
+        return (f"{phrases.counted(count, 'write')} had been sent before, and may still take effect",) if count else ()
 
     # -- parts: words that are known -----------------------------------------------------------------------------------
 
@@ -686,7 +686,7 @@ def _reasons(preview: Preview, overrides: tuple[Override, ...]) -> tuple[Reason,
 
 
 def _conflict(word: Override, other: Override) -> OverrideError:
-    state = "waits for more people" if other.pending else f"holds until {prose.moment(other.ends)}"
+    state = "waits for more people" if other.pending else f"holds until {phrases.moment(other.ends)}"
     words = (
         f"{word.verb} of {word.scope.text()} stands against {other.id} of {other.scope.text()}, which was given "
         f"{by(other.actor)} ({other.reason}) and {state}"

@@ -12,7 +12,7 @@ from failoverd.core.overrides import STOPPING, Override
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import Policy, Target
 from failoverd.operations.judging import RATES, slower, unserved
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ def effect_of(
         before=dict(plan.shares_before if plan is not None else now),
         after=dict(wanted),
         ttl=ttl,
-        reasons=tuple(prose.words(each) for each in found.reasons if each.rule == "overrides"),
-        limits=(*map(prose.words, (*still, *unserved(word, found))), *map(prose.limit, limits)),
+        reasons=tuple(reasoning.words(each) for each in found.reasons if each.rule == "overrides"),
+        limits=(*map(reasoning.words, (*still, *unserved(word, found))), *map(reasoning.limit, limits)),
         rated=any(check.limit in RATES and check.cause is Cause.OPERATOR for check in limits),
         settled=not (changing or still),
         left=_left(word, policy, found) if over else (),
@@ -126,4 +126,4 @@ def _left(word: Override, policy: Policy, found: Outcome) -> tuple[str, ...]:
         if scope.has_region(region) and any(map(scope.has_endpoint, region.endpoints))
     }
     kept = (each for each in found.reasons if each.code.traits.keeps_out and about & {each.region, *each.regions})
-    return tuple(map(prose.words, kept))
+    return tuple(map(reasoning.words, kept))

@@ -18,7 +18,8 @@ from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Condition, concerns_of, nobody_at_work, unseen
 from failoverd.operations.overview import RUNNING, daemon_state
 from failoverd.operations.record_lines import RecordLine, moved_so, record_lines
-from failoverd.telemetry import phrases, prose
+from failoverd.operations.slips import unknown
+from failoverd.telemetry import phrases, reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,15 @@ def unheard_of(found: Overview, policies: Iterable[str]) -> str | None:
     """The first of these names, or globs, that no policy has."""
     known = {each.policy for each in found.policies} | {each.target.policy for each in found.targets}
     return next((each for each in policies if not any(fnmatchcase(name, each) for name in known)), None)
+
+
+def asked_for(
+    found: Overview, now: float, policies: Sequence[str], *, problems: bool, by_daemon: bool = False
+) -> Glance:
+    """What is said of these policies, or all, by globs. Raises ConfigError where one of them is no policy's name."""
+    if (wrong := unheard_of(found, policies)) is not None:
+        raise unknown("policy", wrong, [each.policy for each in found.policies], "policy_unknown")
+    return part(glance(found, now, by_daemon=by_daemon), policies or ["*"], problems=problems)
 
 
 def part(whole: Glance, policies: Sequence[str], *, problems: bool = False) -> Glance:
@@ -322,7 +332,7 @@ def _taken(targets: Iterable[TargetStatus]) -> dict[tuple[str, str, str], tuple[
         why: dict[str, list[str]] = {}
         for reason in status.reasons:
             if reason.code in _LOWERING:
-                why.setdefault(reason.region, []).append(prose.words(reason))
+                why.setdefault(reason.region, []).append(reasoning.words(reason))
         for reason in status.reasons:
             if reason.rule == "signals" and reason.code.traits.health is not None:
                 key = status.target.policy, status.target.key.type, reason.region

@@ -10,7 +10,7 @@ from failoverd.core.overrides import MEANINGS, About, Override, Verb, residency_
 from failoverd.core.reasons import Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, Target
 from failoverd.core.rules import Rule
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 RATES: Final = frozenset(limit for limit in Limit if limit.kind is LimitKind.RATE)
 """Limits that a word meets unless it says at once."""
@@ -80,7 +80,7 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
     was = {_named(check) for check in before.held.blocking} if before.held is not None else set()
     for check in _broken(after):
         if _named(check) not in was:
-            words = f"{target} would not be allowed to change so: {prose.limit(check)}"
+            words = f"{target} would not be allowed to change so: {reasoning.limit(check)}"
             remedy = "ask for less, or change the limit in its file"
             if check.limit is Limit.ASSERTION or check.limit is Limit.GATE:
                 remedy = f"to do it in spite of the rule at {check.rule_at}: --approve-with {check.rule}"
@@ -91,7 +91,7 @@ def _require_sense(word: Override, target: Target, before: Outcome, after: Outco
     """What a pin may not say, and one of an undo."""
     if outside := _outside(word, after):
         rule = residency_rule(target.policy)
-        words = f"{target} may not be answered so: {'; '.join(map(prose.words, outside))}"
+        words = f"{target} may not be answered so: {'; '.join(map(reasoning.words, outside))}"
         remedy = f"pin regions inside; or, two people for 4h at most: --approve-with {rule}"
         raise OverrideError(words, reason="rule_broken", remedy=remedy)
     if word.id not in _pinned(after):
@@ -100,7 +100,7 @@ def _require_sense(word: Override, target: Target, before: Outcome, after: Outco
     good = before.state.of(target).last_good
     if word.undoes and good is not None:
         more = {name for name, share in word.shares.items() if share > good.shares.get(name, 0)}
-        why = [prose.words(reason) for reason in unserved(word, after) if reason.region in more]
+        why = [reasoning.words(reason) for reason in unserved(word, after) if reason.region in more]
         if why and not more & after.decision.shares.keys():
             words = f"{word.undoes} at {target} cannot be taken back, for nothing would come back: {'; '.join(why)}"
             up = "failoverctl up REGION/ADDRESS --reason TEXT --for 1h"

@@ -10,7 +10,8 @@ from failoverd.core.control.plan import InSync, Plan, RefusalReason, Signature
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced, classified
 from failoverd.core.records import Observed, Policy, RecordSpec, Target
-from failoverd.operations.session import Session, actor, unknown
+from failoverd.operations.session import Session, actor
+from failoverd.operations.slips import unknown
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.runtime.target_worker import FENCED_TRIES, lasting
 from failoverd.settings import parse_record_name

@@ -32,7 +32,8 @@ from failoverd.operations.planning import (
     longest,
     make_plans,
 )
-from failoverd.operations.session import Patience, proof_of, unknown
+from failoverd.operations.session import Patience, proof_of
+from failoverd.operations.slips import unknown
 from failoverd.operations.verdicts import verdicts_of
 from failoverd.operations.waiting import Waiting
 from failoverd.ports import ChangeOutcome, Clock, Provider, Urgency
@@ -179,7 +180,9 @@ class _AtWork:
         return found
 
     def estate(self, target: Target) -> Estate:
-        return self.engine.tools.estate(self.policy(target.policy), self.providers[target.provider])
+        policy, engine = self.policy(target.policy), self.engine
+        state = engine.states.looked_at(policy, engine.board)
+        return engine.tools.estate(policy, self.providers[target.provider], state)
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         """A routine read may wait for its turn at the account for as long as the question may take."""

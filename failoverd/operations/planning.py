@@ -21,7 +21,7 @@ from failoverd.core.control.state import PolicyState, Verdicts
 from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target, percentages
 from failoverd.core.status import PolicyStatus
-from failoverd.operations.session import unknown
+from failoverd.operations.slips import unknown
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.ports import Clock, Provider, Urgency
 from failoverd.runtime.manual_command import manual_command

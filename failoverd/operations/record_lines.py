@@ -12,7 +12,7 @@ from failoverd.core.records import WHOLE
 from failoverd.core.status import Bill, Overview, PolicyStatus, RegionStatus, TargetState, TargetStatus
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Condition, flapped, in_the_way, put_up, still_lost
-from failoverd.telemetry import phrases, prose
+from failoverd.telemetry import phrases, reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,20 +160,20 @@ def _file(policy: PolicyStatus | None) -> str:
 def _why(status: TargetStatus) -> str:
     """In a few words why it answers what it does; "" where that is normal and nothing waits."""
     told = _told(status)
-    out = [f"{prose.words(each)} (to use it now: {put_up(status, [each])})" for each in flapped(status)]
+    out = [f"{reasoning.words(each)} (to use it now: {put_up(status, [each])})" for each in flapped(status)]
     if status.state in {TargetState.DELAYED, TargetState.REFUSED}:
-        worse = [prose.words(each) for each in told[:1] if each.code in _ALL_DOWN]
+        worse = [reasoning.words(each) for each in told[:1] if each.code in _ALL_DOWN]
         lost = still_lost(status) if status.state is TargetState.DELAYED else ""
         detail = f"{lost}cannot be read or written: {status.detail}" if lost else status.detail
         return "; ".join([*worse, *out, detail])
     if status.state is TargetState.DRIFTED:
         return f"edited by somebody else: {status.detail}"
     if told:
-        first = [] if told[0].code is ReasonCode.FLAPPED else [prose.words(told[0])]
+        first = [] if told[0].code is ReasonCode.FLAPPED else [reasoning.words(told[0])]
         down = [each for each in told if each.code is ReasonCode.REGION_DOWN and told[0].code is ReasonCode.PINNED]
-        return "; ".join([*first, *map(prose.words, down), *out])
+        return "; ".join([*first, *map(reasoning.words, down), *out])
     if status.checks:
-        return prose.limit(status.checks[0])
+        return reasoning.limit(status.checks[0])
     return moved_so(status) if status.moved else ""
 
 

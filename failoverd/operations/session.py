@@ -3,20 +3,20 @@
 import os
 import pwd
 import socket
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from failoverd.config.diagnostics import suggestion
 from failoverd.config.loader import Config
 from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState, Verdicts
-from failoverd.core.errors import ConfigError, FailoverdError
+from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.records import Check, Observed, Policy, Target
 from failoverd.core.rules import Rule
+from failoverd.operations.slips import unknown
 from failoverd.operations.verdicts import probed
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.ports import Clock, Prober, Provider, Urgency
@@ -116,7 +116,8 @@ class Session:
             shared = self.beside.shared = Shared(self._looked_at, lambda _: None)
             for policy in self.policies.values():
                 shared.put(policy)
-        grant, usual = shared.grants(self.policies[target.policy], self.clock())
+        policy = self.policies[target.policy]
+        grant, usual = shared.grants(policy, self._looked_at(policy), self.clock())
         normalise = self.providers[target.provider].normalise
         return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual)
 
@@ -181,12 +182,6 @@ async def proof_of(plan: Plan, prover: Prover, told: Sequence[Event], patience: 
             return prose.witnesses(event)
     found = prover.propagation(plan)
     return f"not proved within {PROOF_PATIENCE:g}s: {prose.unproved(found)}" if found is not None else ""
-
-
-def unknown(what: str, wrong: str, known: Collection[str], reason: str, remedy: str = "") -> ConfigError:
-    """Nothing has that name: what was probably meant, or what there is."""
-    hint = suggestion(wrong, list(known)) or "there is none"
-    return ConfigError(f"there is no {what} {wrong!r}; {hint}", reason=reason, remedy=remedy)
 
 
 def actor() -> str:

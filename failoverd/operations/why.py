@@ -17,10 +17,11 @@ from failoverd.operations.history import PastMove
 from failoverd.operations.overview import overview
 from failoverd.operations.reckoning import Cost, RegionSum, cost, table
 from failoverd.operations.record_lines import RecordLine, record_lines
+from failoverd.operations.slips import require_policy, unknown
 from failoverd.operations.words import concerned, title, when
 from failoverd.ports import ChangeOutcome
 from failoverd.store.reading import ChangeRow, HistoryReading
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 _TOLD_BY_WHY: Final = (
     "incident.opened",
@@ -55,6 +56,9 @@ _TOLD_OF_THE_PROBER: Final = ("vantage.isolated", "vantage.rejoined")
 _DOUBT_BEFORE: Final = 600.0
 """Seconds before an incident in which the prober's doubts still belong to its story."""
 
+
+_RECENT: Final = 20
+"""Incidents among which one that was meant is looked for."""
 
 _LOOKED_THROUGH: Final = 200
 """Changes among which the last one is looked for that changed an answer, and not the marker alone."""
@@ -112,7 +116,35 @@ class Present:
         return sorted({*(each.target.key.name for each in self.found.targets), *reading.record_names()})
 
 
-def no_change(at: float | None) -> ConfigError:
+def explained(
+    reading: HistoryReading,
+    now: float,
+    present: Present,
+    *,
+    policy: str | None,
+    record: str | None,
+    at: float | None,
+    incident: str | None,
+) -> Explanation:
+    """The same as `why`, of names that have to be known.
+
+    Raises:
+        ConfigError: nothing has one of these names, or nothing was ever changed of what was asked about.
+    """
+    require_policy(reading, policy)
+    if incident is not None and reading.incident(incident) is None:
+        ids = [row.incident_id for row in reversed(reading.incidents(limit=_RECENT))]
+        remedy = "failoverctl history --output json names them all"
+        raise unknown("incident", incident, ids, "incident_unknown", remedy)
+    if record is not None and record not in (names := present.names(reading)):
+        raise unknown("record", record, names, "record_unknown")
+    found = why(reading, now, policy=policy, record=record, at=at, incident=incident, present=present)
+    if found is None:
+        raise _no_change(at)
+    return found
+
+
+def _no_change(at: float | None) -> ConfigError:
     """Nothing was ever changed of what was asked about, or not until that moment."""
     if at is None:
         return ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
@@ -158,7 +190,7 @@ def why(
     return Explanation(
         move=move,
         overrides=_overrides(reading, change, moment),
-        reasons=tuple(map(prose.words, reasons)),
+        reasons=tuple(map(reasoning.words, reasons)),
         rule_at=facts.get("rule_at", ""),
         limits=tuple(map(str, facts.get("limits", ()))),
         actor=facts.get("actor", ""),

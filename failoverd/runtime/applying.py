@@ -22,7 +22,7 @@ from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.manual_command import manual_command
-from failoverd.runtime.overrides import changed, given
+from failoverd.runtime.override_book import changed, given
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 

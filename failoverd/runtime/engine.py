@@ -29,7 +29,7 @@ from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.runtime.practising import Practising
 from failoverd.runtime.probing import Pace, Probing

@@ -6,6 +6,7 @@ last news; whoever gets more or less because of somebody else's news is woken: a
 thousand do, once for all the news of a moment.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -44,7 +45,8 @@ class Shared:
         self._later = later
         self._waits = False
         self._policies: dict[str, Policy] = {}
-        self._changed: set[str] = set()
+        self._changed: dict[str, PolicyState | None] = {}  # what is known of it, where somebody has just looked
+        self._uncounted: set[str] = set()
         self._now = Pool()
         self._usual = Pool()
 
@@ -55,13 +57,14 @@ class Shared:
             return  # it takes no part: nobody knows how much it carries anywhere
         usual = usual_claim(policy)
         self._policies[policy.name] = policy
-        self._changed.add(policy.name)
+        self._changed[policy.name] = None
         self._usual.put(policy.name, usual)
 
     def remove(self, name: str) -> None:
         if self._policies.pop(name, None) is None:
             return
-        self._changed.discard(name)
+        self._changed.pop(name, None)
+        self._uncounted.discard(name)
         self._usual.put(name, None)
         self._now.put(name, None)
         self._tell(but=name)
@@ -69,13 +72,16 @@ class Shared:
     def touch(self, name: str) -> None:
         """Something of a policy changed: its health, what is published, what operators say."""
         if name in self._policies:
-            self._changed.add(name)
+            self._changed[name] = None
 
-    def grants(self, policy: Policy, now: float) -> tuple[Grant | None, Grant | None]:
-        """What the others leave to a policy now, and on a day on which nothing is wrong."""
+    def grants(self, policy: Policy, state: PolicyState, now: float) -> tuple[Grant | None, Grant | None]:
+        """What the others leave to a policy now, and on a day on which nothing is wrong.
+
+        `state` is what a look at it finds now, for who decides on it has just looked.
+        """
         if self._policies.get(policy.name) is not policy:
             return None, None
-        self._changed.add(policy.name)  # time alone may have changed it
+        self._changed[policy.name] = state  # time alone may have changed it
         self._take_up(now)
         granted = self._now.grant(policy.name)
         self._tell(but=policy.name)
@@ -96,14 +102,23 @@ class Shared:
 
     def _take_up(self, now: float) -> None:
         while self._changed:
-            name = self._changed.pop()
+            name, known = self._changed.popitem()
             try:
-                self._claim(self._policies[name], now)
-            except Exception:  # noqa: BLE001 - a defect that one policy brings to light stays with it: it is not counted
-                self._now.put(name, None)
+                self._claim(self._policies[name], known, now)
+                self._uncounted.discard(name)
+            except Exception as defect:  # noqa: BLE001 - one that a policy brings to light stays with it
+                self._leave_out(name, defect)
 
-    def _claim(self, policy: Policy, now: float) -> None:
-        state = self._look(policy)
+    def _leave_out(self, name: str, defect: Exception) -> None:
+        """Others may be sent to where it is: somebody has to know, once."""
+        self._now.put(name, None)
+        if name not in self._uncounted:
+            self._uncounted.add(name)
+            message = f"what policy {name} needs cannot be told: regions that it shares are not kept free for it"
+            asyncio.get_running_loop().call_exception_handler({"message": message, "exception": defect})
+
+    def _claim(self, policy: Policy, known: PolicyState | None, now: float) -> None:
+        state = known or self._look(policy)
         self._now.put(policy.name, claim(policy, state, now))
         if policy.cost is not None:
             self._usual.put(policy.name, usual_claim(policy, state))

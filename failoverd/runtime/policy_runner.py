@@ -21,7 +21,7 @@ from failoverd.core.status import PolicyStatus, Status
 from failoverd.ports import Prober, Provider, Urgency
 from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.lazy_provider import LazyProvider
-from failoverd.runtime.overrides import Plans
+from failoverd.runtime.override_book import Plans
 from failoverd.runtime.probing import Probing
 from failoverd.runtime.reconciling import Reconciler
 from failoverd.runtime.supervising import supervise

@@ -32,7 +32,7 @@ from failoverd.core.practices import MOST_KEPT, PastPractice, PracticeOutcome
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.estate import Shared
-from failoverd.runtime.overrides import NAP, ended, given
+from failoverd.runtime.override_book import NAP, ended, given
 from failoverd.runtime.states import States, Verdicts
 
 GRACE: Final = 300.0
@@ -160,7 +160,7 @@ class Practising:
 
     def _grants(self, word: Override, now: float) -> Mapping[str, Grant]:
         found = {
-            policy.name: self._shared.grants(policy, now)[0]
+            policy.name: self._shared.grants(policy, self._look_at(policy), now)[0]
             for policy in self._working().policies.values()
             if policy.demand and practised_in(policy, word)
         }

@@ -17,7 +17,7 @@ from failoverd.core.health.region import RegionHealth
 from failoverd.core.records import Policy, RecordType, Target
 from failoverd.ports import Emit
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 
 
 class Verdicts(Protocol):

@@ -112,9 +112,9 @@ class Tools:
     shared: Shared
     rulebook: Rulebook = field(default_factory=Rulebook)
 
-    def estate(self, policy: Policy, provider: Provider) -> Estate:
-        """What a decision about one of the policy's targets looks at besides it, as it is now."""
-        grant, usual = self.shared.grants(policy, self.clock())
+    def estate(self, policy: Policy, provider: Provider, state: PolicyState) -> Estate:
+        """What a decision about one of the policy's targets looks at besides it, as it is now, `state` included."""
+        grant, usual = self.shared.grants(policy, state, self.clock())
         spare = self.shared.spare(policy)
         return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare)
 
@@ -250,8 +250,9 @@ class TargetWorker:
         tools = self._tools
         if self._seen is None:
             raise Transient(f"{self.target} was not read yet", reason="not_read", remedy="try again in a moment")
-        state = replace(tools.states.seen(self._policy, tools.verdicts), overrides=overrides)
-        return evaluate(self._policy, state, self._seen, self._estate, tools.clock())
+        state = tools.states.seen(self._policy, tools.verdicts)
+        estate = tools.estate(self._policy, self._provider, state)
+        return evaluate(self._policy, replace(state, overrides=overrides), self._seen, estate, tools.clock())
 
     async def _read(self) -> Observed:
         """What stands there. A routine read may have to wait for its turn; urgent news does not wait with it."""
@@ -285,7 +286,8 @@ class TargetWorker:
     def _evaluate(self, state: PolicyState, observed: Observed, now: float) -> Outcome:
         """A defect in a stage is told once, with what was decided on."""
         try:
-            outcome = evaluate(self._policy, state, observed, self._estate, now)
+            estate = self._tools.estate(self._policy, self._provider, state)
+            outcome = evaluate(self._policy, state, observed, estate, now)
         except FailoverdError:
             raise
         except Exception as error:
@@ -309,10 +311,6 @@ class TargetWorker:
             return Urgency.ROUTINE
         found = worst(tools.verdicts.regions(policy, target.key.type), good.shares)
         return Urgency.FAIL_OUT if found is RegionState.DOWN else Urgency.ROUTINE
-
-    @property
-    def _estate(self) -> Estate:
-        return self._tools.estate(self._policy, self._provider)
 
     async def _write(self, outcome: Outcome) -> None:
         if self._rounds.stopping or outcome.plan is None:

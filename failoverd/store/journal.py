@@ -29,9 +29,9 @@ from failoverd.core.overrides import Announced, Override
 from failoverd.core.records import Target
 from failoverd.core.status import OrphanedRecord, Status
 from failoverd.ports import AuditEntry, ChangeOutcome, Words
+from failoverd.store.allowances import Spending
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
-from failoverd.store.ledger import Spending
 from failoverd.store.lock import IN_USE
 from failoverd.store.rows import (
     audit_row,

@@ -34,8 +34,8 @@ from failoverd.core.names import both_ways
 from failoverd.core.records import percentages
 from failoverd.foreign import shown
 from failoverd.telemetry import journald, lines, prose
-from failoverd.telemetry.commands import COMMANDS, whole
 from failoverd.telemetry.lines import LineSink, LineWriter
+from failoverd.telemetry.pasting import COMMANDS, whole
 from failoverd.telemetry.times import rfc3339
 
 _LEVELS: Final = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}

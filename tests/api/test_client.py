@@ -2,19 +2,18 @@
 
 import asyncio
 import json
-import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from support.api import NOW, heard
 from support.journals import apply
 from support.strangers import can_be_others, connected_as
+from support.users import open_folder
 
 from failoverd.api import client as clients
 from failoverd.api.asked import AuditQuery, HistoryQuery, ReleaseAsked, ScopeAsked, UndoAsked, WhyQuery, WordAsked
@@ -87,11 +86,8 @@ async def test_no_daemon_is_said_with_the_way_that_works(tmp_path: Path) -> None
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """One that everybody may enter, unlike those of the tests."""
-    found = Path(mkdtemp())
-    found.chmod(0o755)
-    yield found
-    shutil.rmtree(found)
+    with open_folder() as found:
+        yield found
 
 
 @pytest.mark.skipif(not can_be_others(), reason="only root can be somebody else")

@@ -2,16 +2,15 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from support.api import House, exchanged, heard, parted
 from support.strangers import can_be_others, connected_as
+from support.users import open_folder
 
 from failoverd.api import actors, bounds, places
 from failoverd.config.schema.config_file import ApiEntry
@@ -32,11 +31,8 @@ others = pytest.mark.skipif(not can_be_others(), reason="only root can be somebo
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """One that everybody may enter, unlike those of the tests."""
-    found = Path(mkdtemp())
-    found.chmod(0o755)
-    yield found
-    shutil.rmtree(found)
+    with open_folder() as found:
+        yield found
 
 
 async def asked_as(uid: int, gid: int, here: House, asked: bytes) -> tuple[int, dict[str, str], dict[str, object]]:

@@ -19,9 +19,9 @@ from failoverd.operations import (
     effects,
     glance,
     history,
-    inventory,
     reckoning,
     record_lines,
+    reviewing,
     timeline,
     why,
     words,
@@ -77,10 +77,10 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (status.Bill, shapes.BillTold, set()),
     (why.Explanation, shapes.WhyTold, set()),
     (why.RelatedEvent, shapes.EventTold, set()),
-    (inventory.Review, shapes.InventoryTold, set()),
-    (inventory.RegionRoom, shapes.RegionRoomTold, set()),
-    (inventory.Short, shapes.ShortTold, set()),
-    (inventory.Loss, shapes.LossTold, set()),
+    (reviewing.Review, shapes.InventoryTold, set()),
+    (reviewing.RegionRoom, shapes.RegionRoomTold, set()),
+    (reviewing.Short, shapes.ShortTold, set()),
+    (reviewing.Loss, shapes.LossTold, set()),
     (reading.AuditRow, shapes.RequestTold, {"answer"}),
 ]
 """What is known, its shape, and what is left out of it on purpose: what only the daemon itself needs."""
@@ -124,6 +124,14 @@ def test_shares_and_scores_name_their_unit_and_times_are_no_numbers() -> None:
     found = list(_numbers(told))
     assert {name for name, value in found if value >= NOW} == set()
     assert {name for name, value in found if value in {2_500, 10_000}} == {"score_bp", "oci-ashburn"}
+
+
+def test_what_a_name_answers_besides_goes_over_the_wire_as_everything_that_is_known_of_a_record() -> None:
+    """A name that answers with nothing of the policy is not without an answer."""
+    known = status.TargetStatus(TARGET, NOW, status.TargetState.REFUSED, foreign=("CNAME old.example.net.",))
+    (told,) = status_told(replace(STANDING, targets=(known,)), NOW).targets
+    assert told.foreign == known.foreign
+    assert (told.target.record, told.target.type, told.state) == (TARGET.key.name, "A", "refused")
 
 
 def _numbers(value: object, name: str = "") -> list[tuple[str, float]]:

@@ -1,15 +1,15 @@
 """Somebody sets the wall clock while the daemon runs."""
 
-import asyncio
 import time
 from pathlib import Path
 
 import pytest
 from support.daemons import provider_block, site
+from support.living import living, tells
 from support.servers import DnsServer
 
 from failoverd import app
-from failoverd.core.events import ClockJumped, DaemonStarted, Event
+from failoverd.core.events import ClockJumped, DaemonStarted
 from failoverd.operations.overview import daemon_state
 from failoverd.store.reading import HistoryReading
 
@@ -18,25 +18,14 @@ from failoverd.store.reading import HistoryReading
 async def test_a_living_daemon_is_not_called_silent_after_the_clock_was_set(
     bind_server: DnsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
 ) -> None:
-    told: dict[type[Event], asyncio.Event] = {DaemonStarted: asyncio.Event(), ClockJumped: asyncio.Event()}
-
-    def take(event: Event) -> None:
-        if type(event) in told:
-            told[type(event)].set()
-
     monkeypatch.setattr(app, "HEARTBEAT", 0.05)
     wall_clock = time.time
-    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
-        daemon = app.Daemon(here.config, [take])
-        life = asyncio.create_task(daemon.run())
-        async with asyncio.timeout(20):
-            await told[DaemonStarted].wait()
-            monkeypatch.setattr(time, "time", lambda: wall_clock() + jump)
-            await told[ClockJumped].wait()
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here, living(here) as life:
+        await life.until(tells(DaemonStarted))
+        monkeypatch.setattr(time, "time", lambda: wall_clock() + jump)
+        await life.until(tells(ClockJumped))
         with HistoryReading(tmp_path / "journal.db") as reading:
             beat = reading.heartbeat()
         assert beat is not None
         assert daemon_state(beat, time.time()) == "running"
         assert abs(time.time() - beat.at) < 5.0
-        daemon.stop("the test is over")
-        await life

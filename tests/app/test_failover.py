@@ -9,7 +9,7 @@ import pytest
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import ZONE, DnsServer
 
-from failoverd.cli.demo.world import DemoRegion
+from failoverd.cli.demo.surroundings import DemoRegion
 
 MARKER = f"_failoverd.{NAME}"
 

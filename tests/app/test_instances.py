@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from support.daemons import EAST, NAME, Site, provider_block, site
-from support.servers import ZONE, DnsServer
+from support.daemons import EAST, EMBEDDED, NAME, Site, provider_block, site
+from support.servers import DnsServer
 
 from failoverd.core.records import Marker
-
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 
 
 def marker(server: DnsServer) -> Marker:

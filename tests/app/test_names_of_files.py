@@ -4,11 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from support.daemons import site
+from support.daemons import EMBEDDED, site
 from support.plain_terminal import ENVIRONMENT
-from support.servers import ZONE
-
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 
 
 async def test_a_policy_runs_with_its_journal_and_is_told_of_whatever_the_name_of_its_file_is(tmp_path: Path) -> None:

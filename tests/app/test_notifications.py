@@ -1,53 +1,20 @@
 """The whole daemon tells people: a region falls and is back, a restart in between, a receiver that hangs meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from clouds.hook import TOKEN, Hook
 from clouds.serving import Luck, serving
 from support.alertmanager import alertmanager
-from support.daemons import NAME, PATIENCE, Site, site
-from support.servers import ZONE
+from support.daemons import EMBEDDED, NAME, site
+from support.living import living
 
-from failoverd.app import Daemon
 from failoverd.core.events import ChangeApplied, Event
 from failoverd.store.statuses import StatusReading
 
-PROVIDER = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 RUNBOOK = "https://runbooks.example.com/api"
-
-
-class Life:
-    """One daemon in this process, and what it told."""
-
-    def __init__(self, here: Site) -> None:
-        self.events: list[Event] = []
-        self._news = asyncio.Event()
-        self.daemon = Daemon(here.config, [self._hear])
-
-    def _hear(self, event: Event) -> None:
-        self.events.append(event)
-        self._news.set()
-
-    async def until(self, fits: Callable[[list[Event]], object]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not fits(self.events):
-                self._news.clear()
-                await self._news.wait()
-
-
-@asynccontextmanager
-async def living(here: Site) -> AsyncIterator[Life]:
-    life = Life(here)
-    running = asyncio.create_task(life.daemon.run())
-    try:
-        yield life
-    finally:
-        life.daemon.stop("the test is over")
-        await running
 
 
 def published(events: list[Event]) -> bool:
@@ -79,7 +46,7 @@ async def test_a_region_that_falls_is_told_through_a_restart_until_it_is_back(tm
     (tmp_path / "token").write_text(TOKEN)
     with serving(hook) as desk, serving(deaf) as hangs, serving(behind) as on_call, alertmanager(on_call.url) as alerts:
         hangs.expect(Luck.HANG_BEFORE, times=1_000)
-        async with site(tmp_path, PROVIDER) as here:
+        async with site(tmp_path, EMBEDDED) as here:
             here.edit_policy("version: 1\n", f"version: 1\nrunbook: {RUNBOOK}\n")
             here.config.write_text(
                 f"{here.config.read_text()}notify:\n"

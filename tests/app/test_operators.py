@@ -1,6 +1,5 @@
 """A daemon at work hears operators: over its socket, by its own rights, and whatever else goes on."""
 
-import asyncio
 import os
 import pwd
 import signal
@@ -10,26 +9,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from support.daemons import NAME, Site, site
-from support.servers import ZONE, free_port
+from support.daemons import EMBEDDED, NAME, Site, site
+from support.living import at_work, living
+from support.servers import free_port
 
 from failoverd.api.asked import AuditQuery, ReleaseAsked, ScopeAsked, WordAsked
 from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHost
-from failoverd.app import Daemon
 from failoverd.core.events import (
     ApiFailed,
     ConfigRejected,
-    DaemonStarted,
     Event,
     OverrideGiven,
     PolicyLoaded,
-    RegionRecovered,
     TaskCrashed,
 )
 from failoverd.core.overrides import Verb
 
 PATIENCE = 20.0
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 PAUSE = WordAsked(verb=Verb.PAUSE, scope=ScopeAsked(), reason="it burns", for_seconds=600)
 DRAIN = WordAsked(verb=Verb.DRAIN, scope=ScopeAsked(regions=("west",)), reason="planned", for_seconds=600)
 
@@ -37,29 +33,9 @@ DRAIN = WordAsked(verb=Verb.DRAIN, scope=ScopeAsked(regions=("west",)), reason="
 @asynccontextmanager
 async def running(here: Site) -> AsyncIterator[tuple[Client, list[Event]]]:
     """A daemon at work, how it is asked, and what it told."""
-    events: list[Event] = []
-    news = asyncio.Event()
-
-    def hear(event: Event) -> None:
-        events.append(event)
-        news.set()
-
-    daemon = Daemon(here.config, [hear])
-    life = asyncio.create_task(daemon.run())
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not _well(events):
-                await news.wait()
-                news.clear()
-        yield Client(OnHost(here.folder / "api.sock")), events
-    finally:
-        daemon.stop("the test is over")
-        await life
-
-
-def _well(events: list[Event]) -> bool:
-    regions = {event.region for event in events if isinstance(event, RegionRecovered)}
-    return len(regions) == 2 and any(isinstance(event, DaemonStarted) for event in events)
+    async with living(here) as life:
+        await life.until(at_work)
+        yield Client(OnHost(here.folder / "api.sock")), life.events
 
 
 @pytest.fixture

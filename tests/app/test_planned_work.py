@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 from support.commands import REGIONS
-from support.daemons import site
-from support.servers import ZONE
+from support.daemons import EMBEDDED, site
 
 pytestmark = pytest.mark.server
 
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 RULE = "rules:\n  - {name: both, assert: {at_least: 2, of: [west, east]}, else_after: 2s}\n"
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 import trustme
 from support.alarms import until
-from support.daemons import site
+from support.daemons import EMBEDDED, site
 from support.files import INVENTORY, KINDS, LookSettings, policy
 from support.reloading import playing
-from support.servers import ZONE
 
 from failoverd.app import Daemon
 from failoverd.core.errors import ConfigError
@@ -26,7 +25,6 @@ from failoverd.simulation.faults import Fault, Moment
 from failoverd.telemetry import prose
 
 PATIENCE = 10.0
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 
 
 # -- one policy at a time ----------------------------------------------------------------------------------------------

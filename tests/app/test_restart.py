@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dns.rcode
 import pytest
-from support.daemons import EAST, NAME, Site, site
+from support.daemons import EAST, EMBEDDED, NAME, Site, site
 from support.embedded_dns import ask_udp, values
 from support.servers import ZONE
 
@@ -20,7 +20,6 @@ from failoverd.core.records import RecordKey, RecordSet, RecordType, Target
 from failoverd.providers.embedded import EmbeddedWriter
 from failoverd.store.journal import open_journal
 
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 TARGET = Target("api", RecordKey(NAME, RecordType.A), "main", ZONE)
 
 

@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from support.daemons import site
+from support.daemons import EMBEDDED, site
 from support.journals import incident, plan
-from support.servers import ZONE
 
 from failoverd.app import Daemon
 from failoverd.core.control.state import PolicyState
@@ -20,7 +19,6 @@ from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import open_journal
 from failoverd.store.reading import HistoryReading
 
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 DAY = 86_400.0
 
 

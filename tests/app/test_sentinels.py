@@ -5,10 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.daemons import Site, site
-from support.servers import ZONE
+from support.daemons import EMBEDDED, Site, site
 
-PROVIDER = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 SENTINEL = "sentinels:\n  portal: {https: /, address: 127.0.0.1, ca_file: /nonexistent/ca.pem, every: 10s}\n"
 WORDS = "sentinel portal: ca_file /nonexistent/ca.pem cannot be used: No such file or directory (ca_file_unusable)"
 REMEDY = "Name a PEM file with at least one certificate that the daemon's user can read"
@@ -33,7 +31,7 @@ def name_sentinel(here: Site) -> None:
 async def test_the_check_of_the_configuration_and_the_start_say_it_with_the_remedy(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    async with site(tmp_path, PROVIDER) as here:
+    async with site(tmp_path, EMBEDDED) as here:
         name_sentinel(here)
         code, printed = await run(here, *words)
     assert code == 1
@@ -43,7 +41,7 @@ async def test_the_check_of_the_configuration_and_the_start_say_it_with_the_reme
 
 
 async def test_a_policy_is_told_of_before_the_start_too(tmp_path: Path) -> None:
-    async with site(tmp_path, PROVIDER) as here:
+    async with site(tmp_path, EMBEDDED) as here:
         code, printed = await run(here, "--check-config")
         assert (code, "fine: 1 policy: api" in printed) == (0, True)
         here.edit_policy("{http: /health,", "{https: /health, ca_file: /nonexistent/ca.pem,")
@@ -54,7 +52,7 @@ async def test_a_policy_is_told_of_before_the_start_too(tmp_path: Path) -> None:
 
 
 async def test_a_reload_leaves_the_daemon_as_it_runs(tmp_path: Path) -> None:
-    async with site(tmp_path, PROVIDER) as here, here.daemon() as daemon:
+    async with site(tmp_path, EMBEDDED) as here, here.daemon() as daemon:
         await daemon.event("daemon.started")
         name_sentinel(here)
         deferred = await daemon.event("config.deferred")

@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from support.daemons import NAME, site
+from support.daemons import EMBEDDED, NAME, site
+from support.living import living, tells
 from support.servers import ZONE
 
-from failoverd.app import Daemon
-from failoverd.core.events import DaemonStarted, Event, TaskCrashed
+from failoverd.core.events import DaemonStarted, TaskCrashed
 from failoverd.core.status import Heartbeat, Status
 
 PATIENCE = 20.0
 KEY = "key: {name: failoverd, secret_file: /nonexistent/tsig.key}"
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 
 Said = dict[str, str]
 WELL = {"STATUS": "all well: 1 policy"}
@@ -116,24 +115,15 @@ async def test_a_defect_in_a_reload_does_not_leave_the_manager_waiting(
 
     for name, value in manager.env.items():
         monkeypatch.setenv(name, value)
-    started = asyncio.Event()
 
-    def take(event: Event) -> None:
-        if isinstance(event, DaemonStarted):
-            started.set()
-
-    async with site(tmp_path, EMBEDDED) as here:
-        daemon = Daemon(here.config, [take])
-        life = asyncio.create_task(daemon.run())
-        await started.wait()
+    async with site(tmp_path, EMBEDDED) as here, living(here) as life:
+        await life.until(tells(DaemonStarted))
         assert "READY" in await manager.next_transition()
-        monkeypatch.setattr(daemon._reloader, "reload", fail)
+        monkeypatch.setattr(life.daemon._reloader, "reload", fail)
         with pytest.raises(RuntimeError, match="a defect"):
-            await daemon.reload()
+            await life.daemon.reload()
         assert "RELOADING" in await manager.next_transition()
         assert "READY" in await manager.next_transition()
-        daemon.stop("the test is over")
-        await life
 
 
 async def test_a_defect_in_the_words_of_where_things_stand_ends_neither_the_start_nor_the_heartbeat(
@@ -147,17 +137,10 @@ async def test_a_defect_in_the_words_of_where_things_stand_ends_neither_the_star
     for name, value in manager.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("failoverd.app.headline", fail)
-    crashed: list[str] = []
 
-    def take(event: Event) -> None:
-        if isinstance(event, TaskCrashed):
-            crashed.append(event.task)
-
-    async with site(tmp_path, EMBEDDED) as here:
-        daemon = Daemon(here.config, [take])
-        life = asyncio.create_task(daemon.run())
+    async with site(tmp_path, EMBEDDED) as here, living(here) as life:
         assert "cannot be said" in (await manager.hears(lambda said: "READY" in said))["STATUS"]
-        writer, beaten = daemon._engine.writer, asyncio.Event()
+        writer, beaten = life.daemon._engine.writer, asyncio.Event()
         written = writer.update_status
 
         async def write(statuses: Sequence[Status]) -> bool:
@@ -168,6 +151,4 @@ async def test_a_defect_in_the_words_of_where_things_stand_ends_neither_the_star
         monkeypatch.setattr(writer, "update_status", write)
         async with asyncio.timeout(PATIENCE):
             await beaten.wait()
-        assert set(crashed) == {"headline"}
-        daemon.stop("the test is over")
-        await life
+        assert {event.task for event in life.events if isinstance(event, TaskCrashed)} == {"headline"}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.probers import PaperLedger
 from support.virtual import until, virtually
 
-from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices, announce, make_plan
-from failoverd.cli.benchmarking.running import Run, Runner
+from failoverd.cli.benchmarking.open_loop import Run, Runner
+from failoverd.cli.benchmarking.schedule import BenchmarkPlan, Prices, announce, make_plan
 from failoverd.cli.spending import Counting
 from failoverd.config.schema.inventory_file import Region
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failoverd.cli.benchmarking.benchmark import parse_rate
+from failoverd.cli.benchmarking.open_loop import Sample
 from failoverd.cli.benchmarking.plots import binned
-from failoverd.cli.benchmarking.running import Sample
 from failoverd.cli.benchmarking.statistics import counts, percentile, speeds, spread, summarise, wilson
-from failoverd.cli.benchmarking.verb import parse_rate
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, Timings
 

@@ -22,9 +22,9 @@ import pytest
 from support.embedded_dns import serving
 from support.servers import free_port, program
 
-from failoverd.cli.demo import scenario, tiers, world
+from failoverd.cli.demo import scenario, surroundings, tiers
+from failoverd.cli.demo.surroundings import DnsClient, free_ports
 from failoverd.cli.demo.view import Silence
-from failoverd.cli.demo.world import DnsClient, free_ports
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import DaemonStopped
 
@@ -211,7 +211,7 @@ async def test_a_step_that_does_not_come_is_told_with_what_the_daemon_said_last(
     """Without a daemon: how much one has said after a moment hangs on how busy the machine is."""
     monkeypatch.setattr(scenario, "LONGEST_STEP", 0.01)
     said = [DaemonStopped(at=0.0, cause=f"word {number}") for number in range(scenario.LAST_EVENTS + 1)]
-    stuck = scenario.World(cast("Any", None), cast("Any", None), DnsClient(1), {}, [*said])
+    stuck = scenario.DemoWorld(cast("Any", None), cast("Any", None), DnsClient(1), {}, [*said])
     with pytest.raises(FailoverdError, match=r"the first answer did not come within 0\.01s") as caught:
         await scenario._until(stuck, "the first answer", never)
     assert caught.value.reason == "demo_stuck"
@@ -245,8 +245,8 @@ async def test_asking_ends_when_it_is_told_to_whatever_answer_comes_at_that_mome
 
 def with_files(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, old: str, new: str) -> None:
     """Play with the demo's files, one of them changed."""
-    shutil.copytree(world.FILES, folder, dirs_exist_ok=True)
+    shutil.copytree(surroundings.FILES, folder, dirs_exist_ok=True)
     text = (folder / name).read_text()
     assert old in text
     (folder / name).write_text(text.replace(old, new))
-    monkeypatch.setattr(world, "FILES", folder)
+    monkeypatch.setattr(surroundings, "FILES", folder)

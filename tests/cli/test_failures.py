@@ -14,7 +14,7 @@ from support.servers import DnsServer
 
 from failoverd.api.planned import attempt_told
 from failoverd.assembly import session
-from failoverd.cli.planning import owned
+from failoverd.cli.plan_views import owned
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import FailoverdError

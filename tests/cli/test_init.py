@@ -19,8 +19,8 @@ from support.manual import REAL_KINDS
 from support.plain_terminal import on_plain_terminal
 from support.servers import ZONE, DnsServer, free_port
 
-from failoverd.cli.demo.world import DemoRegion
-from failoverd.cli.starting import answers, saving
+from failoverd.cli.demo.surroundings import DemoRegion
+from failoverd.cli.starting import answers, new_files
 from failoverd.config import machine
 from failoverd.config.loader import load_config, load_policies
 from failoverd.config.validation import known_keys
@@ -234,7 +234,7 @@ def test_what_appears_meanwhile_stays_and_nothing_of_ours_is_left(tmp_path: Path
         (tmp_path / "etc" / "failoverd.yaml").write_text("theirs\n")
 
     with pytest.raises(Exception, match="File exists"):
-        saving.save_new(tmp_path / "etc", {"policies/a.yaml": "a", "failoverd.yaml": "b"}, appears)
+        new_files.save_new(tmp_path / "etc", {"policies/a.yaml": "a", "failoverd.yaml": "b"}, appears)
     assert below(tmp_path) == ["etc", "etc/failoverd.yaml"]
     assert (tmp_path / "etc" / "failoverd.yaml").read_text() == "theirs\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import CONFIG, written
-from support.daemons import RunningDaemon
+from support.daemons import followed
 
 pytestmark = pytest.mark.server
 
@@ -60,13 +60,9 @@ async def test_what_an_operator_asks_names_it(verb: str, config: Path, poorer: M
 async def test_the_daemon_names_it_and_runs_on(config: Path, poorer: Mapping[str, str]) -> None:
     command = (sys.executable, "-m", "failoverd", "run", "--config", str(config))
     process = await asyncio.create_subprocess_exec(*command, env=poorer, stderr=asyncio.subprocess.PIPE)
-    daemon = RunningDaemon(process)
-    following = asyncio.create_task(daemon.follow())
-    try:
+    async with followed(process) as daemon:
         told = await daemon.event("target.delayed")
         assert NEEDED in told["message"]
         assert REMEDY in told["message"]
-    finally:
         assert await daemon.stop() == 0
-        await following
     assert b"No module named" not in daemon.log

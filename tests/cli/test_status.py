@@ -331,7 +331,7 @@ async def test_a_daemon_that_answers_late_is_judged_by_its_last_sign_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, busy: bool
 ) -> None:
     """One that is busy is not to be started, and what it wrote a second ago is how it stands."""
-    monkeypatch.setattr("failoverd.cli.views.reading.PATIENCE", 0.1)
+    monkeypatch.setattr("failoverd.cli.views.origin.PATIENCE", 0.1)
     beat = Heartbeat(time.time() - age, 1, 0.0, "1", "running")
     config = await _kept(tmp_path / "a", beat, policy("api"), well("api"))
     with deaf(config.parent / "api.sock"):

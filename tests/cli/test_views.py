@@ -2,7 +2,6 @@
 
 import io
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from support.notices import notice
 
 from failoverd.api.planned import finding_told
 from failoverd.api.telling import history_told, status_told, why_told, words_told
-from failoverd.cli.planning import show
-from failoverd.cli.views.journal import opened, status_read
+from failoverd.cli.plan_views import show
+from failoverd.cli.views.from_journal import opened, status_read
 from failoverd.cli.views.now import show_status
 from failoverd.cli.views.past import show_history, show_why
-from failoverd.cli.views.times import clock
+from failoverd.cli.views.spoken_times import clock
 from failoverd.cli.words.showing import show_words
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
@@ -50,9 +49,9 @@ from failoverd.operations.overview import overview
 from failoverd.operations.planning import PlanFinding
 from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
-from failoverd.store.journal import SqliteJournal, open_journal
+from failoverd.store.journal import SqliteJournal
 from failoverd.store.reading import HistoryReading
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases, reasoning
 
 EVIL = "503 \x1b]0;owned\x07\x9b2J\r[bold]x[/bold]"
 SHOWN = "503 \\x1b]0;owned\\x07\\x9b2J\\r[bold]x[/bold]"
@@ -61,17 +60,6 @@ NOW = 1_795_400_000.0  # 2026-11-23T02:13:20Z
 
 
 # -- from a journal ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
-
-
-@pytest.fixture
-async def journal(path: Path) -> AsyncIterator[SqliteJournal]:
-    async with open_journal(path, words=prose.told) as opened:
-        yield opened
 
 
 async def attempt(journal: SqliteJournal, change_id: str, generation: int, at: float, outcome: ChangeOutcome) -> None:
@@ -248,7 +236,7 @@ async def test_status_shows_planned_work_ahead_and_while_it_is_open(journal: Sql
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
         show_status(console, status_told(overview(reading, NOW), NOW), NOW + 60)
     told = [line for line in written.getvalue().splitlines() if "planned" in line or "release" in line]
-    begin, end = prose.moment(NOW + 60), prose.moment(NOW + 120)
+    begin, end = phrases.moment(NOW + 60), phrases.moment(NOW + 120)
     assert told == [
         f"planned: region oci-ashburn, {begin} to {end}: switches (regions.yaml:9)",
         "  to call it off: failoverctl release drain-01234567",
@@ -350,7 +338,7 @@ async def test_words_that_were_lost_are_shown_wherever_words_are(journal: Sqlite
         show_words(console, words_told(overview(reading, NOW), NOW), NOW, verbose=False)
     first, *rest = written.getvalue().splitlines()
     assert first.endswith("is held by overrides that were lost")
-    assert f"    why: {prose.words(lost)}" in rest
+    assert f"    why: {reasoning.words(lost)}" in rest
     assert rest[-2:] == [
         "drain-1a2b3c4d  was lost with the journal, and the marker beside a record still names it",
         "  only what fails out moves there; give the same override again, or end it: failoverctl release --lost",

@@ -1,7 +1,6 @@
 """`failoverctl why` and `history`: how it stands now comes first, then the change, the sum, and all that led to it."""
 
 import io
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,17 +52,6 @@ WHERE: dict[str, Any] = {
     "zone": TARGET.zone,
     "decision_id": "dec-1",
 }
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
-
-
-@pytest.fixture
-async def journal(path: Path) -> AsyncIterator[SqliteJournal]:
-    async with open_journal(path, words=prose.told) as opened:
-        yield opened
 
 
 async def fell(journal: SqliteJournal) -> None:

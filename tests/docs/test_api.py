@@ -11,7 +11,7 @@ import yaml
 from support.api import ME, House, elsewhere, heard
 from support.servers import PLACES
 
-from failoverd.api import bounds, service
+from failoverd.api import bounds, refusing, service
 from failoverd.api.routes import ROUTES
 from failoverd.config.schema.config_file import ApiEntry
 
@@ -97,9 +97,10 @@ def test_the_table_names_every_route() -> None:
 def reasons() -> Iterator[tuple[int, str]]:
     for path in CODE.glob("*.py"):
         yield from (
-            (int(status), reason) for status, reason in re.findall(r'Refused\(\s*(\d+),\s*"(\w+)"', path.read_text())
+            (int(status), reason)
+            for status, reason in re.findall(r'RefusedError\(\s*(\d+),\s*"(\w+)"', path.read_text())
         )
-    yield from ((status, reason) for reason, status in service._STATUS.items())
+    yield from ((status, reason) for reason, status in refusing._STATUS.items())
     yield 400, "body_invalid"
     yield 503, "still_working"
 

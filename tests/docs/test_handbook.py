@@ -22,7 +22,7 @@ import pytest
 from support.daemons import CONFIG, RunningDaemon, Site, provider_block
 from support.servers import ZONE, DnsServer
 
-from failoverd.cli.demo.world import DemoRegion
+from failoverd.cli.demo.surroundings import DemoRegion
 from failoverd.core.clients import still_old
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.daemons import RunningDaemon
+from support.daemons import followed
 from support.servers import ZONE, DnsServer, bind
 
 ROOT = Path(__file__).parents[2]
@@ -87,16 +87,12 @@ async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "failoverd", *run_words, cwd=folder, stderr=asyncio.subprocess.PIPE
     )
-    daemon = RunningDaemon(process)
-    following = asyncio.create_task(daemon.follow())
-    try:
+    async with followed(process) as daemon:
         # What follows comes in any order. Nobody is where these addresses lead to, so the prober doubts itself.
         await daemon.event("policy.loaded", policy="shop")
         await daemon.each("daemon.started", "decision.made", "vantage.isolated")
         assert daemon.named("decision.made")[0]["verdict"] == "hold_no_verdict"
-    finally:
         assert await daemon.stop() == 0
-        await following
 
     verbs = commands("failoverctl", others)
     assert {words[0] for words in verbs} == {"init", "check", "plan", "status", "why", "history"}

@@ -22,7 +22,7 @@ from failoverd.api.shapes import (
     RegionSumTold,
 )
 from failoverd.api.telling import history_told, inventory_told, status_told, why_told
-from failoverd.cli.views.reading import Found
+from failoverd.cli.views.origin import Found
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.status import (
     EndpointStatus,
@@ -45,8 +45,8 @@ from failoverd.core.status import (
     VantageStatus,
 )
 from failoverd.operations.history import past
-from failoverd.operations.inventory import review
 from failoverd.operations.overview import overview
+from failoverd.operations.reviewing import review
 from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import open_journal

@@ -25,7 +25,7 @@ from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import RecordType
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
 from failoverd.signals.prometheus import PrometheusSource, asking
 from failoverd.simulation.paper_journal import PaperJournal

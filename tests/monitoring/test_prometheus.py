@@ -8,16 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from support.daemons import NAME, PATIENCE, RunningDaemon, Site, site
+from support.daemons import EMBEDDED, NAME, PATIENCE, RunningDaemon, Site, site
 from support.prometheus import Prometheus, prometheus
-from support.servers import ZONE, free_port
+from support.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 RULES = (ROOT / "monitoring" / "failoverd.rules.yaml").read_text()
 BOARD: dict[str, Any] = json.loads((ROOT / "monitoring" / "grafana" / "failoverd.json").read_text())
 RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text()
 
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 RULE = "rules:\n  - {name: both, assert: {at_least: 2, of: [west, east]}, else_after: 10m}\n"
 HERE = {"inference-api": "api", "azure-eastus": "west", "https://www.example.com/": "tcp://127.0.0.1:9"}
 """What the names of the runbooks are called here."""

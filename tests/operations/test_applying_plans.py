@@ -14,7 +14,7 @@ from support.stage import AZURE, OCI, policy, record, target
 from failoverd import codec
 from failoverd.api.planned import attempt_told
 from failoverd.cli.options import Exit
-from failoverd.cli.planning import exit_code
+from failoverd.cli.plan_views import exit_code
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import Held

@@ -8,7 +8,7 @@ import pytest
 from support.sessions import AZURE6, OCI6, QUICK, Desk, both_types
 from support.stage import AZURE, OCI, policy, target
 
-from failoverd.cli.planning import owned
+from failoverd.cli.plan_views import owned
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.ownership import disowned
 from failoverd.core.control.plan import InSync, Plan, Signature

@@ -10,13 +10,13 @@ from clouds.oci_client import fingerprint
 from clouds.oci_signing import SKEW
 from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response, WallClock
 from support.alarms import until
-from support.contract import VALUES, approved, compare, planned, publish, smuggled, target, wish
+from support.contract import VALUES, approved, compare, failing, planned, publish, smuggled, target, wish
 from support.oci_site import LocalOci, local_oci
 from support.proxies import closed_port
 from support.servers import ZONE
 
 from failoverd.core.control.plan import Plan, RefusalReason, Refused
-from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
+from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
 from failoverd.core.records import Observed, RecordSet, RecordType
 from failoverd.ports import Access, Provider, ProviderKind, Urgency
 from failoverd.providers import oci_dns, oci_steering
@@ -45,15 +45,6 @@ async def change(provider: Provider) -> Plan:
     """A record that stands, and a plan to change it."""
     await publish(provider, AT, ADDRESSES[0])
     return planned(await provider.read(AT), wish(provider, AT, *ADDRESSES))
-
-
-async def failing(provider: Provider, plan: Plan) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await provider.apply(approved(plan))
-    assert caught.value.detail
-    assert caught.value.remedy
-    assert "PRIVATE KEY" not in str(caught.value)
-    return caught.value
 
 
 # -- refused by the tenancy --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from clouds.route53 import Route53
 from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response, WallClock, serving
 from clouds.sigv4 import AccessKey
 from support.alarms import until
-from support.contract import VALUES, approved, compare, planned, publish, target, wish
+from support.contract import VALUES, approved, compare, failing, planned, publish, target, wish
 from support.proxies import closed_port
 from support.route53_site import KEY, ZONE_ID, LocalRoute53, local_route53
 from support.servers import ZONE
@@ -47,14 +47,6 @@ async def change(provider: Provider) -> Plan:
     """A record that stands, and a plan to change it."""
     await publish(provider, AT, ADDRESSES[0])
     return planned(await provider.read(AT), wish(provider, AT, *ADDRESSES))
-
-
-async def failing(provider: Provider, plan: Plan) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await provider.apply(approved(plan))
-    assert caught.value.detail
-    assert caught.value.remedy
-    return caught.value
 
 
 # -- refused by the account --------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Several services share the regions of several clouds, and one region is lost."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -114,9 +115,11 @@ async def test_a_policy_without_a_demand_is_in_nobodys_sum() -> None:
 
 
 @virtually
-async def test_what_one_policy_brings_to_light_keeps_no_other_from_leaving_what_is_down(
+async def test_what_one_policy_brings_to_light_keeps_no_other_from_leaving_what_is_down_and_is_told_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
     async with playing(*ALL) as stage:
         await calm(stage)
         whole = claim
@@ -129,6 +132,8 @@ async def test_what_one_policy_brings_to_light_keeps_no_other_from_leaving_what_
         monkeypatch.setattr("failoverd.runtime.estate.claim", stumbling)
         lose_azure(stage)
         await until(stage.steers(PROD, oci=60.0, aws=40.0))
+        await elapse(300.0)
+        assert [message.partition(":")[0] for message in told] == ["what policy dev needs cannot be told"]
 
 
 @virtually

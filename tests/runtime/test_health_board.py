@@ -20,7 +20,7 @@ from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Dependency, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
 from failoverd.core.status import Overview
 from failoverd.runtime.health_board import HealthBoard
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases, prose
 
 OUTCOMES = {"P": ProbeOutcome.PASS, "F": ProbeOutcome.FAIL, "D": ProbeOutcome.DEGRADED, "B": ProbeOutcome.BLIND}
 REASONS = {"P": ProbeReason.OK, "F": ProbeReason.CONNECT_REFUSED, "D": ProbeReason.SLOW, "B": ProbeReason.NO_ROUTE}
@@ -628,7 +628,7 @@ def test_a_service_that_fails_a_third_of_the_time_is_told_with_what_passed_in_be
     scene.probes("FPPFPPF", AZURE)
     (failed,) = (event for event in scene.events if isinstance(event, EndpointFailed))
     assert (failed.failures, failed.passes) == (3, 4)
-    began = prose.moment(failed.failing_since or 0.0)
+    began = phrases.moment(failed.failing_since or 0.0)
     assert f"{AZURE} in azure is down after 3 failures of 7 probes of live since {began}: " in prose.say(failed)
     assert failed.failing_since is not None
     assert failed.failing_since < failed.at

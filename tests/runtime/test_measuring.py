@@ -13,7 +13,7 @@ from failoverd.core.records import Policy, RecordType
 from failoverd.ports import SeriesValue, Urgency
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
 from failoverd.simulation.paper_journal import PaperJournal
 

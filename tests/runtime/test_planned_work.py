@@ -25,7 +25,7 @@ from failoverd.core.records import Maintenance, Policy
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.virtual_time import now
 

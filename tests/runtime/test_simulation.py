@@ -49,7 +49,7 @@ from failoverd.core.records import (
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.core.status import TargetState, TargetStatus
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.simulation.faults import Fault, Moment, hang, lie, lost_answer, refused
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.paper_provider import PaperProvider

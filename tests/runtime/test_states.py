@@ -15,7 +15,7 @@ from failoverd.core.events import JournalFailed
 from failoverd.core.records import Observed
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.virtual_time import now

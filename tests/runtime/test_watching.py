@@ -17,7 +17,7 @@ from failoverd.core.reasons import Cause, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.operations.commanding import Given
-from failoverd.runtime.overrides import given
+from failoverd.runtime.override_book import given
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.virtual_time import elapse, now
 

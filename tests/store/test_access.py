@@ -2,15 +2,13 @@
 
 import asyncio
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from support.journals import TARGET, plan
-from support.users import OPERATOR, OPERATORS, SERVICE, SOMEBODY
+from support.users import OPERATOR, OPERATORS, SERVICE, SOMEBODY, open_folder
 
 from failoverd.core.errors import JournalError
 from failoverd.ports import ChangeOutcome
@@ -23,16 +21,14 @@ several_users = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be s
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """The service's, as systemd makes it; pytest's own is open to nobody else."""
-    made = Path(mkdtemp())
-    made.chmod(0o755)
-    state = made / "state"
-    state.mkdir()
-    if os.geteuid() == 0:
-        os.chown(state, SERVICE.uid, SERVICE.gid)
-    state.chmod(0o750)
-    yield state
-    shutil.rmtree(made)
+    """The service's, as systemd makes it."""
+    with open_folder() as made:
+        state = made / "state"
+        state.mkdir()
+        if os.geteuid() == 0:
+            os.chown(state, SERVICE.uid, SERVICE.gid)
+        state.chmod(0o750)
+        yield state
 
 
 @pytest.fixture

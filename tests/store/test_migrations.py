@@ -13,7 +13,7 @@ from failoverd.operations.why import why
 from failoverd.store.journal import open_journal
 from failoverd.store.migrations import APPLICATION_ID, MIGRATIONS, migrate, version_of
 from failoverd.store.reading import HistoryReading
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 OLD_FILES = Path(__file__).parent / "versions"
 """One `vN.sql` for each released version: the dump of a journal that this version made. They are never edited."""
@@ -68,7 +68,7 @@ async def test_what_an_older_version_began_is_taken_up(
     async with open_journal(path) as journal:
         (plan,) = await journal.interrupted(2_000.0)
         assert (plan.id, plan.decision.kind) == ("chg-1", DecisionKind.FAILOVER)
-        assert [prose.words(reason) for reason in plan.decision.reasons] == ["oci-ashburn gets 100%"]
+        assert [reasoning.words(reason) for reason in plan.decision.reasons] == ["oci-ashburn gets 100%"]
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -5,12 +5,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.journals import KEY, OTHER, TARGET, closed, incident, plan
+from support.users import open_folder
 
 from failoverd import codec
 from failoverd.core.control.decision import Decision, DecisionKind
@@ -28,11 +28,8 @@ from failoverd.telemetry import prose
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """A directory that any user can look into, which pytest's own is not."""
-    made = Path(mkdtemp())
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
+    with open_folder() as made:
+        yield made
 
 
 @pytest.fixture

@@ -153,6 +153,16 @@ async def failures(provider: Provider, plan: Plan) -> tuple[ProviderError, Provi
     return reading.value, writing.value
 
 
+async def failing(provider: Provider, plan: Plan) -> ProviderError:
+    """How a write fails: with words, a remedy, and no secret in either."""
+    with pytest.raises(ProviderError) as caught:
+        await provider.apply(approved(plan))
+    assert caught.value.detail
+    assert caught.value.remedy
+    assert "PRIVATE KEY" not in str(caught.value)
+    return caught.value
+
+
 def unseen(plan: Plan, at: Target) -> Plan:
     """The plan, made by somebody who saw nothing at all at the target."""
     return replace(plan, target=at, before=Observed(at, None))

@@ -21,11 +21,13 @@ from support.commands import REGIONS, answered
 from support.forked import TESTS, Forked, forked
 from support.servers import ZONE, DnsServer
 
-from failoverd.cli.demo.world import DemoRegion
+from failoverd.cli.demo.surroundings import DemoRegion
 
 PATIENCE = 30.0
 NAME = f"api.{ZONE}"
 WEST, EAST = "127.87.0.1", "127.87.0.2"
+EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
+"""The provider of a daemon that answers by itself."""
 
 POLICY = """\
 version: 1
@@ -149,6 +151,20 @@ class RunningDaemon:
         return words + "; the log:\n" + "\n".join(json.dumps(found) for found in self.events[-30:])
 
 
+@asynccontextmanager
+async def followed(process: asyncio.subprocess.Process | Forked) -> AsyncIterator[RunningDaemon]:
+    """A daemon whose log is read, killed at the end if it still runs."""
+    daemon = RunningDaemon(process)
+    following = asyncio.create_task(daemon.follow())
+    try:
+        yield daemon
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await following
+
+
 @dataclass
 class Site:
     """A folder with configuration, and the regions that it speaks of."""
@@ -179,15 +195,8 @@ class Site:
         else:
             surroundings = {**os.environ, "PYTHONPATH": str(TESTS), **(env or {})}
             process = await asyncio.create_subprocess_exec(*command, **how, env=surroundings)
-        daemon = RunningDaemon(process)
-        following = asyncio.create_task(daemon.follow())
-        try:
+        async with followed(process) as daemon:
             yield daemon
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-            await following
 
     async def control(self, *words: str) -> tuple[int, str]:
         """`failoverctl`: its exit code, and what it printed on both streams."""

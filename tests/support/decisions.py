@@ -178,9 +178,10 @@ class Example:
         return [self._look(policy) for policy in sorted(self.policies.values(), key=lambda each: each.tier)]
 
     def _look(self, policy: Policy) -> bool:
-        grant, usual = self._shared.grants(policy, self.now)
+        state = self._state(policy)
+        grant, usual = self._shared.grants(policy, state, self.now)
         estate = Estate(OWNER, as_it_is, grant=grant, usual=usual, spare=self._shared.spare(policy))
-        outcome = evaluate(policy, self._state(policy), self._observed[policy.name], estate, self.now)
+        outcome = evaluate(policy, state, self._observed[policy.name], estate, self.now)
         self._states[policy.name], self.outcomes[policy.name] = outcome.state, outcome
         if outcome.approved is None:
             return False

@@ -29,7 +29,7 @@ from typing import Any, Final
 TESTS: Final = Path(__file__).parents[1]
 
 _LOADED: Final = (
-    "failoverd.cli.benchmarking.verb",
+    "failoverd.cli.benchmarking.benchmark",
     "failoverd.cli.command_line",
     "failoverd.cli.daemon",
     "failoverd.cli.running",

@@ -3,7 +3,7 @@
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
 from failoverd.simulation.paper_journal import PaperJournal
 

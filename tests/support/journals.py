@@ -96,5 +96,19 @@ def incident(
     ]  # fmt: skip
 
 
+def assert_it_says_why(why: list[str]) -> None:
+    """The lines of the change of `incident`, as a documented command shows them."""
+    assert why[0].startswith("2026-11-05T03:12:07.645Z api.example.com A at bind-main moved from azure-eastus 70%")
+    assert [line.strip() for line in why[1:]] == [
+        "azure-eastus is down (score 0%): 192.0.2.10 connect_refused three times in 1.0s",
+        "azure-eastus is down (score 0%)",
+        "oci-ashburn gets 100%",
+        "max_shift of tuning: 70%, within 70% per 300s",
+        "rule: policies/inference-api.yaml:24 (revision 4f2a91)",
+        "undo: failoverctl undo chg-1",
+        "incident: inc-1",
+    ]
+
+
 def closed(at: float, incident_id: str = "inc-1") -> Event:
     return IncidentClosed(at=at, policy="inference-api", incident_id=incident_id, lasted=300.0, changes=2)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from support.daemons import RunningDaemon
+from support.daemons import RunningDaemon, followed
 from support.files import publish
 from support.forked import TESTS, Forked
 from support.kustomize import Manifest, one
@@ -79,15 +79,8 @@ class Pod:
     async def daemon(self) -> AsyncIterator[RunningDaemon]:
         """The container, killed at the end if it still runs."""
         process = await self._start(self.container["command"], out=None, err=asyncio.subprocess.PIPE)
-        daemon = RunningDaemon(process)
-        following = asyncio.create_task(daemon.follow())
-        try:
+        async with followed(process) as daemon:
             yield daemon
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-            await following
 
     async def exec(self, *command: str) -> tuple[int, str]:
         """`kubectl exec`: beside the container, on the same volumes. Its exit code, and what it printed."""

@@ -21,7 +21,7 @@ from failoverd.operations.session import Session
 from failoverd.operations.waiting import Waiting
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.orphans import Claims, Orphans
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 from failoverd.simulation.paper_authorities import PaperAuthorities

@@ -8,12 +8,13 @@ from support.scenes import HEALTHS, KEY, NOW, OWNER, TARGET, records, rolled
 from failoverd.core.control import progress
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Approved
-from failoverd.core.control.outcome import Estate, Outcome
+from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth
-from failoverd.core.records import Observed, Policy, RecordSet
+from failoverd.core.overrides import Override
+from failoverd.core.records import Marker, Observed, Policy, RecordSet
 
 
 def as_it_is(desired: RecordSet) -> RecordSet:
@@ -65,6 +66,11 @@ class Story:
         shares = found.shares(self.policy.region_of(KEY.type)) if found is not None else {}
         return {name: share / 100 for name, share in shares.items()}
 
+    @property
+    def marker(self) -> Marker:
+        assert self.observed.marker is not None
+        return self.observed.marker
+
     def seen(self, **letters: str) -> PolicyState:
         """The state with the regions as they are now; those that are named turn into what their letters say."""
         self.letters |= letters
@@ -100,6 +106,25 @@ class Story:
         if outcome.approved is not None:
             self.write(outcome.approved.plan)
         return outcome
+
+    def settled(self, after: float = 0.0, **letters: str) -> Outcome:
+        """Rounds until nothing is written any more."""
+        outcome = self.look(after, **letters)
+        for _ in range(20):
+            if outcome.kind is not OutcomeKind.WRITE:
+                return outcome
+            outcome = self.look(0.5)
+        raise AssertionError(f"it never comes to rest: {outcome.plan}")
+
+    def say(self, *words: Override) -> "Story":
+        """Operators give words."""
+        self.state = replace(self.state, overrides=(*self.state.overrides, *words))
+        return self
+
+    def release(self, by: str = "bob@bastion") -> None:
+        """All of them are taken back."""
+        over = tuple(each.released(by, "done", self.now) for each in self.state.overrides)
+        self.state = replace(self.state, overrides=over)
 
     def write(self, plan: Plan) -> None:
         self.observed = Observed(TARGET, plan.after, plan.marker, plan.marker_text)

@@ -6,7 +6,7 @@ from itertools import groupby
 from failoverd.core.control.decision import Decision
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 _TIERS = frozenset(
     {
@@ -24,7 +24,7 @@ _TIERS = frozenset(
 
 def told(decision: Decision, code: str) -> list[str]:
     """The words of each reason with this code."""
-    return [prose.words(reason) for reason in decision.reasons if reason.code == code]
+    return [reasoning.words(reason) for reason in decision.reasons if reason.code == code]
 
 
 def found(decision: Decision, code: ReasonCode) -> list[Reason]:

@@ -4,11 +4,23 @@ They are forks of this one, so that nobody needs to be allowed to read Python it
 """
 
 import os
+import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Final
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """One that everybody may enter, unlike those of pytest."""
+    found = Path(mkdtemp())
+    found.chmod(0o755)
+    yield found
+    shutil.rmtree(found)
 
 
 @dataclass(frozen=True, slots=True)

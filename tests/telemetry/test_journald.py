@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.journals import closed, incident
+from support.journals import assert_it_says_why, closed, incident
 from support.real_journald import told_to_journald
 
 from failoverd.core.events import ConfigRejected, Event, Level, OverrideGiven, PlanHeld, PolicyRemoved
@@ -331,14 +331,5 @@ def assert_the_manual_is_right(documented: Mapping[str, str]) -> None:
     assert [line.partition("]: ")[2][:38] for line in moved] == ["api.example.com A at bind-main moved fr"[:38]]
     assert len(whole) == len(incident(AT)) - 1  # all but what was loaded before
     assert len(warnings) == 3
-    assert why[0].startswith("2026-11-05T03:12:07.645Z api.example.com A at bind-main moved from azure-eastus 70%")
-    assert [line.strip() for line in why[1:]] == [
-        "azure-eastus is down (score 0%): 192.0.2.10 connect_refused three times in 1.0s",
-        "azure-eastus is down (score 0%)",
-        "oci-ashburn gets 100%",
-        "max_shift of tuning: 70%, within 70% per 300s",
-        "rule: policies/inference-api.yaml:24 (revision 4f2a91)",
-        "undo: failoverctl undo chg-1",
-        "incident: inc-1",
-    ]
+    assert_it_says_why(why)
     assert instances == ["2026-11-05T03:10:37.345Z 4ab7b819"]

@@ -14,16 +14,15 @@ from pathlib import Path
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from support.daemons import NAME, site
+from support.daemons import EMBEDDED, NAME, site
+from support.living import at_work, living
 from support.prometheus import promtool
 from support.scenes import NOW, TARGET
-from support.servers import ZONE
 
-from failoverd.app import Daemon
 from failoverd.core.control.figures import SignalFigures, TargetFigures
 from failoverd.core.control.plan import LastGood
 from failoverd.core.control.state import TargetMemory
-from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
+from failoverd.core.events import EndpointRecovered, Event, MetricsFailed
 from failoverd.core.overrides import Announced, Override, Scope, Verb
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
@@ -57,7 +56,6 @@ from failoverd.telemetry.metrics import Metrics, Work
 PATIENCE = 20.0
 MANUAL = Path(__file__).parents[2] / "docs" / "metrics.md"
 NOTIFY = "notify: {nobody: {webhook: 'http://127.0.0.1:9/'}}\n"
-EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 
 
 def families(page: bytes) -> dict[str, Metric]:
@@ -100,33 +98,13 @@ async def scrape(port: int) -> bytes:
 
 
 @asynccontextmanager
-async def running(root: Path, listen: str) -> AsyncIterator[tuple[list[Event], asyncio.Task[None]]]:
+async def running(root: Path, listen: str) -> AsyncIterator[list[Event]]:
     """A daemon with its regions on loopback, and what it told."""
     async with site(root, EMBEDDED) as here:
         here.config.write_text(f'{here.config.read_text()}metrics: {{listen: "{listen}"}}\n{NOTIFY}')
-        events: list[Event] = []
-        news = asyncio.Event()
-
-        def hear(event: Event) -> None:
-            events.append(event)
-            news.set()
-
-        daemon = Daemon(here.config, [hear])
-        life = asyncio.create_task(daemon.run())
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not _well(events):
-                    await news.wait()
-                    news.clear()
-            yield events, life
-        finally:
-            daemon.stop("the test is over")
-            await life
-
-
-def _well(events: list[Event]) -> bool:
-    regions = {event.region for event in events if isinstance(event, RegionRecovered)}
-    return len(regions) == 2 and any(isinstance(event, DaemonStarted) for event in events)
+        async with living(here) as life:
+            await life.until(at_work)
+            yield life.events
 
 
 def free_port() -> int:
@@ -154,7 +132,7 @@ def exported(page: bytes) -> set[tuple[str, str, tuple[str, ...]]]:
 
 async def test_a_real_daemon_shows_what_the_manual_lists_and_no_more(tmp_path: Path) -> None:
     port = free_port()
-    async with running(tmp_path, f"127.0.0.1:{port}") as (events, _):
+    async with running(tmp_path, f"127.0.0.1:{port}") as events:
         async with asyncio.timeout(PATIENCE):
             while b'state="in_sync"' not in (page := await scrape(port)):  # it is made once a second
                 assert not [event for event in events if isinstance(event, MetricsFailed)]
@@ -179,7 +157,7 @@ async def test_a_real_daemon_shows_what_the_manual_lists_and_no_more(tmp_path: P
 async def test_a_port_that_somebody_else_has_is_said_and_stops_nothing(tmp_path: Path) -> None:
     server = await asyncio.start_server(lambda _, writer: writer.transport.abort(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, running(tmp_path, f"127.0.0.1:{port}") as (events, _):
+    async with server, running(tmp_path, f"127.0.0.1:{port}") as events:
         (failed,) = [event for event in events if isinstance(event, MetricsFailed)]
     assert failed.listen == f"127.0.0.1:{port}"
     assert "already in use" in prose.say(failed)

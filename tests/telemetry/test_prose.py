@@ -10,7 +10,7 @@ from failoverd.core.control import news
 from failoverd.core.control.propagation import Nameserver, Propagation
 from failoverd.core.events import ChangeApplied, FailoverHeld, PlanHeld, TargetDelayed
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases, prose, reasoning
 
 WHERE = news.names(TARGET, "", NOW)
 
@@ -18,7 +18,7 @@ WHERE = news.names(TARGET, "", NOW)
 @pytest.mark.parametrize("code", ReasonCode)
 def test_every_reason_has_words_of_one_line(code: ReasonCode) -> None:
     numbers: dict[str, float] = defaultdict(lambda: 1.0)
-    words = prose.words(Reason(code, region="azure", regions=("azure",), numbers=numbers, detail="alice adopts it"))
+    words = reasoning.words(Reason(code, region="azure", regions=("azure",), numbers=numbers, detail="alice adopts it"))
     assert words
     assert "\n" not in words
 
@@ -27,22 +27,22 @@ def test_every_reason_has_words_of_one_line(code: ReasonCode) -> None:
 @pytest.mark.parametrize("note", LimitNote)
 @pytest.mark.parametrize("cause", [None, *Cause])
 def test_every_limit_and_every_note_has_words(limit: Limit, note: LimitNote, cause: Cause | None) -> None:
-    words = prose.limit(LimitCheck(limit, passed=True, found=1, allowed=2, window=300.0, cause=cause, note=note))
+    words = reasoning.limit(LimitCheck(limit, passed=True, found=1, allowed=2, window=300.0, cause=cause, note=note))
     assert words.startswith(limit)
     assert words.endswith(")") == bool(note)
 
 
 def test_what_an_earlier_version_told_stays_as_it_was_told() -> None:
-    assert prose.words(Reason(ReasonCode.REGION, text="azure is down (score 0%)")) == "azure is down (score 0%)"
+    assert reasoning.words(Reason(ReasonCode.REGION, text="azure is down (score 0%)")) == "azure is down (score 0%)"
 
 
 def test_reasons_say_their_numbers() -> None:
     hold = Reason(ReasonCode.FAILBACK_HOLD, region="azure", numbers={"well": 120.0, "hold": 300.0})
-    assert prose.words(hold) == "azure has been well for 120s of the 300s before it gets traffic"
+    assert reasoning.words(hold) == "azure has been well for 120s of the 300s before it gets traffic"
     deadband = Reason(ReasonCode.DEADBAND, numbers={"step": 360.0, "min_step": 500.0})
-    assert prose.words(deadband) == "the largest step would be 3.6%, and less than 5% is not worth a change"
+    assert reasoning.words(deadband) == "the largest step would be 3.6%, and less than 5% is not worth a change"
     overload = Reason(ReasonCode.OVERLOAD, numbers={"rest": 2_500.0}, shares={"oci": 7_500.0})
-    assert prose.words(overload).startswith("25% fits nowhere: it is split by what each region can carry (oci 75%)")
+    assert reasoning.words(overload).startswith("25% fits nowhere: it is split by what each region can carry (oci 75%)")
 
 
 SHIFTED = LimitCheck(Limit.MAX_SHIFT, passed=False, found=5_000, allowed=2_000, window=300.0, cause=Cause.TUNING)
@@ -50,17 +50,17 @@ NARROW = LimitCheck(Limit.MIN_REGIONS, passed=False, found=1, allowed=2)
 
 
 def test_a_limit_says_what_was_found_and_what_is_allowed() -> None:
-    assert prose.limit(SHIFTED) == "max_shift of tuning: 50%, not within 20% per 300s"
-    assert prose.limit(NARROW) == "min_regions: 1 regions, not within at least 2 regions"
+    assert reasoning.limit(SHIFTED) == "max_shift of tuning: 50%, not within 20% per 300s"
+    assert reasoning.limit(NARROW) == "min_regions: 1 regions, not within at least 2 regions"
     counted = LimitCheck(Limit.MAX_CHANGES, passed=True, found=3, allowed=6, window=3_600.0)
-    assert prose.limit(counted) == "max_changes: change 3, within 6 per 3600s"
+    assert reasoning.limit(counted) == "max_changes: change 3, within 6 per 3600s"
 
 
 def test_a_limit_that_lets_pass_what_its_numbers_do_not_says_why_and_no_wrong_number() -> None:
     smaller = replace(SHIFTED, passed=True, note=LimitNote.SMALLER)
-    assert prose.limit(smaller) == "max_shift of tuning: 50%, not within 20% per 300s (so the step is made smaller)"
+    assert reasoning.limit(smaller) == "max_shift of tuning: 50%, not within 20% per 300s (so the step is made smaller)"
     before = LimitCheck(Limit.MAX_SHIFT, True, 1_000, 2_000, 300.0, note=LimitNote.BEFORE_EDIT)
-    assert prose.limit(before) == "max_shift: 10%, within 20% per 300s (counted from before somebody else's edit)"
+    assert reasoning.limit(before) == "max_shift: 10%, within 20% per 300s (counted from before somebody else's edit)"
 
 
 def test_what_is_tried_again_at_once_is_not_said_to_wait_for_no_seconds() -> None:
@@ -96,7 +96,7 @@ def test_a_plan_that_a_rule_holds_says_its_name_who_lets_it_through_and_when_it_
     assert prose.say(event) == (
         "api.example.com A at dns-main should be oci 100% but a limit holds it (regions.yaml:9): "
         "assertion two-clouds: 1 of its groups, not within at least 2. "
-        f"To let it through: failoverctl approve 0123456789ab --reason TEXT, or it goes at {prose.moment(NOW + 600)}"
+        f"To let it through: failoverctl approve 0123456789ab --reason TEXT, or it goes at {phrases.moment(NOW + 600)}"
     )
 
 

@@ -21,9 +21,9 @@ from failoverd.cli.benchmarking.drawing import (
     round_ticks,
     up,
 )
-from failoverd.cli.benchmarking.running import Sample
+from failoverd.cli.benchmarking.open_loop import Sample
 from failoverd.cli.benchmarking.statistics import FIRST_TOKEN, SPEED, Report, measured, percentile
-from failoverd.cli.benchmarking.table import milliseconds
+from failoverd.cli.benchmarking.tables import milliseconds
 from failoverd.core.probe_reasons import ProbeOutcome
 
 _PERCENTS: Final = (0.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from math import ceil, sqrt
 from typing import Final
 
-from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices
-from failoverd.cli.benchmarking.running import Run, Sample
+from failoverd.cli.benchmarking.open_loop import Run, Sample
+from failoverd.cli.benchmarking.schedule import BenchmarkPlan, Prices
 from failoverd.core.probe_reasons import ProbeOutcome
 
 _Z95: Final = 1.959963984540054

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from failoverd.app import Daemon
-from failoverd.cli.demo.world import POLICY, RECORD, REGIONS, DemoRegion, DnsClient, free_ports, write_files
+from failoverd.cli.demo.surroundings import POLICY, RECORD, REGIONS, DemoRegion, DnsClient, free_ports, write_files
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeApplied, Event, IncidentClosed
 from failoverd.telemetry import prose
@@ -37,13 +37,13 @@ class DemoStage(Protocol):
 
     def take(self, event: Event) -> None: ...
 
-    def begin(self, world: "World") -> None: ...
+    def begin(self, world: "DemoWorld") -> None: ...
 
     def end(self) -> None: ...
 
 
 @dataclass(slots=True)
-class World:
+class DemoWorld:
     """Everything that runs during the demo."""
 
     daemon: Daemon
@@ -87,7 +87,7 @@ async def play(
 
 
 @asynccontextmanager
-async def _world(folder: Path, stage: DemoStage, dns_port: int | None) -> AsyncIterator[World]:
+async def _world(folder: Path, stage: DemoStage, dns_port: int | None) -> AsyncIterator[DemoWorld]:
     dns_port, http_port = free_ports(dns_port)
     regions = {address: DemoRegion(name, address, http_port) for address, name in REGIONS.items()}
     async with AsyncExitStack() as stack:
@@ -96,7 +96,7 @@ async def _world(folder: Path, stage: DemoStage, dns_port: int | None) -> AsyncI
             stack.callback(region.stop)
         events: list[Event] = []
         daemon = Daemon(write_files(folder, dns_port, http_port), [events.append, stage.take])
-        world = World(daemon, asyncio.create_task(daemon.run()), DnsClient(dns_port), regions, events)
+        world = DemoWorld(daemon, asyncio.create_task(daemon.run()), DnsClient(dns_port), regions, events)
         asking = asyncio.create_task(world.dns.ask_on(ASK_EVERY))
         try:
             stage.begin(world)
@@ -113,7 +113,7 @@ async def _end(task: "asyncio.Task[Any]") -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _script(world: World, stage: DemoStage) -> dict[str, Any]:
+async def _script(world: DemoWorld, stage: DemoStage) -> dict[str, Any]:
     victim = world.regions[VICTIM]
     stage.say("three regions start; nothing is published before their health is known")
     await _until(world, "the first answer", lambda: _true(world.changes))
@@ -147,14 +147,14 @@ async def _script(world: World, stage: DemoStage) -> dict[str, Any]:
     }
 
 
-async def _measure(world: World) -> dict[str, float]:
+async def _measure(world: DemoWorld) -> dict[str, float]:
     """The shares that real queries get from now on, over `MEASURE` seconds."""
     world.dns.tally.clear()
     await asyncio.sleep(MEASURE)
     return world.dns.shares()
 
 
-async def _until(world: World, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
+async def _until(world: DemoWorld, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
     """Ask until it is so. It is seen from outside, by DNS queries, so there is no event to be told by."""
     try:
         async with asyncio.timeout(LONGEST_STEP):

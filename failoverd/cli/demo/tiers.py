@@ -17,12 +17,12 @@ from rich.table import Table
 
 from failoverd.app import Daemon
 from failoverd.cli.demo.scenario import ASK_EVERY, LONGEST_STEP
-from failoverd.cli.demo.world import DemoRegion, free_ports, write_files
+from failoverd.cli.demo.surroundings import DemoRegion, free_ports, write_files
 from failoverd.core.errors import FailoverdError
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.core.status import TargetState, TargetStatus
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 FILES: Final = Path(__file__).parent / "tiers_files"
 REGIONS: Final = {"127.86.0.1": "azure-weu", "127.86.0.2": "oci-fra", "127.86.0.3": "aws-euc1"}
@@ -152,7 +152,7 @@ def _adds_up(found: Statuses) -> bool:
 
 def _said(daemon: Daemon) -> list[str]:
     return [
-        f"{status.target.policy}: {status.state}, {'; '.join(map(prose.words, status.reasons))}"
+        f"{status.target.policy}: {status.state}, {'; '.join(map(reasoning.words, status.reasons))}"
         for status in daemon.snapshot()
         if isinstance(status, TargetStatus)
     ]

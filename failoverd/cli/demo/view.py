@@ -12,14 +12,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from failoverd.cli.demo.world import REGIONS
+from failoverd.cli.demo.surroundings import REGIONS
 from failoverd.core.events import Event, Level
 from failoverd.core.records import WHOLE
 from failoverd.core.status import RegionStatus, TargetStatus
 from failoverd.telemetry import prose
 
 if TYPE_CHECKING:
-    from failoverd.cli.demo.scenario import World
+    from failoverd.cli.demo.scenario import DemoWorld
 
 REDRAW_EVERY: Final = 0.2
 BAR: Final = 24
@@ -49,7 +49,7 @@ class DemoScreen:
     def take(self, event: Event) -> None:
         self._tell(f"{self._elapsed()} {event.name:<18} {prose.say(event)}", _LEVELS[event.level])
 
-    def begin(self, world: "World") -> None:
+    def begin(self, world: "DemoWorld") -> None:
         if self._console.is_terminal:
             # Drawn by the event loop: a thread of rich's own would read what the daemon is just changing.
             self._live = Live(get_renderable=partial(self._frame, world), console=self._console, auto_refresh=False)
@@ -75,13 +75,13 @@ class DemoScreen:
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._started:5.1f}s"
 
-    def _frame(self, world: "World") -> Group:
+    def _frame(self, world: "DemoWorld") -> Group:
         title = Text(f" {self._phase}", style="bold")
         return Group(
             title, self._table(world), Panel(Group(*self._lines), title="what failoverd says", height=LINES + 2)
         )
 
-    def _table(self, world: "World") -> Table:
+    def _table(self, world: "DemoWorld") -> Table:
         health, published = _standing(world)
         measured = world.dns.shares()
         table = Table(expand=True, title=None)
@@ -107,7 +107,7 @@ class Silence:
     def take(self, event: Event) -> None:
         """The same."""
 
-    def begin(self, world: "World") -> None:
+    def begin(self, world: "DemoWorld") -> None:
         """The same."""
 
     def end(self) -> None:
@@ -129,7 +129,7 @@ def summarise(console: Console, result: dict[str, Any]) -> None:
         console.print(Text(f"  - {reason}"), soft_wrap=True)
 
 
-def _standing(world: "World") -> tuple[dict[str, str], dict[str, int]]:
+def _standing(world: "DemoWorld") -> tuple[dict[str, str], dict[str, int]]:
     health: dict[str, str] = {}
     published: dict[str, int] = {}
     for status in world.daemon.snapshot():

@@ -10,7 +10,7 @@ from failoverd.cli.probing.probe_rounds import FinishedProbe
 from failoverd.cli.screen import say
 from failoverd.core.probe_reasons import ProbeOutcome
 from failoverd.core.records import ProbeResult, Timings
-from failoverd.telemetry.prose import counted
+from failoverd.telemetry.phrases import counted
 
 WIDTH: Final = 32
 """Columns of a bar."""

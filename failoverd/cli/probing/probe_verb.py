@@ -23,7 +23,7 @@ from failoverd.cli.probing.probe_rounds import (
 )
 from failoverd.cli.probing.probe_targets import planned_probes
 from failoverd.cli.probing.url_target import is_url, url_probe, without_secrets
-from failoverd.cli.progress import progress
+from failoverd.cli.progress_line import progress
 from failoverd.cli.screen import say
 from failoverd.cli.spending import SHARED, allowance, days_touched
 from failoverd.core.errors import ConfigError

@@ -11,7 +11,7 @@ from failoverd.cli.failing import note, unknown, usage
 from failoverd.cli.screen import shown
 from failoverd.cli.starting import answers
 from failoverd.cli.starting.answers import First, FirstRegion
-from failoverd.cli.starting.asking import Person
+from failoverd.cli.starting.interview import Person
 from failoverd.config.diagnostics import suggestion
 from failoverd.config.machine import missing_sdk
 from failoverd.config.validation import known_keys

@@ -34,8 +34,8 @@ from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import Printout, aligned
 from failoverd.cli.streams import reader_left
 from failoverd.cli.views.glancing import Glancing, differs
-from failoverd.cli.views.reading import Found, found, gone
-from failoverd.cli.views.times import ago, clock
+from failoverd.cli.views.origin import Found, found, gone
+from failoverd.cli.views.spoken_times import ago, clock
 from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
@@ -97,7 +97,7 @@ def status(asked: StatusWanted, output: Output) -> Exit:
             seen = look(asked, now, Output.JSON)
             plain["glance"] = json.loads(seen.to_json())
         if asked.dns:
-            from failoverd.cli.views.hearing import as_json
+            from failoverd.cli.views.dns_answers import as_json
 
             plain["dns"] = [as_json(each) for each in _heard(asked, seen)]
         print_json(plain)
@@ -154,7 +154,7 @@ def _page(asked: StatusWanted, seen: GlanceTold, now: float, screen: Console) ->
 
 
 def _heard(asked: StatusWanted, seen: GlanceTold) -> "Sequence[RecordHearing]":
-    from failoverd.cli.views.hearing import ask_servers
+    from failoverd.cli.views.dns_answers import ask_servers
 
     return ask_servers(asked.config, seen.records)
 
@@ -163,7 +163,7 @@ def look(asked: StatusWanted, now: float, output: Output = Output.TEXT, *, again
     """`again`: that it comes from the journal was said before."""
 
     def read(unheard: ApiError) -> tuple[GlanceTold, float | None]:
-        from failoverd.cli.views.journal import glance_read
+        from failoverd.cli.views.from_journal import glance_read
 
         return glance_read(asked.config, now, asked.policies, problems=asked.problems, silent=gone(unheard))
 
@@ -172,7 +172,7 @@ def look(asked: StatusWanted, now: float, output: Output = Output.TEXT, *, again
 
 def _whole(asked: StatusWanted, output: Output, now: float, *, healthy: bool) -> Found[StatusTold]:
     def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
-        from failoverd.cli.views.journal import status_read
+        from failoverd.cli.views.from_journal import status_read
 
         return status_read(asked.config, now, healthy=healthy, silent=gone(unheard))
 

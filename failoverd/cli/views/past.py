@@ -23,8 +23,8 @@ from failoverd.cli.failing import OutputConsole, print_json, seconds, told, usag
 from failoverd.cli.options import Output
 from failoverd.cli.screen import aligned, folded, say, say_block, say_worded, shown
 from failoverd.cli.views.glancing import countdown
-from failoverd.cli.views.reading import found, gone
-from failoverd.cli.views.times import clock
+from failoverd.cli.views.origin import found, gone
+from failoverd.cli.views.spoken_times import clock
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import ITSELF, UNSAID, by
@@ -44,7 +44,7 @@ def why(
     query = _asked(what, policy, _moment(at), incident)
 
     def read(unheard: ApiError) -> tuple[WhyTold, float | None]:
-        from failoverd.cli.views.journal import why_read
+        from failoverd.cli.views.from_journal import why_read
 
         return why_read(config, time.time(), query, silent=gone(unheard))
 
@@ -92,7 +92,7 @@ def history(config: Path, output: Output, policy: str | None, since: str, limit:
     begin = max(0.0, now - seconds(since))
 
     def read(_: object) -> tuple[HistoryTold, float | None]:
-        from failoverd.cli.views.journal import history_read
+        from failoverd.cli.views.from_journal import history_read
 
         return history_read(config, now, policy=policy, since=begin, limit=limit)
 

@@ -11,8 +11,8 @@ from failoverd.api.shapes import PlannedTold, PracticeTold, StatusTold
 from failoverd.cli.failing import OutputConsole, print_json, told
 from failoverd.cli.options import Output
 from failoverd.cli.screen import Printout
-from failoverd.cli.views.reading import Found, found, gone
-from failoverd.cli.views.times import ago
+from failoverd.cli.views.origin import Found, found, gone
+from failoverd.cli.views.spoken_times import ago
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Verb, verb_of
 from failoverd.core.practices import PracticeOutcome
@@ -73,7 +73,7 @@ def practice(config: Path, output: Output) -> None:
 
 def _status(config: Path, output: Output, now: float) -> Found[StatusTold]:
     def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
-        from failoverd.cli.views.journal import status_read
+        from failoverd.cli.views.from_journal import status_read
 
         return status_read(config, now, healthy=False, silent=gone(unheard))
 

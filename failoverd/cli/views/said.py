@@ -6,7 +6,7 @@ from pathlib import Path
 from failoverd.api.shapes import WordsTold
 from failoverd.cli.failing import OutputConsole, print_json, told
 from failoverd.cli.options import Output
-from failoverd.cli.views.reading import found
+from failoverd.cli.views.origin import found
 from failoverd.cli.words.showing import show_words
 
 console = OutputConsole(highlight=False)
@@ -16,7 +16,7 @@ def overrides(config: Path, output: Output, *, verbose: bool) -> None:
     now = time.time()
 
     def read(_: object) -> tuple[WordsTold, float | None]:
-        from failoverd.cli.views.journal import words_read
+        from failoverd.cli.views.from_journal import words_read
 
         return words_read(config, now)
 

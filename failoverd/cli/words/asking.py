@@ -21,9 +21,9 @@ from failoverd.cli.failing import OutputConsole, note, print_json, told, unknown
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import say
 from failoverd.cli.words import saying
+from failoverd.cli.words.following import begun, clients, followed, moved, progress
 from failoverd.cli.words.naming import Known, scope_of
 from failoverd.cli.words.showing import record, show_effects, title, when
-from failoverd.cli.words.waiting import begun, clients, followed, moved, progress
 from failoverd.config.locating import socket_of
 from failoverd.core.clients import still_old
 from failoverd.core.overrides import APPROVAL, Scope, Verb, verb_of

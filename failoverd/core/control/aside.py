@@ -17,9 +17,9 @@ from failoverd.core.control import ramp
 from failoverd.core.control.allocation import Allocation, room
 from failoverd.core.control.decision import View, soonest
 from failoverd.core.control.degraded import unwell
+from failoverd.core.control.distance import Leaving, too_far
 from failoverd.core.control.eligible import Eligible
 from failoverd.core.control.failback import with_failback
-from failoverd.core.control.latency import Leaving, too_far
 from failoverd.core.control.overriding import Heeded
 from failoverd.core.control.ramp import Ramps
 from failoverd.core.control.sharing import Grant

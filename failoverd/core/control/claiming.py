@@ -69,8 +69,8 @@ def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | Non
 def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> Claim:
     serving, published = found.found.serving, found.published
     rules = ramp.rules_of(policy, record)
-    held = {*held_back(policy, rules, view, published, serving, now), *practice.held(heeded, serving)}
-    aside = _aside(policy, record, view, found, heeded, now) - held
+    held = held_back(policy, rules, view, published, serving, heeded, now)
+    aside = _aside(policy, record, view, found, heeded, now).difference(held)
     climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
     unmeasured = (name for name in view.unmeasured if published)
     caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing, *unmeasured)}

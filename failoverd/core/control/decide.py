@@ -130,16 +130,17 @@ def weigh(
     if heeded.pin is not None and pinned:
         weights = policy.weights_of(record.key.type)
         return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now, weights)
-    return _by_price(policy, record, view, Open(found, specs, published), now)
+    return _by_price(policy, record, view, Open(found, specs, published), heeded, now)
 
 
-def _by_price(policy: Policy, record: RecordSpec, view: View, found: Open, now: float) -> Open:
-    """The same with the shares that were chosen for their price; who fails out ignores it."""
+def _by_price(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> Open:
+    """The same with the shares that were chosen for their price; who fails out ignores it, and so does a drill."""
     if not view.saving.shares:
         return found
     eligible = found.found
     specs = list(with_saved(found.specs, view.saving))
-    waiting = held_back(policy, ramp.rules_of(policy, record), view, found.published, eligible.serving, now)
+    rules = ramp.rules_of(policy, record)
+    waiting = held_back(policy, rules, view, found.published, eligible.serving, heeded, now)
     answering = {*eligible.frozen, *(spec.name for spec in eligible.serving if spec.name not in waiting)}
     if not counts(view.saving, answering):
         return Open(eligible, specs, found.published)

@@ -14,7 +14,7 @@ from typing import Final
 
 from failoverd.core.control import ramp
 from failoverd.core.control.decision import View
-from failoverd.core.control.latency import Leaving
+from failoverd.core.control.distance import Leaving
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, RampRules, RegionSpec, WhenDegraded

@@ -43,7 +43,7 @@ from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.readings import measured
 from failoverd.core.control.relieving import Relieved, relieved
 from failoverd.core.control.residency import Allowed, allowed
-from failoverd.core.control.rules import people, ruled, withheld
+from failoverd.core.control.rule_checks import people, ruled, withheld
 from failoverd.core.control.saving import considered
 from failoverd.core.control.signals import Lowered
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory

@@ -54,6 +54,47 @@ class _Climb:
     until: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What the shares depend on, whoever comes back. `rules` are those of the ramp.
+
+    `unmeasured` is the most that regions get whose figures are lost: what they have.
+    """
+
+    policy: Policy
+    record: RecordSpec
+    rules: RampRules | None
+    view: View
+    published: Mapping[str, int]
+    found: Eligible
+    heeded: Heeded
+    now: float
+    grant: Grant | None
+    unmeasured: Mapping[str, int] = field(default_factory=dict)
+
+    def share_out(self, specs: Sequence[RegionSpec], climb: _Climb | None = None) -> Allocation:
+        """Allocate what no frozen region keeps."""
+        capped = {name: self.published.get(name, 0) for name in self.found.capped}
+        limits = {**self.unmeasured, **capped}
+        lost = {name: Reason(ReasonCode.UNMEASURED, "signals", name) for name in self.unmeasured if name not in capped}
+        caps, told = limits, lost
+        if climb is not None:
+            caps = limits | {name: min(cap, limits.get(name, WHOLE)) for name, cap in climb.caps.items()}
+            told = lost | {name: reason for name, reason in climb.told.items() if caps[name] == climb.caps[name]}
+        budget = WHOLE - sum(self.found.frozen.values())
+        bounds = Bounds(caps, self.heeded.shed, told, self.grant)
+        return allocate(self.policy, self.record, self.view.regions, specs, budget, bounds)
+
+    @property
+    def recalled(self) -> frozenset[str]:
+        """Who comes back from a drill that ends because it is needed: the first to get traffic, and by no ramp.
+
+        What needs it may be trouble of another policy, of which this one has no incident.
+        """
+        needed = self.view.practised if self.view.incident else self.view.cut_short
+        return needed.union(self.heeded.yielded)
+
+
 def with_failback(
     policy: Policy,
     record: RecordSpec,
@@ -69,105 +110,85 @@ def with_failback(
     A region whose figures are lost gets no more than it has; but it does where the others cannot carry the rest, or
     would need somebody for it who waits.
     """
-    unmeasured = {name: published.get(name, 0) for name in view.unmeasured if published.get(name)}
-    kept = _back(policy, record, view, published, found, heeded, now, grant, unmeasured)
-    if not unmeasured or (kept.shared.fits and not any(each.code in _WAIVED for each in kept.shared.reasons)):
-        return kept
-    return _back(policy, record, view, published, found, heeded, now, grant, {})
-
-
-_WAIVED: Final = frozenset({ReasonCode.FAILBACK_WAIVED, ReasonCode.PRACTICE_YIELDS})
-
-
-def _back(  # noqa: PLR0913, PLR0917 - all that an allocation is made of
-    policy: Policy,
-    record: RecordSpec,
-    view: View,
-    published: Mapping[str, int],
-    found: Eligible,
-    heeded: Heeded,
-    now: float,
-    grant: Grant | None,
-    unmeasured: Mapping[str, int],
-) -> Back:
-    """The same, where the `unmeasured` get so much at most."""
-    budget = WHOLE - sum(found.frozen.values())
-    limits = {**unmeasured, **{name: published.get(name, 0) for name in found.capped}}
-    lost = {name: Reason(ReasonCode.UNMEASURED, "signals", name) for name in unmeasured if name not in found.capped}
-
-    def share_out(specs: Sequence[RegionSpec], climb: _Climb | None = None) -> Allocation:
-        caps, told = limits, lost
-        if climb is not None:
-            caps = limits | {name: min(cap, limits.get(name, WHOLE)) for name, cap in climb.caps.items()}
-            told = lost | {name: reason for name, reason in climb.told.items() if caps[name] == climb.caps[name]}
-        return allocate(policy, record, view.regions, specs, budget, Bounds(caps, heeded.shed, told, grant))
-
     rules = ramp.rules_of(policy, record)
-    held = {**held_back(policy, rules, view, published, found.serving, now), **_practising(heeded, found.serving)}
-    others = tuple(spec for spec in found.serving if spec.name not in held)
-    whole = share_out(others or found.serving)
+    ground = _Ground(policy, record, rules, view, published, found, heeded, now, grant)
+    unmeasured = {name: published.get(name, 0) for name in view.unmeasured if published.get(name)}
+    if unmeasured:
+        kept = _back(replace(ground, unmeasured=unmeasured))
+        if kept.shared.fits and not any(each.code in _YIELDS for each in kept.shared.reasons):
+            return kept
+    return _back(ground)
+
+
+_YIELDS: Final = frozenset({ReasonCode.FAILBACK_WAIVED, ReasonCode.PRACTICE_YIELDS})
+
+
+def _back(ground: _Ground) -> Back:
+    serving = ground.found.serving
+    held = held_back(ground.policy, ground.rules, ground.view, ground.published, serving, ground.heeded, ground.now)
+    others = tuple(spec for spec in serving if spec.name not in held)
+    whole = ground.share_out(others or serving)
     if held and not (others and whole.fits):
-        if practised := tuple(name for name in held if name in heeded.practised):
-            yields = Reason(ReasonCode.PRACTICE_YIELDS, "overrides", regions=practised)
-            without = replace(heeded, practised={}, yielded=heeded.practised)
-            back = _back(policy, record, view, published, found, without, now, grant, unmeasured)
-            return replace(back, shared=replace(back.shared, reasons=(yields, *back.shared.reasons)))
-        waived = Reason(ReasonCode.FAILBACK_WAIVED, "failback", regions=tuple(held))
-        shared = whole if not others else share_out(found.serving)
-        in_full = _let_in(rules, view.ramps, found.serving, shared)
-        return Back(Allocation(shared.shares, shared.fits, (waived, *shared.reasons)), None, in_full)
-    shared, climb = whole, _Climb(dict(view.ramps) if rules is not None else {})
-    if rules is not None and published and whole.fits:
-        ground = _Ground(
-            policy, rules, record.ttl, view, published, found.capped, heeded.shed, _recalled(view, heeded), now
-        )
-        for steps in (True, False):
-            climb = _climb(ground, others, whole, steps=steps)
-            shared = share_out(others, climb) if climb.caps else whole
-            if shared.fits:
-                break
-    if not shared.fits:
-        on_it = tuple(
-            name for name, each in view.ramps.items() if rules is not None and 0 < each.step < len(rules.steps)
-        )
-        told = (Reason(ReasonCode.FAILBACK_WAIVED, "failback", regions=on_it),) if on_it else ()
-        shared = Allocation(whole.shares, whole.fits, (*told, *whole.reasons))
-        climb = _Climb(_let_in(rules, view.ramps, others, whole))
+        return _needed(ground, held)
+    shared, climb = _by_ramp(ground, others, whole)
     # a standby that would get nothing, whoever else is held, is not worth a word
     due = [
         held[spec.name]
-        for spec in found.serving
-        if spec.name in held and share_out((*others, spec)).shares.get(spec.name, 0) > 0
+        for spec in serving
+        if spec.name in held and ground.share_out((*others, spec)).shares.get(spec.name, 0) > 0
     ]
+    shared = _telling(shared, *(each.reason for each in due))
     until = soonest(climb.until, *(each.until for each in due))
-    shared = Allocation(shared.shares, shared.fits, (*(each.reason for each in due), *shared.reasons))
-    return Back(_with_returns(shared, view, published), until, climb.ramps)
+    return Back(_with_returns(shared, ground.view, ground.published), until, climb.ramps)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """What a step depends on."""
-
-    policy: Policy
-    rules: RampRules
-    ttl: int
-    view: View
-    published: Mapping[str, int]
-    capped: Collection[str]
-    shed: Collection[str]
-    recalled: Collection[str]
-    now: float
-
-    def due(self, name: str, each: Ramp) -> float | None:
-        return ramp.due(self.rules, each, self.view.regions[name], self.ttl)
+def _needed(ground: _Ground, held: Collection[str]) -> Back:
+    """The others cannot carry it all: the drills yield first, and where there are none, every hold does."""
+    heeded, serving = ground.heeded, ground.found.serving
+    if practised := tuple(name for name in held if name in heeded.practised):
+        without = replace(heeded, practised={}, yielded=heeded.practised)
+        back = _back(replace(ground, heeded=without))
+        yields = Reason(ReasonCode.PRACTICE_YIELDS, "overrides", regions=practised)
+        return replace(back, shared=_telling(back.shared, yields))
+    shared = ground.share_out(serving)
+    in_full = _let_in(ground, serving, shared)
+    return Back(_telling(shared, _waived(held)), None, in_full)
 
 
-def _climb(ground: _Ground, others: Sequence[RegionSpec], whole: Allocation, *, steps: bool) -> _Climb:
-    """Where each region stands on its ramp now; a step that is due is taken if `steps`.
+def _by_ramp(ground: _Ground, others: Sequence[RegionSpec], whole: Allocation) -> tuple[Allocation, _Climb]:
+    """The shares as far as the ramps have come. They waive their steps where the traffic fits no other way.
 
     `whole` is what the allocation would give without any ramp.
     """
-    rules, now = ground.rules, ground.now
+    rules, ramps = ground.rules, ground.view.ramps
+    if rules is None:
+        return whole, _Climb({})
+    if whole.fits and not ground.published:
+        return whole, _Climb(dict(ramps))
+    for steps in (True, False) if whole.fits else ():
+        climb = _climb(ground, rules, others, whole, steps=steps)
+        shared = ground.share_out(others, climb) if climb.caps else whole
+        if shared.fits:
+            return shared, climb
+    on_it = tuple(name for name, each in ramps.items() if 0 < each.step < len(rules.steps))
+    told = (_waived(on_it),) if on_it else ()
+    return _telling(whole, *told), _Climb(_let_in(ground, others, whole))
+
+
+def _waived(regions: Collection[str]) -> Reason:
+    return Reason(ReasonCode.FAILBACK_WAIVED, "failback", regions=tuple(regions))
+
+
+def _telling(shared: Allocation, *reasons: Reason) -> Allocation:
+    """The same, with these reasons before its own."""
+    return replace(shared, reasons=(*reasons, *shared.reasons)) if reasons else shared
+
+
+def _climb(
+    ground: _Ground, rules: RampRules, others: Sequence[RegionSpec], whole: Allocation, *, steps: bool
+) -> _Climb:
+    """Where each region stands on its ramp now; a step that is due is taken if `steps`."""
+    now, ttl = ground.now, ground.record.ttl
     ramps, caps, told = dict(ground.view.ramps), dict[str, int](), dict[str, Reason]()
     until = None
     for spec in others:
@@ -175,12 +196,14 @@ def _climb(ground: _Ground, others: Sequence[RegionSpec], whole: Allocation, *, 
         if not has and (name in ground.view.common_fall or name in ground.recalled):
             ramps.pop(name, None)
             continue
-        if (each := _standing(ground, spec, of, steps=steps)) is None:
+        if (each := _standing(ground, rules, spec, of, steps=steps)) is None:
             continue
         ramps[name] = each
         if each.step >= len(rules.steps):
             continue
-        upcoming = now + rules.pause(ground.ttl) if ramp.stepping(each) else ground.due(name, each)
+        upcoming = (
+            now + rules.pause(ttl) if ramp.stepping(each) else ramp.due(rules, each, ground.view.regions[name], ttl)
+        )
         caps[name] = ramp.allowed(rules, each, has, of)
         numbers = {"step": float(each.step), "steps": float(len(rules.steps))}
         numbers |= {"part": float(rules.steps[each.step - 1]), "of": float(of)}
@@ -193,62 +216,49 @@ def _climb(ground: _Ground, others: Sequence[RegionSpec], whole: Allocation, *, 
     return _Climb(ramps, caps, told, until)
 
 
-def _standing(ground: _Ground, spec: RegionSpec, of: int, *, steps: bool) -> Ramp | None:
+def _standing(ground: _Ground, rules: RampRules, spec: RegionSpec, of: int, *, steps: bool) -> Ramp | None:
     """The step at which a region is to be; None where it is on no ramp, or at its foot.
 
     `of` is what it would get without one. A standby that is only kept tested needs none.
     """
-    name, has, rules = spec.name, ground.published.get(spec.name, 0), ground.rules
+    name, has = spec.name, ground.published.get(spec.name, 0)
     known = ground.view.ramps.get(name)
     if not of or (known is None and (has or (spec.share == 0 and of <= ground.policy.trickle))):
         return None
     each = known or Ramp(ground.now)
     if not each.step:
-        if has and name in ground.shed:
+        if has and name in ground.heeded.shed:
             return None  # a word says how much
         if ramp.given_up(rules, known):
             each = Ramp(ground.now)  # a person brings it back: it begins anew
         return ramp.joined(rules, each, has, of)
     if name in ground.view.returning:
         return Ramp(each.at, len(rules.steps))
-    moment = ground.due(name, each) if steps and name not in ground.capped else None
-    if moment is not None and moment <= ground.now:
-        return replace(each, step=each.step + 1, since=None)
-    return each
+    if not steps or name in ground.found.capped:
+        return each
+    moment = ramp.due(rules, each, ground.view.regions[name], ground.record.ttl)
+    return replace(each, step=each.step + 1, since=None) if moment is not None and moment <= ground.now else each
 
 
-def _let_in(rules: RampRules | None, ramps: Ramps, specs: Sequence[RegionSpec], shared: Allocation) -> dict[str, Ramp]:
+def _let_in(ground: _Ground, specs: Sequence[RegionSpec], shared: Allocation) -> dict[str, Ramp]:
     """The ramps where nobody else can carry the traffic: whoever was on its way is there."""
-    if rules is None:
+    if ground.rules is None:
         return {}
+    last = len(ground.rules.steps)
     here = {spec.name for spec in specs if shared.shares.get(spec.name)}
     return {
-        name: Ramp(each.at, len(rules.steps), each.since if each.step >= len(rules.steps) else None, each.aborts)
-        if name in here
-        else each
-        for name, each in ramps.items()
+        name: Ramp(each.at, last, each.since if each.step >= last else None, each.aborts) if name in here else each
+        for name, each in ground.view.ramps.items()
     }
 
 
 def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) -> Allocation:
     """The same, saying who comes back without a hold."""
     back = tuple(name for name in shared.shares if name in view.common_fall and not published.get(name))
-    if not back:
-        return shared
-    reason = Reason(ReasonCode.COMMON_RETURN, "failback", regions=back)
-    return Allocation(shared.shares, shared.fits, (reason, *shared.reasons))
+    return _telling(shared, Reason(ReasonCode.COMMON_RETURN, "failback", regions=back)) if back else shared
 
 
-def _recalled(view: View, heeded: Heeded) -> frozenset[str]:
-    """Who comes back from a drill that ends because it is needed: the first to get traffic, and by no ramp.
-
-    What needs it may be trouble of another policy, of which this one has no incident.
-    """
-    return view.cut_short.union(heeded.yielded) | (view.practised if view.incident else frozenset())
-
-
-def _practising(heeded: Heeded, serving: tuple[RegionSpec, ...]) -> dict[str, _Held]:
-    return {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
+# -- who waits ---------------------------------------------------------------------------------------------------------
 
 
 def held_back(
@@ -257,69 +267,63 @@ def held_back(
     view: View,
     published: Mapping[str, int],
     serving: tuple[RegionSpec, ...],
+    heeded: Heeded,
     now: float,
 ) -> Mapping[str, _Held]:
-    """Who of those that serve waits, and why."""
-    if not published:
-        return {}  # a record that answers nothing has nobody to hold back
-    held = {}
-    hurt = _hurting(policy, rules, view, published, serving)
-    for spec in serving:
-        free = published.get(spec.name, 0) > 0 or spec.name in view.returning or spec.name in view.common_fall
-        free = free or spec.name in view.aside or spec.name in view.practised  # it never was down
-        if spec.name in view.unmeasured and not published.get(spec.name) and spec.name not in view.returning:
-            held[spec.name] = _Held(Reason(ReasonCode.UNMEASURED, "signals", spec.name))
-            continue
-        known = view.ramps.get(spec.name)
-        if spec.name in hurt and known is not None and rules is not None:
-            held[spec.name] = _hurt(policy, rules, spec.name, known)
-            continue
-        if free:
-            continue
-        if ramp.given_up(rules, known):
-            numbers = {"aborts": float(known.aborts if known is not None else 0)}
-            held[spec.name] = _Held(
-                Reason(ReasonCode.FAILBACK_GIVEN_UP, "failback.retries", spec.name, numbers=numbers)
-            )
-            continue
-        if policy.failback_after is None and spec.name in view.taken_out:
-            continue  # a person took it out by a word, and the end of that word brings it back
-        if policy.failback_after is None:
-            held[spec.name] = _Held(Reason(ReasonCode.FAILBACK_MANUAL, "failback", spec.name))
-            continue
-        since = _well_since(view.regions[spec.name], known)
-        hold = ramp.hold(policy.failback_after, rules, known)
-        due = (since if since is not None else now) + hold
-        if now < due:
-            well = max(0.0, now - since) if since is not None else 0.0
-            numbers = {"well": well, "hold": hold}
-            reason = Reason(ReasonCode.FAILBACK_HOLD, "failback.after", spec.name, numbers=numbers)
-            held[spec.name] = _Held(reason, due)
-    return held
+    """Who of those that serve waits, and why: for the end of its hold, or of a drill."""
+    # a record that answers nothing has nobody to hold back
+    out = [spec.name for spec in serving if not published.get(spec.name)] if published else []
+    found = ((name, _hold(policy, rules, view, name, now)) for name in out)
+    unmeasured = [name for name in out if name in view.unmeasured and name not in view.returning]
+    lost = {name: _Held(Reason(ReasonCode.UNMEASURED, "signals", name)) for name in unmeasured}
+    held = {name: each for name, each in found if each is not None} | lost
+    hurt = _hurt(policy, rules, view, published, serving) if rules is not None and published else {}
+    drilled = {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
+    return held | hurt | drilled
 
 
-def _hurting(
-    policy: Policy,
-    rules: RampRules | None,
-    view: View,
-    published: Mapping[str, int],
-    serving: Sequence[RegionSpec],
-) -> frozenset[str]:
-    """Who is hurt by a step of its ramp, and leaves: as long as enough regions are left that answer."""
-    found = frozenset(
-        spec.name
+def _hold(policy: Policy, rules: RampRules | None, view: View, name: str, now: float) -> _Held | None:
+    """Why a region without traffic waits, and until when; None where nothing holds it."""
+    free = (view.returning, view.common_fall, view.aside, view.practised)  # by a word, not its fault, or never down
+    if any(name in each for each in free):
+        return None
+    known = view.ramps.get(name)
+    if ramp.given_up(rules, known):
+        numbers = {"aborts": float(known.aborts if known is not None else 0)}
+        return _Held(Reason(ReasonCode.FAILBACK_GIVEN_UP, "failback.retries", name, numbers=numbers))
+    if policy.failback_after is None:
+        if name in view.taken_out:
+            return None  # a person took it out by a word, and the end of that word brings it back
+        return _Held(Reason(ReasonCode.FAILBACK_MANUAL, "failback", name))
+    since = _well_since(view.regions[name], known)
+    hold = ramp.hold(policy.failback_after, rules, known)
+    due = (since if since is not None else now) + hold
+    if now >= due:
+        return None
+    numbers = {"well": max(0.0, now - since) if since is not None else 0.0, "hold": hold}
+    return _Held(Reason(ReasonCode.FAILBACK_HOLD, "failback.after", name, numbers=numbers), due)
+
+
+def _hurt(
+    policy: Policy, rules: RampRules, view: View, published: Mapping[str, int], serving: Sequence[RegionSpec]
+) -> dict[str, _Held]:
+    """Who is hurt by a step of its ramp, and leaves, as long as enough regions are left that answer; or is out so."""
+    known = {name: each for name, each in view.ramps.items() if name not in view.returning}
+    found = {
+        spec.name: known[spec.name]
         for spec in serving
-        if rules is not None
-        and (known := view.ramps.get(spec.name)) is not None
-        and spec.name not in view.returning
-        and ramp.hurts(known, view.regions[spec.name])
-    )
+        if spec.name in known and ramp.hurts(known[spec.name], view.regions[spec.name])
+    }
     left = sum(1 for spec in serving if published.get(spec.name) and spec.name not in found)
-    out = found.difference(name for name, share in published.items() if share)
-    return found if left >= max(1, policy.limits.min_regions) else out
+    stay = left < max(1, policy.limits.min_regions)
+    return {
+        name: _hold_of_hurt(policy, rules, name, each)
+        for name, each in found.items()
+        if not (stay and published.get(name))
+    }
 
 
-def _hurt(policy: Policy, rules: RampRules, name: str, known: Ramp) -> _Held:
+def _hold_of_hurt(policy: Policy, rules: RampRules, name: str, known: Ramp) -> _Held:
     """Why it is out: until it is well, and then for a hold that has doubled, or until a person brings it back."""
     fell = known.aborts + (1 if known.step else 0)
     if fell >= rules.retries:

@@ -21,7 +21,7 @@ from typing import Final, NoReturn, final
 
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.plan import Plan, PlanKind
-from failoverd.core.control.rules import FREE, Move, Ruled, asserted, gated, passing_at
+from failoverd.core.control.rule_checks import FREE, Move, Ruled, asserted, gated, passing_at
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode
 from failoverd.core.records import ELSEWHERE, WHOLE, Limits, Ration, apportion

@@ -1,7 +1,8 @@
 """Whose a name is: taking a record over, and giving it back. Only the marker is written; no answer changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.identity import identity
@@ -100,17 +101,8 @@ def adopted(
 ) -> Outcome | InSync:
     """What it takes to take a record over on behalf of `actor`; InSync when it is ours already."""
     decision = _by_hand(observed, ReasonCode.ADOPT, f"{actor} adopts {observed.target.key}; its answers stay", now)
-    found = adopt(
-        observed,
-        decision,
-        plan_id=identity("chg", now, decision),
-        owner=signed.owner,
-        instance=signed.instance,
-        region_of=policy.region_of(observed.target.key.type),
-        revision=policy.source.revision,
-        last_good=state.of(observed.target).last_good,
-    )
-    return found if isinstance(found, InSync) else _outcome(policy, state, decision, found)
+    make = partial(adopt, last_good=state.of(observed.target).last_good)
+    return _outcome(make, policy, state, observed, signed, decision)
 
 
 def disowned(
@@ -118,17 +110,7 @@ def disowned(
 ) -> Outcome | InSync:
     """What it takes to give a record back on behalf of `actor`."""
     words = f"{actor} gives {observed.target.key} back; its answers stay"
-    decision = _by_hand(observed, ReasonCode.DISOWN, words, now)
-    found = disown(
-        observed,
-        decision,
-        plan_id=identity("chg", now, decision),
-        owner=signed.owner,
-        instance=signed.instance,
-        region_of=policy.region_of(observed.target.key.type),
-        revision=policy.source.revision,
-    )
-    return found if isinstance(found, InSync) else _outcome(policy, state, decision, found)
+    return _outcome(disown, policy, state, observed, signed, _by_hand(observed, ReasonCode.DISOWN, words, now))
 
 
 def _by_hand(observed: Observed, code: ReasonCode, words: str, now: float) -> Decision:
@@ -137,7 +119,25 @@ def _by_hand(observed: Observed, code: ReasonCode, words: str, now: float) -> De
     return Decision(target, DecisionKind.OPERATOR, {}, observed.records, reasons, now, id=decided)
 
 
-def _outcome(policy: Policy, state: PolicyState, decision: Decision, found: Plan | Refused) -> Outcome:
+def _outcome(
+    make: Callable[..., Plan | InSync | Refused],
+    policy: Policy,
+    state: PolicyState,
+    observed: Observed,
+    signed: Signature,
+    decision: Decision,
+) -> Outcome | InSync:
+    found = make(
+        observed,
+        decision,
+        plan_id=identity("chg", decision.at, decision),
+        owner=signed.owner,
+        instance=signed.instance,
+        region_of=policy.region_of(observed.target.key.type),
+        revision=policy.source.revision,
+    )
+    if isinstance(found, InSync):
+        return found
     if isinstance(found, Refused):
         return Outcome(OutcomeKind.REFUSE, decision, state, refused=found)
     approved = marker_only(found, policy.limits)

@@ -361,19 +361,12 @@ class Pool:
                 for sums in (each.loads, each.stands, each.extra):
                     for key, load in sums.items():
                         used[key] += load
-        grants = {mine.claim.policy: _grant(mine) for mine in short}
+        grants = {mine.claim.policy: granted(mine.claim, mine.loads, mine.short, {}) for mine in short}
         for name, region in excess([mine.claim for mine in short], grants, vessels, used).items():
             mine = self._mine[name]
             mine.excess_on = region
             key = (region, mine.claim.unit)
             band.extra[key] = band.extra.get(key, 0.0) + mine.short
-
-
-def _grant(mine: _Mine) -> Grant:
-    loads = {**mine.claim.stands}
-    for name, load in mine.loads.items():
-        loads[name] = loads.get(name, 0.0) + load
-    return Grant(mine.claim.demand, loads, {}, {}, mine.short)
 
 
 def _sent_to(band: _Band, claim: Claim) -> str:

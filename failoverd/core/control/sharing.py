@@ -155,25 +155,6 @@ def share_out(claims: Iterable[Claim]) -> Mapping[str, Grant]:
     return grants
 
 
-def connected(claims: Mapping[str, Claim], changed: Iterable[str]) -> frozenset[str]:
-    """The policies that share a region with one of those that `changed`, directly or through others."""
-    by_resource: defaultdict[Resource, list[str]] = defaultdict(list)
-    for claim in claims.values():
-        for resource in claim.resources:
-            by_resource[resource].append(claim.policy)
-    found, ahead = set[str](), [name for name in changed if name in claims]
-    seen = set[Resource]()
-    while ahead:
-        name = ahead.pop()
-        if name in found:
-            continue
-        found.add(name)
-        for resource in claims[name].resources - seen:
-            seen.add(resource)
-            ahead += by_resource[resource]
-    return frozenset(found)
-
-
 def _tiers(ordered: Sequence[Claim]) -> list[list[Claim]]:
     found: defaultdict[int, list[Claim]] = defaultdict(list)
     for claim in ordered:

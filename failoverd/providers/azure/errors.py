@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from azure.core import exceptions as sdk
 
-from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
+from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
 from failoverd.foreign import error_code, quoted
-from failoverd.providers.shared.refusals import clock_skewed
+from failoverd.providers.shared.refusals import clock_skewed, stale
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import NONSENSE, not_the_cloud, senseless, unanswered
 
@@ -141,11 +141,7 @@ def _answered(call: Call, error: sdk.HttpResponseError) -> ProviderError:
             remedy="nothing to do: it is read and tried again; see Azure's status page if it stays",
         )
     if status == _PRECONDITION_FAILED:
-        return Fenced(
-            f"{said}: it is no longer what was read; nothing was changed",
-            reason="stale_generation",
-            remedy="nothing to do: it is read and decided again",
-        )
+        return stale(f"{said}: it is no longer what was read; nothing was changed")
     if not code and status != _UNAUTHORIZED:  # each error of Azure has one; a 401 may be an empty challenge
         return not_the_cloud(call, status)
     return _refused(call, status, code, said)
@@ -156,11 +152,7 @@ def _refused(call: Call, status: int, code: str, said: str) -> ProviderError:
     if status == _CONFLICT and any(words in said for words in _BUSY):
         return Transient(said, reason="server_error", remedy="nothing to do: it is tried again")
     if status == _CONFLICT and code == "Conflict":
-        return Fenced(
-            f"{said}: another record came to stand at the name; nothing was changed",
-            reason="record_changed",
-            remedy="nothing to do: it is read and decided again",
-        )
+        return stale(f"{said}: another record came to stand at the name; nothing was changed", "record_changed")
     if code in _DISABLED:
         return Permanent(
             said,

@@ -8,34 +8,16 @@ name are two record sets, each with a marker of its own. See `records.py`.
 A record set that follows an Azure resource (an alias) is somebody else's: reported, never written.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
-
 from failoverd.core.records import Capabilities, Fence, Marking, RecordType
-from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.ports import ProviderKind
 from failoverd.providers.azure.settings import NEEDS
 from failoverd.providers.azure_dns.records import MAX_ANSWERS
 from failoverd.providers.azure_dns.settings import AzureDnsSettings
 from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
 from failoverd.providers.shared import sets
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
+from failoverd.providers.shared.lazy_import import lazily
 
 __all__ = ["KIND", "AzureDnsSettings"]
-
-
-@asynccontextmanager
-async def _open(_: str, settings: AzureDnsSettings, access: Access) -> AsyncIterator[Provider]:
-    """The import takes a fraction of a second, which the rest of the daemon does not wait for."""
-    module = await asyncio.to_thread(import_module, "failoverd.providers.azure_dns.provider")
-    opened = cast("Callable[[AzureDnsSettings, Access], AbstractAsyncContextManager[Provider]]", module.opened)
-    async with opened(settings, access) as provider:
-        yield provider
 
 
 KIND = ProviderKind(
@@ -49,7 +31,7 @@ KIND = ProviderKind(
         fence=Fence.PER_OBJECT,
         marking=Marking.TAG,
     ),
-    open=_open,
+    open=lazily("failoverd.providers.azure_dns.provider"),
     needs=NEEDS,
     sdk=("azure.identity", "azure.mgmt.dns"),
     extra="azure",

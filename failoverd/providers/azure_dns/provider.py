@@ -70,7 +70,7 @@ def az_rest(scope: GroupScope, plan: Plan) -> str:
 
 
 @asynccontextmanager
-async def opened(settings: AzureDnsSettings, access: Access) -> AsyncIterator[AzureDns]:
+async def opened(_: str, settings: AzureDnsSettings, access: Access) -> AsyncIterator[AzureDns]:
     """Opening asks nothing of Azure: missing credentials stop each operation with their reason, and not the daemon."""
     scope, client = GroupScope.of(settings), Writer if access is Access.WRITE else Reader
     with closing(connection(settings)) as session:

@@ -14,9 +14,9 @@ import dns.rdata
 from dns.rdataclass import RdataClass
 
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import Fenced
 from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
 from failoverd.providers.dnsupdate import rdata
+from failoverd.providers.shared.refusals import stale
 
 API_VERSION: Final = "2018-05-01"
 MARKER_KEY: Final = "failoverd"
@@ -120,10 +120,8 @@ def _version(plan: Plan) -> tuple[str, dict[str, str]]:
         version = json.loads(before.token)
         return version["etag"], version["metadata"]
     if before.records is not None or before.marker_text is not None:
-        raise Fenced(
-            f"the plan for {plan.target} does not say which version of the record set it replaces; nothing was sent",
-            reason="stale_generation",
-            remedy="nothing to do: it is read and decided again",
+        raise stale(
+            f"the plan for {plan.target} does not say which version of the record set it replaces; nothing was sent"
         )
     return "", {}
 

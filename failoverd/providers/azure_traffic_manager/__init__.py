@@ -9,35 +9,16 @@ Weaker than the others: the API has no ETag, so Azure does not refuse a stale wr
 still happen, stands in `steering.py`.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
 
 from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
-from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.ports import ProviderKind
 from failoverd.providers.azure.settings import NEEDS
 from failoverd.providers.azure_traffic_manager.profile import MAX_ANSWERS, MAX_WEIGHT
 from failoverd.providers.azure_traffic_manager.settings import DOMAIN, AzureTrafficManagerSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
+from failoverd.providers.shared.lazy_import import lazily
 
 __all__ = ["DOMAIN", "KIND", "AzureTrafficManagerSettings"]
-
-
-@asynccontextmanager
-async def _open(_: str, settings: AzureTrafficManagerSettings, access: Access) -> AsyncIterator[Provider]:
-    """The import takes a fraction of a second, which the rest of the daemon does not wait for."""
-    module = await asyncio.to_thread(import_module, "failoverd.providers.azure_traffic_manager.provider")
-    opened = cast(
-        "Callable[[AzureTrafficManagerSettings, Access], AbstractAsyncContextManager[Provider]]", module.opened
-    )
-    async with opened(settings, access) as provider:
-        yield provider
 
 
 KIND = ProviderKind(
@@ -52,7 +33,7 @@ KIND = ProviderKind(
         wildcards=False,
         creates=False,
     ),
-    open=_open,
+    open=lazily("failoverd.providers.azure_traffic_manager.provider"),
     needs=NEEDS,
     sdk=("azure.identity", "azure.mgmt.trafficmanager"),
     extra="azure",

@@ -102,7 +102,7 @@ class _Requests:
 
 
 @asynccontextmanager
-async def opened(settings: AzureTrafficManagerSettings, access: Access) -> AsyncIterator[AzureTrafficManager]:
+async def opened(_: str, settings: AzureTrafficManagerSettings, access: Access) -> AsyncIterator[AzureTrafficManager]:
     """Opening asks nothing of Azure: missing credentials stop each operation with their reason, and not the daemon."""
     scope, client = GroupScope.of(settings), Writer if access is Access.WRITE else Reader
     with closing(connection(settings)) as session:

@@ -37,6 +37,7 @@ from failoverd.providers.azure_traffic_manager.profile import (
     observe,
 )
 from failoverd.providers.shared import sets
+from failoverd.providers.shared.refusals import stale
 
 _ROUNDS: Final = 3
 """How often each endpoint may be written before it is somebody else's doing that the profile does not settle."""
@@ -76,7 +77,7 @@ async def steer(plan: Plan, requests: Requests, writer: str) -> Profile:
     sets.serving(plan.after)
     found = await requests.read()
     if observe(plan.target, found) != replace(plan.before, token=""):
-        raise _stale(plan)
+        raise stale(f"{plan.target.key.name} or its marker is no longer what was read; nothing was changed")
     await requests.claim(_claimed(found.tags, plan, writer))
     mine, before = writer if plan.marker_text is not None else "", found.tags
     last: ProfileEndpoint | int | None = None
@@ -180,14 +181,6 @@ def _claimed(tags: Mapping[str, str], plan: Plan, writer: str) -> dict[str, str]
     if plan.marker_text is None:
         return others
     return others | {MARKER_TAG: plan.marker_text, WRITER_TAG: writer}
-
-
-def _stale(plan: Plan) -> Fenced:
-    return Fenced(
-        f"{plan.target.key.name} or its marker is no longer what was read; nothing was changed",
-        reason="stale_generation",
-        remedy="nothing to do: it is read and decided again",
-    )
 
 
 def _overtaken(plan: Plan, found: Profile) -> Fenced:

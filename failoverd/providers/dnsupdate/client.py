@@ -28,7 +28,6 @@ from dns.rdatatype import RdataType
 from failoverd.providers.dnsupdate.change import Change
 from failoverd.providers.dnsupdate.errors import (
     Call,
-    another_zone,
     edge,
     not_authoritative,
     refusal,
@@ -36,6 +35,7 @@ from failoverd.providers.dnsupdate.errors import (
     verified,
 )
 from failoverd.providers.dnsupdate.transfer import transfer
+from failoverd.providers.shared.refusals import another_zone
 from failoverd.settings import ServerAddress
 
 UDP_PAYLOAD = 1232
@@ -85,7 +85,8 @@ class Conversation:
             raise not_authoritative(self._call)
         zone = _zone_of(answer)
         if zone is not None and zone != dns.name.from_text(self._call.zone):
-            raise another_zone(self._call, name.to_text(omit_final_dot=True), zone.to_text(omit_final_dot=True))
+            asked, found = (each.to_text(omit_final_dot=True) for each in (name, zone))
+            raise another_zone(self._call, asked, found, f", and let the key {self._call.key} update it")
         above = [rrset for rrset in answer.answer if rrset.rdtype is RdataType.DNAME and hides(rrset.name, name)]
         return above or [rrset for rrset in answer.answer if rrset.name == name]
 

@@ -20,9 +20,10 @@ import dns.rcode
 import dns.tsig
 from dns.rcode import Rcode
 
-from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
+from failoverd.core.errors import Permanent, ProviderError, Transient
 from failoverd.edns import EDNS_REFUSALS
-from failoverd.providers.shared.unanswered import NONSENSE
+from failoverd.providers.shared.refusals import stale
+from failoverd.providers.shared.unanswered import NONSENSE, in_doubt
 
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
 _CHANGED = frozenset({Rcode.NXRRSET, Rcode.YXRRSET, Rcode.YXDOMAIN, Rcode.NXDOMAIN})
@@ -124,11 +125,9 @@ def refusal(answer: dns.message.Message, call: Call) -> ProviderError | None:
     if rcode == Rcode.NOERROR or (rcode == Rcode.NXDOMAIN and not call.update):
         return None
     if rcode in _CHANGED and call.update:
-        return Fenced(
+        return stale(
             f"{call.server} refused the update of {call.zone}: the record or its marker is no longer what was read "
-            f"({rcode.name}); nothing was changed",
-            reason="stale_generation",
-            remedy="nothing to do: it is read and decided again",
+            f"({rcode.name}); nothing was changed"
         )
     if rcode == Rcode.REFUSED and not call.update:
         return _query_refused(answer, call)
@@ -140,15 +139,6 @@ def not_authoritative(call: Call) -> Permanent:
         f"{call}: it is not authoritative for the name that was asked for",
         reason="not_authoritative",
         remedy=f"point `server` at the primary server of {call.zone}; if the name is delegated, name its own zone",
-    )
-
-
-def another_zone(call: Call, name: str, zone: str) -> Permanent:
-    """What is written into `call.zone` would stand there unseen: clients are answered from the other zone."""
-    return Permanent(
-        f"{call}: {name} is answered there from the zone {zone}, and nothing that stands in {call.zone} is seen",
-        reason="not_authoritative",
-        remedy=f"name {zone} in `zones`, and let the key {call.key} update it",
     )
 
 
@@ -210,11 +200,7 @@ def _garbled(call: Call, error: Exception | str) -> ProviderError:
 
 
 def _unknown(call: Call, why: str) -> Transient:
-    return Transient(
-        f"the update of {call.zone} was sent to {call.server}, and {why}: it may or may not have taken effect",
-        reason="outcome_unknown",
-        remedy="nothing to do: the record is read again before anything else is written",
-    )
+    return in_doubt(f"the update of {call.zone} was sent to {call.server}", why)
 
 
 # -- the signature -----------------------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ import urllib3.exceptions as http
 
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
 from failoverd.foreign import error_code, quoted
-from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected, stale
-from failoverd.providers.shared.refusals import clock_skewed
+from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected
+from failoverd.providers.shared.refusals import clock_skewed, stale
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import NONSENSE, not_the_cloud, senseless, unanswered, untrusted
 

@@ -10,16 +10,12 @@ from typing import Final
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.core.records import Observed
+from failoverd.providers.shared.refusals import stale
 
 NOT_FOUND: Final = "not_found"
 REJECTED: Final = "rejected"
 CONFLICT: Final = "conflict"
 DOUBTFUL: Final = frozenset({REJECTED, CONFLICT})
-
-
-def stale(said: str) -> Fenced:
-    """OCI found that what the plan was made from stands there no more."""
-    return Fenced(said, reason="stale_generation", remedy="nothing to do: it is read and decided again")
 
 
 def protected(said: str) -> Permanent:
@@ -74,7 +70,7 @@ def moved(before: Observed, found: Observed, said: str) -> Fenced | None:
     if found.marker_text != before.marker_text:
         return stale(said)
     if (found.records, found.foreign) != (before.records, before.foreign):
-        return Fenced(said, reason="record_changed", remedy="nothing to do: it is read and decided again")
+        return stale(said, "record_changed")
     return None
 
 

@@ -10,11 +10,11 @@ OCI itself is the fence: see `change.py`.
 from failoverd.core.records import Capabilities, Fence, RecordType
 from failoverd.ports import ProviderKind
 from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
-from failoverd.providers.oci_cloud.lazy_import import lazily
 from failoverd.providers.oci_cloud.settings import NEEDS
 from failoverd.providers.oci_dns.records import MAX_ANSWERS
 from failoverd.providers.oci_dns.settings import OciDnsSettings
 from failoverd.providers.shared import sets
+from failoverd.providers.shared.lazy_import import lazily
 
 __all__ = ["KIND", "OciDnsSettings"]
 

@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
 from failoverd.ports import ProviderKind
-from failoverd.providers.oci_cloud.lazy_import import lazily
 from failoverd.providers.oci_steering.policies import MAX_WEIGHT
 from failoverd.providers.oci_steering.settings import NEEDS, OciSteeringSettings
+from failoverd.providers.shared.lazy_import import lazily
 
 __all__ = ["KIND", "OciSteeringSettings"]
 

@@ -12,7 +12,7 @@ from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
 from failoverd.providers.oci_cloud.client import THREADS, Connection, Zone
 from failoverd.providers.oci_cloud.errors import Call
-from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained, moved, refuse_foreign, stale
+from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained, moved, refuse_foreign
 from failoverd.providers.oci_steering import change, manual
 from failoverd.providers.oci_steering.attachments import Attachments
 from failoverd.providers.oci_steering.client import Reader, Writer
@@ -23,6 +23,7 @@ from failoverd.providers.oci_steering.standing import PolicyVersion, Standing, o
 from failoverd.providers.shared import sets
 from failoverd.providers.shared.account import Account, account
 from failoverd.providers.shared.bucket import Rate
+from failoverd.providers.shared.refusals import stale
 from failoverd.providers.shared.unanswered import sensible
 
 _DOUBTFUL = DOUBTFUL | {"permission_denied"}

@@ -14,7 +14,8 @@ import h11
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.foreign import quoted
 from failoverd.providers.powerdns.http import Progress, Response, TooLong
-from failoverd.providers.shared.unanswered import NONSENSE
+from failoverd.providers.shared.refusals import stale
+from failoverd.providers.shared.unanswered import NONSENSE, in_doubt
 
 _OK = range(200, 300)
 _NOT_FOUND, _TOO_MANY = 404, 429
@@ -95,26 +96,13 @@ def refusal(response: Response, call: Call) -> ProviderError | None:
 
 def _rejected(detail: str, *, conflict: bool) -> ProviderError:
     if conflict:
-        return Fenced(
-            f"{detail}: another record came to stand at the name; nothing was changed",
-            reason="stale_generation",
-            remedy="nothing to do: it is read and decided again",
-        )
+        return stale(f"{detail}: another record came to stand at the name; nothing was changed")
     remedy = "look into the log of PowerDNS, and report this: the request or the server is defective"
     return Permanent(detail, reason="request_refused", remedy=remedy)
 
 
-def another_zone(call: Call, name: str, zone: str) -> Permanent:
-    """What is written into `call.zone` would stand there unseen: clients are answered from the closer zone."""
-    return Permanent(
-        f"{call}: {name} is answered there from the zone {zone}, and nothing that stands in {call.zone} is seen",
-        reason="not_authoritative",
-        remedy=f"name {zone} in `zones`",
-    )
-
-
 def delegated(call: Call, name: str, cut: str) -> Permanent:
-    """The same, where the zone says that others answer."""
+    """What is written would stand there unseen: the zone says that others answer."""
     return Permanent(
         f"{call}: {cut} is delegated, so {name} is not answered from {call.zone}",
         reason="not_authoritative",
@@ -124,11 +112,7 @@ def delegated(call: Call, name: str, cut: str) -> Permanent:
 
 def changed(call: Call, name: str) -> Fenced:
     """Somebody else was there between the read that the plan was made from and now."""
-    return Fenced(
-        f"{name} or its marker at {call.url} is no longer what was read; nothing was changed",
-        reason="stale_generation",
-        remedy="nothing to do: it is read and decided again",
-    )
+    return stale(f"{name} or its marker at {call.url} is no longer what was read; nothing was changed")
 
 
 def overtaken(call: Call, name: str) -> Fenced:
@@ -152,11 +136,7 @@ def without_effect(call: Call, name: str) -> Permanent:
 def _failed(call: Call, what: str, reason: str, remedy: str) -> Transient:
     if not call.may_have_happened:
         return Transient(f"{call}: {what}", reason=reason, remedy=remedy)
-    return Transient(
-        f"the change of {call.zone} was sent to {call.url}, and {what}: it may or may not have taken effect",
-        reason="outcome_unknown",
-        remedy="nothing to do: the record is read again before anything else is written",
-    )
+    return in_doubt(f"the change of {call.zone} was sent to {call.url}", what)
 
 
 def _said(response: Response) -> str:

@@ -28,7 +28,6 @@ from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.powerdns.content import ALIAS, SAID_IN_LUA, Lua
 from failoverd.providers.powerdns.errors import (
     Call,
-    another_zone,
     changed,
     delegated,
     edge,
@@ -40,6 +39,7 @@ from failoverd.providers.powerdns.http import ApiAddress, Progress, Request
 from failoverd.providers.powerdns.secret import ApiKeyFile
 from failoverd.providers.powerdns.settings import ApiSettings
 from failoverd.providers.powerdns.standing import Row, Rows, lua_after, lua_before, observe
+from failoverd.providers.shared.refusals import another_zone
 
 _LUA = "LUA"
 

@@ -14,9 +14,9 @@ from typing import Any
 from botocore import exceptions as sdk  # type: ignore[import-untyped] # botocore ships no types
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
-from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
+from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
 from failoverd.foreign import error_code, quoted
-from failoverd.providers.shared.refusals import clock_skewed
+from failoverd.providers.shared.refusals import clock_skewed, stale
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import NONSENSE, not_the_cloud, senseless, unanswered, untrusted
 
@@ -177,12 +177,8 @@ def rejected(call: Call, text: str) -> ProviderError:
             remedy="remove record sets, or have the quota of the zone raised by AWS",
         )
     if not text or any(words in text for words in _CHANGED):  # without a word the batch is refused all the same
-        stale = "_failoverd." in text
-        return Fenced(
-            f"{call}, for the {'marker' if stale else 'record'} is no longer what was read: {said}",
-            reason="stale_generation" if stale else "record_changed",
-            remedy="nothing to do: it is read and decided again",
-        )
+        what, reason = ("marker", "stale_generation") if "_failoverd." in text else ("record", "record_changed")
+        return stale(f"{call}, for the {what} is no longer what was read: {said}", reason)
     return Permanent(
         f"{call}: {said}",
         reason="unsayable",

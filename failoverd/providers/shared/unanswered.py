@@ -39,8 +39,13 @@ def unanswered(call: Call, why: str, reason: str) -> Transient:
     """It was sent, and `why` no answer came. `reason` is for a read; of a write the outcome is not known."""
     if not call.writes:
         return Transient(f"{call}: {why}", reason=reason, remedy="nothing to do: it is tried again")
+    return in_doubt(f"{call}: the request was sent", why)
+
+
+def in_doubt(sent: str, why: str) -> Transient:
+    """A write of which the outcome is not known: `sent` says that it was, and `why` how it is that nobody knows."""
     return Transient(
-        f"{call}: the request was sent, and {why}: it may or may not have taken effect",
+        f"{sent}, and {why}: it may or may not have taken effect",
         reason="outcome_unknown",
         remedy="nothing to do: the record is read again before anything else is written",
     )

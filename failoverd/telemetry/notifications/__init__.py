@@ -1,7 +1,7 @@
 """People are told of what needs them, and that it is over: one module for each kind of receiver.
 
 `troubles.py` says what is told, as data made from events; `ledger.py` knows what lasts; `outbox.py` delivers to one
-address, again and again if need be; `posting.py` is the way out; `telling.py` puts them together for the daemon.
+address, again and again if need be; `posting.py` is the way out; `notifier.py` puts them together for the daemon.
 
 Slack is spoken to without its own library: an incoming webhook is one POST of one JSON object, and the library's client
 for it follows redirects, which would take the URL's secret elsewhere, and reads answers of any length.

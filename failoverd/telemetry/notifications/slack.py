@@ -14,8 +14,8 @@ from failoverd.core.events import Level
 from failoverd.core.status import Notice
 from failoverd.ports import Delivery, ReceiverKind
 from failoverd.settings import FilePath, ReceiverSettings
-from failoverd.telemetry.commands import COMMANDS, whole
 from failoverd.telemetry.notifications.fields import encoded, parse_url, read_secret, require_tls
+from failoverd.telemetry.pasting import COMMANDS, whole
 
 _MOST_TEXT: Final = 3_000
 """Characters of one block of text."""

@@ -56,8 +56,8 @@ from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import ELSEWHERE, percentages
 from failoverd.core.status import PATIENCE, Notice, Overview, TargetState, TargetStatus
 from failoverd.foreign import shown
-from failoverd.telemetry import prose
-from failoverd.telemetry.commands import COMMANDS, whole
+from failoverd.telemetry import prose, reasoning
+from failoverd.telemetry.pasting import COMMANDS, whole
 from failoverd.telemetry.phrases import ALL_DOWN_REMEDY
 from failoverd.telemetry.times import rfc3339
 
@@ -165,10 +165,10 @@ class Trouble:
         """The same of what is seen to stand."""
         for status in self.standing(sight):
             policy, subject = status.target.policy, str(status.target)
-            limits = "; ".join(prose.limit(check) for check in status.checks)
-            named = prose.first_to_know(status.reasons)
-            reasons = [prose.words(reason) for reason in status.reasons]
-            why = status.detail or limits or (prose.words(named) if named is not None else "; ".join(reasons))
+            limits = "; ".join(reasoning.limit(check) for check in status.checks)
+            named = reasoning.first_to_know(status.reasons)
+            reasons = [reasoning.words(reason) for reason in status.reasons]
+            why = status.detail or limits or (reasoning.words(named) if named is not None else "; ".join(reasons))
             share = percentages(status.wanted)
             wanted = f", and should be {share}" if share else ""
             said = {

@@ -16,7 +16,7 @@ from failoverd.core.control.plan import PlanKind
 from failoverd.core.events import FailoverHeld, IncidentClosed, OverridesLost, PlanHeld
 from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
 from failoverd.core.reasons import Cause, Limit, ReasonCode
-from failoverd.core.records import Limits, Marker, Policy, Ration
+from failoverd.core.records import Limits, Policy, Ration
 from failoverd.telemetry import prose
 
 HOUR = 3_600.0
@@ -44,35 +44,9 @@ def drain(name: str = "a", **said: Any) -> Override:  # noqa: ANN401 - what a wo
     return word(Verb.DRAIN, scope=Scope(regions=(name,)), **said)
 
 
-class Told(Story):
-    """A story in which operators have their say: `say` gives words, `release` takes all of them back."""
-
-    def say(self, *words: Override) -> "Told":
-        self.state = replace(self.state, overrides=(*self.state.overrides, *words))
-        return self
-
-    def release(self) -> None:
-        over = tuple(each.released("bob@bastion", "done", self.now) for each in self.state.overrides)
-        self.state = replace(self.state, overrides=over)
-
-    @property
-    def marker(self) -> Marker:
-        assert self.observed.marker is not None
-        return self.observed.marker
-
-    def settled(self, after: float = 0.0, **letters: str) -> Outcome:
-        """Rounds until nothing is written any more."""
-        outcome = self.look(after, **letters)
-        for _ in range(20):
-            if outcome.kind is not OutcomeKind.WRITE:
-                return outcome
-            outcome = self.look(0.5)
-        raise AssertionError(f"it never comes to rest: {outcome.plan}")
-
-
-def begun(of: Policy = THREE, bounds: Limits = FREE) -> Told:
+def begun(of: Policy = THREE, bounds: Limits = FREE) -> Story:
     """A target that holds what its policy says, long since: an hour after `NOW`."""
-    story = Told(replace(of, limits=bounds))
+    story = Story(replace(of, limits=bounds))
     assert story.look().kind is OutcomeKind.WRITE
     assert story.look(HOUR).kind is OutcomeKind.IN_SYNC
     return story
@@ -224,7 +198,7 @@ def test_a_region_that_is_down_and_somebody_put_back_leaves_at_once_whatever_els
     assert (story.look(INTENT).kind, "203.0.113.3" in answers(story)) == (OutcomeKind.WRITE, False)
 
 
-def answers(story: Told) -> list[str]:
+def answers(story: Story) -> list[str]:
     assert story.observed.records is not None
     return [answer.value for answer in story.observed.records.serving]
 

@@ -122,3 +122,25 @@ def test_parts_that_had_a_policy_in_common_are_apart_once_it_is_gone() -> None:
     pool.settle()
     pool.put("p0", Claim("p0", 1, 90, ((one,),)))
     assert pool.unsettled == 1
+
+
+def test_who_shares_nothing_with_what_changed_is_left_alone_and_who_gets_the_same_is_not_told() -> None:
+    """`dev` comes last, so the others are looked at with it, and have what they had."""
+    pool = Pool()
+    shared = tuple(Draw(name, 1, 600, 600) for name in ("a", "b"))
+    alone = Draw("c", 1, 100, 100)
+    tiers = {"prod": 1, "pilot": 2, "dev": 3}
+    for name, tier in tiers.items():
+        pool.put(name, Claim(name, tier, 400, (shared,)))
+    pool.put("lone", Claim("lone", 1, 1, ((alone,),)))
+    for name in (*tiers, "lone"):
+        pool.grant(name)
+    pool.settle()
+
+    pool.put("lone", Claim("lone", 1, 2, ((alone,),)))
+    assert pool.unsettled == 1
+    pool.settle()
+    pool.put("dev", Claim("dev", 3, 500, (shared,)))
+    assert (pool.unsettled, pool.settle()) == (6, ["dev"])
+    pool.put("prod", Claim("prod", 1, 900, (shared,)))
+    assert (pool.unsettled, sorted(pool.settle())) == (6, ["dev", "pilot", "prod"])

@@ -11,7 +11,7 @@ from support.stories import Story
 from failoverd.core.control.claiming import claim
 from failoverd.core.control.clearance import Objection, goes_on, may_begin
 from failoverd.core.control.decision import DecisionKind
-from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.control.practice import survival
 from failoverd.core.control.sharing import Claim, Draw, Grant
 from failoverd.core.events import IncidentOpened
@@ -45,29 +45,9 @@ def drill(region: str = "a", **said: Any) -> Override:  # noqa: ANN401 - what a 
     return word(Verb.PRACTICE, region, **said)
 
 
-class Drilled(Story):
-    """A story in which words are given and end."""
-
-    def say(self, *words: Override) -> "Drilled":
-        self.state = replace(self.state, overrides=(*self.state.overrides, *words))
-        return self
-
-    def end(self, by: str) -> None:
-        over = tuple(each.released(by, "over", self.now) for each in self.state.overrides)
-        self.state = replace(self.state, overrides=over)
-
-    def settled(self, after: float = 0.0, **letters: str) -> Outcome:
-        outcome = self.look(after, **letters)
-        for _ in range(20):
-            if outcome.kind is not OutcomeKind.WRITE:
-                return outcome
-            outcome = self.look(0.5)
-        raise AssertionError(f"it never comes to rest: {outcome.plan}")
-
-
-def begun(of: Policy = THREE, bounds: Limits = FREE) -> Drilled:
+def begun(of: Policy = THREE, bounds: Limits = FREE) -> Story:
     """A target that holds what its policy says, an hour after `NOW`."""
-    story = Drilled(replace(of, limits=bounds))
+    story = Story(replace(of, limits=bounds))
     assert story.look().kind is OutcomeKind.WRITE
     assert story.look(HOUR).kind is OutcomeKind.IN_SYNC
     return story
@@ -105,7 +85,7 @@ def test_a_drill_leaves_by_the_rates_and_ends_by_those_of_returning() -> None:
     story.settled(300)
     story.settled(300)
     assert story.published == {"b": 60, "c": 40}
-    story.end("alice@bastion")
+    story.release("alice@bastion")
     story.settled()
     assert story.published["a"] == 20
 
@@ -129,7 +109,7 @@ def test_one_that_failoverd_cuts_short_for_trouble_elsewhere_ends_at_once() -> N
     story = begun(bounds=SLOW).say(drill())
     for _ in range(4):
         story.settled(300)
-    story.end(ITSELF)
+    story.release(ITSELF)
     story.settled(1)
     assert story.published == {"a": 50, "b": 30, "c": 20}
 
@@ -140,7 +120,7 @@ def test_one_that_is_cut_short_is_back_in_full_though_its_policy_has_a_ramp(lett
     story = begun(replace(THREE, ramp=RampRules(judge=60.0), failback_after=300.0)).say(drill())
     story.settled()
     assert story.published == {"b": 60, "c": 40}
-    story.end(ITSELF)
+    story.release(ITSELF)
     story.settled(1, **letters)
     assert story.published["a"] >= 50
     assert "a" not in story.memory.ramps
@@ -152,11 +132,11 @@ def test_one_that_is_cut_short_while_a_limit_makes_its_step_smaller_is_back_in_f
     story = begun(replace(THREE, ramp=RampRules(judge=60.0)), SLOW).say(drill())
     for _ in range(4):
         story.settled(300)
-    story.end("alice@bastion")
+    story.release("alice@bastion")
     story.settled()
     assert story.published["a"] == 5
     story.say(replace(drill(since=story.now), id="practice-00000002")).settled(300)
-    story.end(ITSELF)
+    story.release(ITSELF)
     story.settled(1)
     assert story.published == {"a": 50, "b": 30, "c": 20}
 
@@ -240,7 +220,7 @@ def test_a_drill_of_one_policy_leaves_the_region_to_the_others() -> None:
     assert found.enough
 
 
-def asked(story: Drilled, **letters: str) -> Objection | None:
+def asked(story: Story, **letters: str) -> Objection | None:
     state = story.seen(**letters)
     mine = claim(story.policy, state, story.now)
     words = story.state.overrides
@@ -272,7 +252,7 @@ def test_it_begins_on_a_good_day_alone() -> None:
     )
 
 
-def ended(story: Drilled, said: Override, **letters: str) -> PracticeOutcome | None:
+def ended(story: Story, said: Override, **letters: str) -> PracticeOutcome | None:
     found = goes_on(said, [(story.policy, story.seen(**letters))], {}, story.state.overrides, story.now)
     return found.outcome if found is not None else None
 

@@ -253,6 +253,28 @@ def test_who_fails_out_ignores_the_price_and_who_returns_finds_it_as_it_was() ->
     assert story.published == pytest.approx({"aws": 1, "azure": 44.31, "oci": 54.69}, abs=0.01)
 
 
+def test_a_drill_splits_what_it_takes_as_a_fall_would() -> None:
+    """Not by the shares that the price chose among all: of those, hardly any are left for one of the two."""
+    three = (place("azure", 50, 0.087, 900), place("oci", 30, 0.0085, 600), place("aws", 20, 0.05, 900))
+    free = limits(max_shift=WHOLE, max_changes=100)
+    of = replace(policy(*three), demand=800.0, traffic=Traffic(50e3), cost=RULES, limits=free)
+
+    def without_oci(*words: Override, **letters: str) -> dict[str, float]:
+        story = Story(of)
+        story.look()
+        story.look(600.0)
+        assert story.published == {"azure": 1, "oci": 75, "aws": 24}
+        story.say(*words)
+        for _ in range(3):
+            story.look(10.0, **letters)
+        return story.published
+
+    word = Override("practice-00000001", Verb.PRACTICE, Scope(regions=("oci",)), "file", NOW, NOW + A_DAY)
+    fallen = without_oci(oci="U")
+    assert fallen == {"azure": 71.43, "aws": 28.57}
+    assert without_oci(word) == fallen
+
+
 def test_a_move_that_is_under_way_stops_where_it_is() -> None:
     story = begun(replace(TRIO, limits=limits(max_shift=1_000, shift_window=300.0, max_changes=100)))
     story.look(600.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failoverd.core.control.sharing import Claim, Draw, Grant, connected, share_out, spare
+from failoverd.core.control.sharing import Claim, Draw, Grant, share_out, spare
 
 ROOMS = {"oci": 600.0, "aws": 900.0}
 """What is left when azure is lost."""
@@ -90,12 +90,6 @@ def test_units_are_rooms_of_their_own() -> None:
     grants = share_out([tokens, claim("prod", 200, 600, {"oci": 1})])
     assert grants["prod"].short == 0
     assert grants["llm"].short == 0
-
-
-def test_who_shares_nothing_with_what_changed_is_left_alone() -> None:
-    claims = {each.policy: each for each in (*three(), Claim("lone", 100, 1, ((Draw("lab", 1, 5, 5),),)))}
-    assert connected(claims, ["dev"]) == {"prod", "pilot", "dev"}
-    assert connected(claims, ["lone"]) == {"lone"}
 
 
 def test_what_is_spare_is_what_nobody_takes_of_any_tier() -> None:

@@ -6,10 +6,10 @@ import pytest
 from support.stage import policy, regions
 
 from failoverd.api.telling import inventory_told
-from failoverd.cli.views.capacity import shown
+from failoverd.cli.views.capacity_review import shown
 from failoverd.core.records import TIERS, WHOLE, Policy
 from failoverd.core.status import TargetState, TargetStatus
-from failoverd.operations.inventory import Review, review
+from failoverd.operations.reviewing import Review, review
 
 CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
 NOW = 1_000.0

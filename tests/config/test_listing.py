@@ -3,7 +3,7 @@ from pathlib import Path
 
 from support.files import INVENTORY, Folder, mount, policy
 
-from failoverd.config.files import stamps
+from failoverd.config.listing import stamps
 
 
 def seen(folder: Folder) -> object:

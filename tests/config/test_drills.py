@@ -8,7 +8,7 @@ import pytest
 from support.files import INVENTORY, POLICY, Folder, told
 
 from failoverd.config.cron import schedule_of
-from failoverd.config.practising import drills, planned_drills, planner_of_all
+from failoverd.config.drills import drills, planned_drills, planner_of_all
 from failoverd.core.overrides import Scope, Verb
 from failoverd.core.records import Maintenance, Practice
 

@@ -10,7 +10,7 @@ from support.approving import limits, reviewed
 
 from failoverd.api.planned import attempt_told, finding_told
 from failoverd.cli.options import Exit
-from failoverd.cli.planning import as_json, exit_code, exit_code_of, show
+from failoverd.cli.plan_views import as_json, exit_code, exit_code_of, show
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.drift import DriftAction, DriftKind, DriftResponse
 from failoverd.core.control.limits import Held

@@ -14,10 +14,10 @@ from typing import Final
 
 import typer
 
-from failoverd.cli import saving
-from failoverd.cli.benchmarking import page, plain, table
-from failoverd.cli.benchmarking.plan import BenchmarkPlan, announce, make_plan
-from failoverd.cli.benchmarking.running import MOST_IN_FLIGHT, Run, Runner
+from failoverd.cli import output_file
+from failoverd.cli.benchmarking import html_page, plain, tables
+from failoverd.cli.benchmarking.open_loop import MOST_IN_FLIGHT, Run, Runner
+from failoverd.cli.benchmarking.schedule import BenchmarkPlan, announce, make_plan
 from failoverd.cli.benchmarking.statistics import Report, report
 from failoverd.cli.failing import UNSOUND, print_json, print_text, told, unknown, usage
 from failoverd.cli.options import Exit, Output
@@ -53,7 +53,7 @@ def benchmark(config: Path, output: Output, wish: Wish, html: Path | None) -> Ex
         read = read_config(config)
         plan = _plan(read, wish)
         if html is not None:
-            saving.try_place(html, "page")
+            output_file.try_place(html, "page")
         _say(announce(plan))
         if not _allowed(yes=wish.yes):
             return Exit.USAGE
@@ -61,7 +61,7 @@ def benchmark(config: Path, output: Output, wish: Wish, html: Path | None) -> Ex
         found = asyncio.run(_measure(plan, read.journal if plan.tokens else None))
         try:
             if html is not None:
-                saving.save(html, page.page(found, _command(), began), "page")
+                output_file.save(html, html_page.page(found, _command(), began), "page")
         finally:  # one of the two may fail: the other is what is left of a benchmark that cost an hour, or tokens
             _show(found, output)
     return Exit.INTERRUPTED if found.run.interrupted else Exit.FINE
@@ -189,4 +189,4 @@ def _show(found: Report, output: Output) -> None:
     if output is Output.JSON:
         print_json(plain.as_json(found))
     else:
-        print_text(shown(table.text(found), lines=True))
+        print_text(shown(tables.text(found), lines=True))

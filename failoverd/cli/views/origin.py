@@ -13,8 +13,9 @@ from failoverd.api.shapes import AnswerBody
 from failoverd.cli.failing import note, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import shown
-from failoverd.cli.views.times import ago
+from failoverd.cli.views.spoken_times import ago
 from failoverd.config.locating import socket_of
+from failoverd.core.errors import ConfigError
 from failoverd.telemetry.times import rfc3339
 
 A = TypeVar("A", bound=AnswerBody)
@@ -67,7 +68,12 @@ def found(
         if error.reason == "no_change":
             raise
         unheard = error
-    told, at = read(unheard)
+    try:
+        told, at = read(unheard)
+    except ConfigError as error:
+        if error.reason not in _NOTHING_SUCH:
+            raise
+        raise usage(shown(f"{error.detail}; {error.remedy or 'the journal knows no other'}")) from error
     if output is Output.TEXT:
         age = f"{ago(max(0.0, now - at))} old" if at is not None else "which no daemon has used yet"
         note(f"from the journal, {age}: {unheard.detail}{_busy(unheard, at, now)}")

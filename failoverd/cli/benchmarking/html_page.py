@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from failoverd.cli.benchmarking import plots, table
+from failoverd.cli.benchmarking import plots, tables
 from failoverd.cli.benchmarking.drawing import COLOURS, inert, legend, legend_of_boxes
 from failoverd.cli.benchmarking.statistics import Report
 from failoverd.cli.benchmarking.style import STYLE
@@ -22,7 +22,7 @@ def page(report: Report, command: str, began: float) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{inert(title)}</title><style>{STYLE}{_colours()}</style></head>\n<body><main>"
-        f"<h1>{inert(title)}</h1>{_lines(table.summary(report))}<p><code>{inert(command)}</code></p>\n{_body(report)}"
+        f"<h1>{inert(title)}</h1>{_lines(tables.summary(report))}<p><code>{inert(command)}</code></p>\n{_body(report)}"
         "</main></body></html>\n"
     )
 
@@ -46,7 +46,7 @@ def _body(report: Report) -> str:
         for region in report.plan.regions
     }
     span = plots.span_of(report)
-    first, *others = table.tables(report)
+    first, *others = tables.tables(report)
     histograms = (plots.histogram(name, place, named) for place, name in enumerate(named))
     parts = [
         _section("Regions", _tables(first, plots.availability_strip(named, span)), _OUTCOMES),
@@ -58,7 +58,7 @@ def _body(report: Report) -> str:
         about = (each for each in others if each.about == "completions")
         parts.append(_section("Completions", legend(named), _plots(*completions), _tables(*about)))
     parts.append(_section("In numbers", _tables(*(each for each in others if each.about != "completions"))))
-    parts.append(_section("How to read this", _lines(table.notes(report))))
+    parts.append(_section("How to read this", _lines(tables.notes(report))))
     return "\n".join(parts)
 
 
@@ -73,14 +73,14 @@ def _plots(*figures: str) -> str:
     return f'<div class="plots">{"".join(figures)}</div>'
 
 
-def _tables(*parts: table.Table | str) -> str:
+def _tables(*parts: tables.Table | str) -> str:
     """Each as wide as it has to be, beside each other where there is room."""
-    shown = (_table(each) if isinstance(each, table.Table) else each for each in parts)
+    shown = (_table(each) if isinstance(each, tables.Table) else each for each in parts)
     return f'<div class="tables">{"".join(shown)}</div>'
 
 
-def _table(found: table.Table) -> str:
-    reading = [heading in table.WORDS for heading in found.rows[0]]
+def _table(found: tables.Table) -> str:
+    reading = [heading in tables.WORDS for heading in found.rows[0]]
     head, *rows = (_row(cells, reading, "td" if place else "th") for place, cells in enumerate(found.rows))
     return (
         f'<div class="wide" tabindex="0"><table><caption><span>{inert(found.title)}</span></caption>'

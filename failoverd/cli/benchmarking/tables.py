@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from failoverd.cli.benchmarking.plan import pace
+from failoverd.cli.benchmarking.schedule import pace
 from failoverd.cli.benchmarking.statistics import PHASES, Report, Share, Speeds, Spread, Summary
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.inference_check.inference_settings import InferenceSettings

@@ -12,9 +12,9 @@ from failoverd.cli.options import Exit
 from failoverd.cli.screen import shown
 from failoverd.cli.starting import answers
 from failoverd.cli.starting.answers import First
-from failoverd.cli.starting.asking import Person
 from failoverd.cli.starting.gathering import SERVICE, Flags, gathered, is_service
-from failoverd.cli.starting.saving import require_room, save_new
+from failoverd.cli.starting.interview import Person
+from failoverd.cli.starting.new_files import require_room, save_new
 from failoverd.cli.starting.texts import files
 from failoverd.config.loader import load_config, load_policies
 from failoverd.config.machine import missing_sdk

@@ -10,7 +10,7 @@ from failoverd.api.shapes import InventoryTold, LossTold, RegionRoomTold, ShortT
 from failoverd.cli.failing import OutputConsole, print_json, told
 from failoverd.cli.options import Output
 from failoverd.cli.screen import Printout, folded
-from failoverd.cli.views.reading import found
+from failoverd.cli.views.origin import found
 from failoverd.core.records import WHOLE, few
 from failoverd.telemetry import phrases
 
@@ -25,7 +25,7 @@ def inventory(config: Path, output: Output) -> None:
     now = time.time()
 
     def read(_: ApiError) -> tuple[InventoryTold, float | None]:
-        from failoverd.cli.views.journal import inventory_read
+        from failoverd.cli.views.from_journal import inventory_read
         from failoverd.config.loader import load_policies
         from failoverd.installed import kinds, read_config
 

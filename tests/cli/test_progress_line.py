@@ -7,7 +7,7 @@ from rich.console import Console
 from support.sessions import QUICK, Desk
 from support.stage import AZURE, OCI, policy, record
 
-from failoverd.cli.progress import progress, words_of
+from failoverd.cli.progress_line import progress, words_of
 from failoverd.core.errors import Permanent
 from failoverd.operations.planning import make_plans
 from failoverd.operations.waiting import Stage, Waiting

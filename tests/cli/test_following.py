@@ -7,13 +7,13 @@ from support.journals import TARGET
 
 from failoverd.api.client import ApiError
 from failoverd.api.shapes import EffectTold, WordAnswer
-from failoverd.api.telling import effect_told, word_told
-from failoverd.cli.words.waiting import PATIENCE, POLL, clients, followed
+from failoverd.api.telling import word_told
+from failoverd.cli.words.following import PATIENCE, POLL, clients, followed
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.operations.effects import Effect
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases
 
 BEGAN = 1_000.0
 WORD = Override("drain-1a2b3c4d", Verb.DRAIN, Scope(regions=("azure",)), "alice@console", BEGAN, BEGAN + 3_600.0)
@@ -25,7 +25,7 @@ def effect(
 ) -> EffectTold:
     shares = {"azure": 7_000, "oci": 3_000}, {"oci": 10_000}
     made = Effect(TARGET, OutcomeKind.IN_SYNC, *shares, 30, settled=settled, verified=verified, changed_at=changed_at)
-    return effect_told(made).model_copy(update=more)
+    return EffectTold.model_validate(made).model_copy(update=more)
 
 
 @dataclass
@@ -107,7 +107,7 @@ async def test_a_daemon_that_is_started_again_is_waited_for_and_one_that_is_gone
 def test_the_clients_that_are_left_are_told_for_what_moved_alone() -> None:
     other = effect(changed_at=BEGAN - 1)
     (words,) = clients([effect(), other], BEGAN, BEGAN + 61)
-    assert words == f"api.example.com A at bind-main: {prose.clients(30, 60)}"
+    assert words == f"api.example.com A at bind-main: {phrases.clients(30, 60)}"
     assert clients([other], BEGAN, BEGAN + 61) == []
 
 
@@ -121,8 +121,8 @@ def test_the_clients_that_are_left_are_told_for_what_moved_alone() -> None:
     ],
 )
 def test_how_many_clients_are_left_in_words(ttl: float, since: float, words: str) -> None:
-    assert prose.clients(ttl, since) == f"{words} (a lower TTL does not shorten the tail)"
+    assert phrases.clients(ttl, since) == f"{words} (a lower TTL does not shorten the tail)"
 
 
 def test_in_the_end_nothing_lies_ahead() -> None:
-    assert prose.clients(30, 900) == "about 2% of clients still use the old answer"
+    assert phrases.clients(30, 900) == "about 2% of clients still use the old answer"

@@ -18,9 +18,9 @@ from failoverd.settings import ReceiverSettings
 from failoverd.simulation import virtual_time
 from failoverd.simulation.virtual_time import elapse
 from failoverd.telemetry.notifications.ledger import GRACE
+from failoverd.telemetry.notifications.notifier import Notifications
 from failoverd.telemetry.notifications.outbox import Address
 from failoverd.telemetry.notifications.posting import Undelivered
-from failoverd.telemetry.notifications.telling import Notifications
 from failoverd.telemetry.notifications.troubles import NEWS
 
 DOWN = Undelivered("paper answers 500", reason="http_500")

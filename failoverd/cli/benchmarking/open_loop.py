@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from failoverd.cli.benchmarking.plan import BenchmarkPlan
+from failoverd.cli.benchmarking.schedule import BenchmarkPlan
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult, Timings
 from failoverd.ports import Cancel, Prober

@@ -1,4 +1,4 @@
-"""The OCI SDK is imported when the first provider of a kind that needs it is opened, and never before."""
+"""The SDK of a cloud is imported when the first provider of a kind that needs it is opened, and never before."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,9 +7,8 @@ from importlib import import_module
 from typing import TypeVar
 
 from failoverd.ports import Access, Provider
-from failoverd.providers.oci_cloud.settings import OciSettings
 
-Settings = TypeVar("Settings", bound=OciSettings)
+Settings = TypeVar("Settings")
 
 
 def lazily(module: str) -> Callable[[str, Settings, Access], AbstractAsyncContextManager[Provider]]:
