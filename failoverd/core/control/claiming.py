@@ -4,6 +4,9 @@ The same stages as a decision, up to the question how much each region gets, for
 region that is drained, down, or held back in one policy leaves its room to the others. Regions that wait for their
 failback, or are out for a drill, are a last level: they are drawn upon before anything is left without room, as the
 failback itself does it. Before them come those that serve and are left out because the others do better (`aside`).
+
+Who comes back by a ramp counts with what it has, from the moment at which it begins: the room that its steps will leave
+elsewhere is nobody else's before they are taken. Before anything is left without room it is drawn upon in full, too.
 """
 
 from collections.abc import Mapping
@@ -14,7 +17,7 @@ from failoverd.core.control.allocation import Bounds, all_well, levels
 from failoverd.core.control.aside import narrowed
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
-from failoverd.core.control.failback import held_back
+from failoverd.core.control.failback import held_back, to_climb
 from failoverd.core.control.overriding import Heeded, heed, seen
 from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import allowed
@@ -71,14 +74,23 @@ def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: H
     rules = ramp.rules_of(policy, record)
     held = held_back(policy, rules, view, published, serving, heeded, now)
     aside = _aside(policy, record, view, found, heeded, now).difference(held)
-    climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
+    climbing = to_climb(rules, view, published, serving, heeded)
     unmeasured = (name for name in view.unmeasured if published)
-    caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing, *unmeasured)}
-    bounds = Bounds(caps, heeded.shed)
+    capped, kept = ({name: published.get(name, 0) for name in each} for each in (found.found.capped, unmeasured))
+    slowly = {name: published.get(name, 0) for name in climbing} | kept
     mine = [spec for spec in serving if spec.name not in held and spec.name not in aside]
     spare = [spec for spec in serving if spec.name in aside]
     later = [spec for spec in serving if spec.name in held]
-    ordered = (levels(policy, record, view.regions, each, bounds) for each in (mine, spare, later))
+    at_once = [spec for spec in mine if spec.name in slowly]
+    ordered = (
+        levels(policy, record, view.regions, specs, Bounds(caps, heeded.shed))
+        for specs, caps in (
+            (mine, slowly | capped),
+            (spare, slowly | capped),
+            *(((at_once, capped),) if at_once else ()),
+            (later, capped),
+        )
+    )
     return _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
 
 

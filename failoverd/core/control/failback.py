@@ -87,12 +87,7 @@ class _Ground:
 
     @property
     def recalled(self) -> frozenset[str]:
-        """Who comes back from a drill that ends because it is needed: the first to get traffic, and by no ramp.
-
-        What needs it may be trouble of another policy, of which this one has no incident.
-        """
-        needed = self.view.practised if self.view.incident else self.view.cut_short
-        return needed.union(self.heeded.yielded)
+        return recalled(self.view, self.heeded)
 
 
 def with_failback(
@@ -256,6 +251,27 @@ def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) 
     """The same, saying who comes back without a hold."""
     back = tuple(name for name in shared.shares if name in view.common_fall and not published.get(name))
     return _telling(shared, Reason(ReasonCode.COMMON_RETURN, "failback", regions=back)) if back else shared
+
+
+def recalled(view: View, heeded: Heeded) -> frozenset[str]:
+    """Who comes back from a drill that ends because it is needed: the first to get traffic, and by no ramp.
+
+    What needs it may be trouble of another policy, of which this one has no incident.
+    """
+    needed = view.practised if view.incident else view.cut_short
+    return needed.union(heeded.yielded)
+
+
+def to_climb(
+    rules: RampRules | None, view: View, published: Mapping[str, int], serving: Sequence[RegionSpec], heeded: Heeded
+) -> frozenset[str]:
+    """Who of those that serve has not got all of its share yet, or begins to get it by a step now."""
+    if rules is None or not published:
+        return frozenset()
+    whole = len(rules.steps)
+    at_once = view.common_fall | recalled(view, heeded)
+    begin = (spec.name for spec in serving if whole > 1 and not published.get(spec.name) and spec.name not in at_once)
+    return frozenset((*begin, *(name for name, each in view.ramps.items() if each.step < whole)))
 
 
 # -- who waits ---------------------------------------------------------------------------------------------------------

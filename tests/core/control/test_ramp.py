@@ -10,7 +10,9 @@ from support.scenes import policy as policy_of
 from support.stories import Story
 
 from failoverd.codec import dump, load
+from failoverd.core.control.claiming import claim
 from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.sharing import share_out
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import FailbackAbandoned, FailbackAborted, FailbackStepped
 from failoverd.core.overrides import Comment, Override, Scope, Verb
@@ -508,3 +510,19 @@ def test_the_marker_names_nothing_of_a_ramp_and_other_targets_know_nothing_of_it
     assert story.observed.marker is not None
     assert story.observed.marker.overrides == ()
     assert [memory.target for memory in story.state.targets.values()] == [TARGET]
+
+
+def test_a_region_on_its_way_is_claimed_in_full_where_the_others_cannot_carry_the_rest() -> None:
+    """Else a lower tier would be given room that is needed in this moment."""
+    of = policy_of(replace(AZURE, capacity=900), replace(OCI, capacity=900), base=replace(CLIMBING, demand=800))
+    story = returning(of)
+    found = claim(story.policy, story.seen(), story.now)
+    assert found is not None
+    alone = share_out([found])[found.policy]
+    assert alone.loads == pytest.approx({"azure": 56.0, "oci": 744.0})
+    smaller = replace(of, demand=1_200)
+    found = claim(smaller, story.seen(), story.now)
+    assert found is not None
+    alone = share_out([found])[found.policy]
+    assert alone.short == 0
+    assert alone.loads == pytest.approx({"azure": 300.0, "oci": 900.0})

@@ -17,6 +17,7 @@ from failoverd.core.control.limits import TAKING_BACK
 from failoverd.core.control.readings import FigureReading
 from failoverd.core.control.signals import Signalled
 from failoverd.core.measures import Load, Signals
+from failoverd.core.records import Policy
 
 SHARES = {"az": {"share": 50}, "oci": {"share": 30}, "aws": {"share": 20}}
 DEMANDS = {"prod": 800, "pilot": 500, "dev": 400}
@@ -145,3 +146,42 @@ def test_a_region_that_carries_half_of_what_is_declared_settles_near_what_it_can
     assert 0.7 * min(serves, demand / 2) <= plant.answer["az"] <= serves
     steady = sum(longest <= QUEUE.high for longest in plant.longest) / len(plant.longest)
     assert steady >= 0.9
+
+
+# -- ways back over the estate -----------------------------------------------------------------------------------------
+
+
+class Watched(Example):
+    """An example that notes what each region carries after each write."""
+
+    def __post_init__(self) -> None:
+        self.loads: list[dict[str, float]] = []
+        super().__post_init__()
+
+    def _look(self, policy: Policy) -> bool:
+        wrote = super()._look(policy)
+        if wrote:
+            found: dict[str, float] = {}
+            for name, of in self.policies.items():
+                for region, share in self.shares(name).items():
+                    found[region] = found.get(region, 0.0) + share / 100 * (of.demand or 0.0)
+            self.loads.append(found)
+        return wrote
+
+
+def test_a_lower_tier_takes_no_step_onto_room_that_the_steps_of_a_higher_one_have_not_left_yet(tmp_path: Path) -> None:
+    ramp = {"failback": {"after": "5m", "ramp": ["10%", "50%", "100%"], "judge": "1m"}}
+    said = {name: {**of, **ramp} for name, of in SAID["policies"].items() if name != "dev"}
+    example = Watched(tmp_path, {**SAID, "policies": said})
+    example.turn("az", "down")
+    example.turn("az", "healthy")
+    example.loads.clear()
+    example.forget()
+    for _ in range(120):
+        example.now += 15.0
+        example.measure(example.policies)
+    normal = {"az": 50.0, "oci": 30.0, "aws": 20.0}
+    assert {name: example.shares(name) for name in said} == dict.fromkeys(said, normal)
+    rooms = {name: of["capacity"] for name, of in SAID["regions"].items()}
+    assert not [load for load in example.loads if any(load[name] > rooms[name] + 1 for name in load)]
+    assert example.written <= 8
