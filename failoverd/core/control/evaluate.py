@@ -6,8 +6,9 @@ done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
     by hand → words (overriding) → residency → drills (practice) → price (saving) → eligible → failback → allocation
         → aside (of latency and degraded) → answers (decide) → plan → drift → limits
 
-What others measure stands before all of them: figures count as they do now (readings), who is full has less room
-(relieving), and what signals and alerts say lowers what probes found (signals).
+What others measure stands before all of them: figures count as they do now (readings), regions serve the models that
+were seen there (sighted), who is full has less room (relieving), and what signals and alerts say lowers what probes
+found (signals).
 """
 
 from collections.abc import Mapping
@@ -45,6 +46,8 @@ from failoverd.core.control.relieving import Relieved, relieved
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rule_checks import people, ruled, withheld
 from failoverd.core.control.saving import considered
+from failoverd.core.control.sharing import Grant
+from failoverd.core.control.sighted import as_seen
 from failoverd.core.control.signals import Lowered
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.control.viewing import remembered
@@ -119,13 +122,15 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
         Permanent: the provider cannot say what is wanted.
     """
     figures = measured(policy, state.signalled.readings, now)
-    record, nothing_said = figures.policy.record_of(observed.target), Heeded()
-    relief = _relieved(figures.policy, record, state, observed, now)
+    models = as_seen(figures.policy, state.served)
+    record, nothing_said = models.policy.record_of(observed.target), Heeded()
+    relief = _relieved(models.policy, record, state, observed, now)
     policy = relief.policy
     may = allowed(policy, record.key.type, nothing_said, now)
     case = _Case(policy, record, state, observed, estate, now, nothing_said, may)
     memory, found, generation = _remembered(case)
-    memory = replace(memory, reliefs=relief.reliefs)
+    if relief.reliefs != memory.reliefs:
+        memory = replace(memory, reliefs=relief.reliefs)
     memory, heard = _by_hand(case, memory, generation)
     for _ in filter(None, (found, heard)):
         case = replace(case, state=progress.counted(case.state))
@@ -144,7 +149,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     decision = decide(policy, case.record, observed.target, view, now, case.heeded, case.may, *shared)
     said = case.seen
     until = soonest(decision.until, figures.until, relief.until, said.until, priced_at)
-    first = (*figures.reasons, *relief.reasons, *said.reasons)
+    first = (*figures.reasons, *models.reasons, *relief.reasons, *said.reasons)
     decision = replace(decision, reasons=(*first, *decision.reasons), until=until)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
@@ -588,7 +593,7 @@ def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: Re
 
 
 def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: RecordSet) -> Plan | InSync | Refused:
-    return diff(
+    found = diff(
         case.observed,
         desired,
         decision,
@@ -598,6 +603,7 @@ def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: Record
         seen=memory.generation,
         signed=case.signature,
     )
+    return replace(found, tier=case.policy.tier) if isinstance(found, Plan) else found
 
 
 def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSync) -> Outcome:
@@ -734,7 +740,15 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
             name for name, each in memory.ramps.items() if name in case.regions and ramp.hurts(each, case.regions[name])
         ),
         saving=memory.saving.moving,
+        crowded=_crowded(case.estate.grant),
     )
+
+
+def _crowded(grant: Grant | None) -> Mapping[str, float]:
+    """How much is too much for each region, in basis points of the policy's demand."""
+    if grant is None or not grant.demand:
+        return {}
+    return {name: too_much * WHOLE / grant.demand for name, too_much in grant.crowded.items()}
 
 
 def _recalled(case: _Case, memory: TargetMemory, plan: Plan) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,35 @@ def test_who_made_room_for_those_of_a_lost_region_follows_as_soon_as_it_is_back(
     assert example.now < NOON + TAKING_BACK
     normal = {"az": 50.0, "oci": 30.0, "aws": 20.0}
     assert {name: example.shares(name) for name in DEMANDS} == dict.fromkeys(DEMANDS, normal)
+
+
+def sized(policies: Mapping[str, Policy], demand: float, aws: float) -> dict[str, Policy]:
+    """The same where prod needs so much, and aws carries so much."""
+    found = {}
+    for name, of in policies.items():
+        regions = tuple(replace(spec, capacity=aws if spec.name == "aws" else spec.capacity) for spec in of.regions)
+        found[name] = replace(of, demand=demand if name == "prod" else of.demand, regions=regions)
+    return found
+
+
+@pytest.mark.parametrize(("aws", "waits"), [(900.0, TAKING_BACK), (300.0, 60.0)])
+def test_who_made_room_takes_it_back_after_five_minutes_and_leaves_what_it_overloads_after_one(
+    tmp_path: Path, aws: float, waits: float
+) -> None:
+    """What is violated waits until resolvers have seen the last change, and no longer."""
+    two = {name: of for name, of in SAID["policies"].items() if name != "dev"}
+    example = Example(tmp_path, {**SAID, "policies": two})
+    said = dict(example.policies)
+    example.measure(sized(said, 2_000.0, 900.0))
+    assert example.shares("pilot") == {"aws": 100.0}
+    began = example.now
+    example.measure(sized(said, 800.0, aws))
+    while example.shares("pilot") == {"aws": 100.0}:
+        example.now += 5.0
+        example.measure(example.policies)
+        assert example.now - began <= waits
+    assert example.now - began == waits
+    assert example.shares("pilot") == {"az": 50.0, "oci": 30.0, "aws": 20.0}
 
 
 # -- a closed loop -----------------------------------------------------------------------------------------------------
