@@ -44,7 +44,8 @@ screenshots: $(VENV)/dev servers  ## pictures of the page, for a person's eye: i
 
 soak: $(VENV)/dev  ## property tests, fuzzers and races fifty times as long, and two thousand simulations (hours)
 	FAILOVERD_SOAK=50 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core tests/config tests/probes \
-		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_simulation.py
+		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_simulation.py \
+		tests/runtime/test_estate_simulation.py
 
 boot: $(VENV)/dev servers  ## the tests of the unit under the systemd of another Debian, SUITE=trixie (as root, about 3 minutes)
 	./tests/install-servers boot

@@ -148,7 +148,7 @@ def _errors(document: Document, entry: ErrorsEntry, regions: int) -> Iterator[Di
         yield document.diagnose(Code.NEVER_FIRES, (*place, "may"), message, hint)
     if regions == 1:
         message = "there is no other region to compare the only one with: its errors never move anything"
-        yield document.diagnose(Code.NEVER_FIRES, place, message, key=True, severity=Severity.WARNING)
+        yield document.diagnose(Code.SIGNAL_IDLE, place, message, key=True, severity=Severity.WARNING)
 
 
 def _room(document: Document, entry: RoomEntry) -> Iterator[Diagnostic]:

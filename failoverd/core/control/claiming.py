@@ -9,8 +9,9 @@ Who comes back by a ramp counts with what it has, from the moment at which it be
 elsewhere is nobody else's before they are taken. Before anything is left without room it is drawn upon in full, too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import fsum
 
 from failoverd.core.control import practice, ramp, relieving
 from failoverd.core.control.allocation import Bounds, all_well, levels
@@ -27,7 +28,7 @@ from failoverd.core.control.sharing import Claim, Draw
 from failoverd.core.control.sighted import as_seen
 from failoverd.core.control.state import PolicyState
 from failoverd.core.control.viewing import remembered
-from failoverd.core.records import WHOLE, Policy, RecordSpec, WhenDegraded
+from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec, WhenDegraded
 
 
 def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
@@ -91,16 +92,22 @@ def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: H
     spare = [spec for spec in serving if spec.name in aside]
     later = [spec for spec in serving if spec.name in held]
     at_once = [spec for spec in mine if spec.name in slowly]
-    ordered = (
-        levels(policy, record, view.regions, specs, Bounds(caps, heeded.shed))
-        for specs, caps in (
-            (mine, slowly | capped),
-            (spare, slowly | capped),
-            *(((at_once, capped),) if at_once else ()),
-            (later, capped),
-        )
-    )
+
+    def drawn(specs: Sequence[RegionSpec], caps: Mapping[str, int]) -> tuple[tuple[Draw, ...], ...]:
+        return levels(policy, record, view.regions, specs, Bounds(caps, heeded.shed))
+
+    first = [drawn(mine, slowly | capped), drawn(spare, slowly | capped)]
+    first += [drawn(at_once, capped)] if at_once else []
+    ordered = [*first, drawn(later, capped)]
+    if later and not _carried(policy, drawn([*mine, *spare], capped), found.found.frozen):
+        ordered = [drawn(serving, capped)]  # nobody is held back then: `failback`
     return _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
+
+
+def _carried(policy: Policy, found: Sequence[Sequence[Draw]], stays: Mapping[str, int]) -> bool:
+    """Whether these regions can carry what the policy needs, as far as it knows by itself."""
+    need = (policy.demand or 0.0) * (1 - sum(stays.values()) / WHOLE)
+    return fsum(draw.most for level in found for draw in level) >= need
 
 
 def _aside(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> frozenset[str]:

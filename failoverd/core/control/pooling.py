@@ -252,8 +252,8 @@ class Pool:
         if not seen[room]:
             del seen[room]
         now = max(before, room) if sign > 0 else max(seen, default=0.0) if room == before else before
+        self._room[key] = now
         if now != before:
-            self._room[key] = now
             _touch(part, key)
 
     # -- parts ---------------------------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ class FigureQuestion:
         region: of which region the one value is. Without one, there is a value for each region, by the label `region`;
             but a demand is one value of no region.
         measure: of a figure: what is believed of it.
+        low: of a load: a region with more is full, in a part at least.
     """
 
     role: FigureRole
@@ -59,6 +60,7 @@ class FigureQuestion:
     query: str
     region: str = ""
     measure: Measure | None = None
+    low: float | None = None
 
     @property
     def key(self) -> str:
@@ -80,6 +82,7 @@ class FigureReading:
         at: when it was answered.
         every: seconds between two questions.
         found: of a figure: what was answered, where something else is believed.
+        full_since: of a load: since when a region is full, by region as in `values`.
     """
 
     query: str
@@ -87,6 +90,7 @@ class FigureReading:
     at: float
     every: float
     found: float | None = None
+    full_since: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def old_at(self) -> float:
@@ -118,7 +122,8 @@ def asks(policy: Policy) -> tuple[FigureQuestion, ...]:
         found += _each(policy, FigureRole.ERRORS_NOW, budget.source, budget.errors.replace(WINDOW, short))
         found += _each(policy, FigureRole.REQUESTS, budget.source, budget.requests.replace(WINDOW, long))
     if signals.room is not None:
-        found += _each(policy, FigureRole.LOAD, signals.room.source, signals.room.query)
+        loads = _each(policy, FigureRole.LOAD, signals.room.source, signals.room.query)
+        found += [replace(ask, low=signals.room.low) for ask in loads]
     return tuple(found)
 
 
@@ -174,12 +179,19 @@ def taken(
     """The reading that an answer makes; None where it is not believed. Figures are clipped by what counts until now."""
     measure = ask.measure
     if measure is None:
-        return FigureReading(ask.query, dict(values), now, every)
+        return FigureReading(ask.query, dict(values), now, every, full_since=_full(ask, readings, values, now))
     found = values[""]
     value = believed(measure, counting(ask, measure, readings, now).value, found)
     if value is None:
         return None
     return FigureReading(ask.query, {"": value}, now, every, found if value != found else None)
+
+
+def _full(ask: FigureQuestion, readings: Readings, values: Mapping[str, float], now: float) -> Mapping[str, float]:
+    """Since when regions are full that are, as far as readings followed each other."""
+    before = readings.get(ask.key)
+    since = before.full_since if before is not None and before.query == ask.query and before.fresh(now) else {}
+    return {name: since.get(name, now) for name, value in values.items() if ask.low is not None and value > ask.low}
 
 
 def known(ask_role: FigureRole, query: str, readings: Readings, region: str, now: float) -> float | None:
@@ -262,6 +274,12 @@ def measured(policy: Policy, readings: Readings, now: float) -> Measured:
     regions = tuple(replace(spec, capacity=capacities.get(spec.name, spec.capacity)) for spec in policy.regions)
     until = min(notes.moments, default=None)
     return Measured(replace(policy, demand=demand, regions=regions), tuple(notes.reasons), until)
+
+
+def full_since(load: Load, readings: Readings, region: str) -> float | None:
+    """Since when a region says that it is full; None where it does not."""
+    reading = _of_region(FigureRole.LOAD, load.query, readings, region)
+    return reading.full_since.get("" if REGION in load.query else region) if reading is not None else None
 
 
 def factor(load: Load, value: float) -> int:

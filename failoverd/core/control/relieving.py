@@ -19,8 +19,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from failoverd.core.control.allocation import room
-from failoverd.core.control.readings import FigureRole, Readings, factor, known
+from failoverd.core.control.readings import FigureRole, Readings, factor, full_since, known
 from failoverd.core.health.region import RegionHealth
+from failoverd.core.measures import REGION
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy, RecordSpec
 
@@ -125,7 +126,10 @@ def relieved(
         if each.room < WHOLE:
             numbers = {"low": signal.low, "high": signal.high, "room": float(each.room)}
             numbers |= {"load": loads[name]} if name in loads else {}
-            reasons.append(Reason(ReasonCode.LOADED, "signals.room", name, numbers=numbers))
+            since = full_since(signal, readings, name) if each.clear is None else None
+            numbers |= {"since": since} if since is not None else {}
+            asked = (signal.source, signal.query.replace(REGION, name))
+            reasons.append(Reason(ReasonCode.LOADED, "signals.room", name, numbers=numbers, named=asked))
         if name in loads and not alike:
             moments.append(_next(each, max(2.0 * record.ttl, LEAST_DWELL)))
     if alike:

@@ -28,7 +28,7 @@ from typing import Final, TypedDict
 from failoverd.core.control.readings import FigureRole, Readings, asks, fresh, known, read, window
 from failoverd.core.events import Event, SignalCleared, SignalClipped, SignalFired, SignalShared
 from failoverd.core.health.region import DEGRADED_WORTH, RegionHealth, RegionState
-from failoverd.core.measures import WINDOW, ErrorBudget, May
+from failoverd.core.measures import REGION, WINDOW, ErrorBudget, May
 from failoverd.core.overrides import Override, Verb, by
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy
@@ -194,7 +194,7 @@ def _with_memory(burn: Burn, before: Burn | None, now: float) -> Burn:
     ill = ended if was in ACCUSED else before.was_ill if before is not None else None
     if burn.found not in ACCUSED:
         return replace(burn, was_down=down, was_ill=ill)
-    since = before.since if before is not None and was in ACCUSED else None
+    since = before.since if before is not None and was in ACCUSED and now < before.until else None
     return replace(
         burn, since=now if since is None else since, was_down=None if burn.found is BurnFinding.DOWN else down
     )
@@ -442,10 +442,14 @@ def _of_burn(name: str, burn: Burn, policy: Policy) -> Reason | None:
         return None
     numbers = {"burn": burn.long, "short": burn.short, "requests": burn.requests, "most": budget.burn}
     numbers |= {"others": burn.others} if burn.others is not None else {}
+    numbers |= {"since": burn.since} if burn.since is not None else {}
     detail = str(burn.found) if burn.found in ACCUSED else ""
-    return Reason(code, "signals.errors", name, numbers=numbers, detail=detail)
+    query = budget.errors.replace(WINDOW, window(budget.over)).replace(REGION, name)
+    return Reason(code, "signals.errors", name, numbers=numbers, named=(budget.source, query), detail=detail)
 
 
 def _of_alert(name: str, word: Override) -> Reason:
     detail = f"{word.name}: {word.id} {by(word.actor)}: {word.reason}"
-    return Reason(ReasonCode.ALERTED, "overrides", name, numbers={"until": word.ends}, detail=detail)
+    return Reason(
+        ReasonCode.ALERTED, "overrides", name, numbers={"since": word.since, "until": word.ends}, detail=detail
+    )

@@ -10,13 +10,15 @@ from support.sums import found, redone
 from failoverd import codec
 from failoverd.core.control.claiming import claim
 from failoverd.core.control.outcome import Outcome, OutcomeKind
-from failoverd.core.control.readings import FigureReading
+from failoverd.core.control.readings import FigureReading, asks, taken
 from failoverd.core.control.relieving import FORGOTTEN, SETTLED
 from failoverd.core.control.signals import Signalled
 from failoverd.core.control.state import PolicyState
 from failoverd.core.measures import Load, Signals
-from failoverd.core.reasons import Cause, ReasonCode
+from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import Policy
+from failoverd.telemetry.phrases import moment
+from failoverd.telemetry.reasoning import words
 
 EVERY = 15.0
 QUEUE = Load("avg by (region) (queue_length)", "main", low=10, high=50)
@@ -106,6 +108,34 @@ def test_one_whose_queue_never_ends_becoming_shorter_is_taken_from_again_after_f
     for second in range(1, 21):
         story.measured(15, azure=900 - second, oci=1)
     assert story.published["azure"] == pytest.approx(17.5, abs=0.02)
+
+
+@pytest.mark.parametrize("query", [QUEUE.query, 'queue{region="$region"}'])
+def test_it_says_since_when_it_is_full_and_from_which_query(query: str) -> None:
+    signal = replace(QUEUE, query=query)
+    story = Queues(replace(SERVICE, signals=Signals(room=signal)))
+    story.look()
+
+    def look(after: float, **loads: float) -> list[Reason]:
+        story.now += after
+        known = dict(story.state.signalled.readings)
+        for ask in asks(story.policy):
+            values = {"": loads[ask.region]} if ask.region else loads
+            reading = taken(ask, known, values, EVERY, story.now)
+            assert reading is not None
+            known[ask.key] = reading
+        story.state = replace(story.state, signalled=Signalled(known))
+        return found(story.look().decision, ReasonCode.LOADED)
+
+    assert look(15, azure=10, oci=5) == []
+    assert look(15, azure=11, oci=5) == []  # what fits into what is left takes nothing away
+    began = story.now
+    (full,) = look(15, azure=30, oci=5)
+    asked = query.replace("$region", "azure")
+    assert (full.numbers["since"], full.named) == (began, ("main", asked))
+    assert words(full).endswith(f"nothing left at 50), since {moment(began)} (signals.room, which asks main: {asked})")
+    (full,) = look(900, azure=30, oci=5)
+    assert full.numbers["since"] == story.now, "for a quarter of an hour nobody said so"
 
 
 # -- and more ----------------------------------------------------------------------------------------------------------
