@@ -228,8 +228,9 @@ def levels(
 
     def draw(spec: RegionSpec) -> Draw:
         stated = spec.capacity is not None
-        carries = float(room(policy, spec, regions[spec.name])) * unit if stated else inf
-        bounded = most[spec.name] < (room(policy, spec, regions[spec.name]) if stated else WHOLE)
+        whole = room(policy, emptied(spec), regions[spec.name])
+        carries = float(whole) * unit if stated else inf
+        bounded = most[spec.name] < (whole if stated else WHOLE)
         return Draw(
             spec.name,
             float(pull(policy, spec, regions[spec.name])),
@@ -242,6 +243,11 @@ def levels(
         rest = [spec for spec in sorted(specs, key=lambda each: each.name) if spec is not first]
         return ((draw(first),), *((draw(spec),) for spec in rest)) if first is not None else ()
     return tuple(tuple(map(draw, tier)) for tier in tiers(policy, specs))
+
+
+def emptied(spec: RegionSpec) -> RegionSpec:
+    """The same where it is not full: that bounds what this policy sends, and is nothing that the region has less of."""
+    return replace(spec, room=WHOLE) if spec.room < WHOLE else spec
 
 
 def normal_shares(

@@ -736,12 +736,18 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         evicted=_evicted(case, plan),
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
         recalled=_recalled(case, memory, plan),
-        hurt=frozenset(
-            name for name, each in memory.ramps.items() if name in case.regions and ramp.hurts(each, case.regions[name])
-        ),
+        hurt=_hurt(case, memory),
         saving=memory.saving.moving,
         crowded=_crowded(case.estate.grant),
     )
+
+
+def _hurt(case: _Case, memory: TargetMemory) -> frozenset[str]:
+    """Regions that a step of their ramp makes ill."""
+    if not ramp.by_steps(ramp.rules_of(case.policy, case.record)):
+        return frozenset()
+    known = ((name, each, case.regions.get(name)) for name, each in memory.ramps.items())
+    return frozenset(name for name, each, health in known if health is not None and ramp.hurts(each, health))
 
 
 def _evicted(case: _Case, plan: Plan) -> frozenset[str]:

@@ -293,7 +293,8 @@ def held_back(
     unmeasured = [name for name in out if name in view.unmeasured and name not in view.returning]
     lost = {name: _Held(Reason(ReasonCode.UNMEASURED, "signals", name)) for name in unmeasured}
     held = {name: each for name, each in found if each is not None} | lost
-    hurt = _hurt(policy, rules, view, published, serving) if rules is not None and published else {}
+    steps = rules if ramp.by_steps(rules) else None  # else `aside` says who is left out
+    hurt = _hurt(policy, steps, view, published, serving) if steps is not None and published else {}
     drilled = {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
     return held | hurt | drilled
 
@@ -323,8 +324,12 @@ def _hold(policy: Policy, rules: RampRules | None, view: View, name: str, now: f
 def _hurt(
     policy: Policy, rules: RampRules, view: View, published: Mapping[str, int], serving: Sequence[RegionSpec]
 ) -> dict[str, _Held]:
-    """Who is hurt by a step of its ramp, and leaves, as long as enough regions are left that answer; or is out so."""
-    known = {name: each for name, each in view.ramps.items() if name not in view.returning}
+    """Who is hurt by a step of its ramp, and leaves, as long as enough regions are left that answer; or is out so.
+
+    Who was given up, and is in because the others cannot do without it, is not tried any more: it stays.
+    """
+    tried = {name: each for name, each in view.ramps.items() if not (each.step and each.aborts >= rules.retries)}
+    known = {name: each for name, each in tried.items() if name not in view.returning}
     found = {
         spec.name: known[spec.name]
         for spec in serving

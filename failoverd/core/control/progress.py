@@ -68,7 +68,7 @@ def stepped(
     if rules is None or not new:
         return memory, ()
     ramps = ramp.reached(memory.ramps, now)
-    if rules is ramp.ONE_STEP:  # the change itself says that it is back
+    if not ramp.by_steps(rules):  # the change itself says that it is back
         return replace(memory, ramps=ramps), ()
     events = tuple(
         FailbackStepped(

@@ -74,6 +74,11 @@ ONE_STEP: Final = RampRules(steps=(WHOLE,))
 """Of who is in the answer or not, and whose falls are counted."""
 
 
+def by_steps(rules: RampRules | None) -> bool:
+    """Whether the policy itself asks for a ramp."""
+    return rules is not None and rules is not ONE_STEP
+
+
 def hurts(ramp: Ramp, health: RegionHealth) -> bool:
     """Whether a region turned DEGRADED under its step; or was put at the foot for that, and still is."""
     if health.state is not RegionState.DEGRADED:

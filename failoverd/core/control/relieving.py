@@ -131,7 +131,7 @@ def relieved(
             asked = (signal.source, signal.query.replace(REGION, name))
             reasons.append(Reason(ReasonCode.LOADED, "signals.room", name, numbers=numbers, named=asked))
         if name in loads and not alike:
-            moments.append(_next(each, max(2.0 * record.ttl, LEAST_DWELL)))
+            moments += _moments(each, max(2.0 * record.ttl, LEAST_DWELL))
     if alike:
         reasons.append(Reason(ReasonCode.LOADED_ALIKE, "signals.room", regions=tuple(sorted(full))))
     until = min((at for at in moments if at > now), default=None)
@@ -168,7 +168,8 @@ class _Step:
 
     def _less(self, well: int) -> Relief:
         well = well if well < self.used else 0
-        return Relief(max(self.part, self.used // 2, well), self.used, self.now, self.load, well)
+        part = min(WHOLE, max(self.part, self.used // 2, well))  # one that is overloaded has more than all of its room
+        return Relief(part, self.used, self.now, self.load, well)
 
     def _clear(self, was: Relief) -> Relief | None:
         if was.clear is None:
@@ -180,11 +181,12 @@ class _Step:
         was = replace(was, well=max(was.well, min(self.used, was.room)))
         if (more := (was.full - was.room) // 2) < self.least:
             return was
-        return replace(was, room=was.room + more, at=self.now)
+        return replace(was, room=min(WHOLE, was.room + more), at=self.now)
 
 
-def _next(each: Relief, dwell: float) -> float:
+def _moments(each: Relief, dwell: float) -> tuple[float, float]:
+    """When time alone makes it less or more, while the load stays as it is."""
     if each.clear is None:
-        return each.at + dwell
-    settled = max(each.at, each.clear) + SETTLED
-    return min(settled, each.clear + FORGOTTEN)
+        return each.at + dwell, each.at + SETTLED
+    since = max(each.at, each.clear)
+    return since + SETTLED, since + FORGOTTEN

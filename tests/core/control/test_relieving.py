@@ -16,7 +16,7 @@ from failoverd.core.control.signals import Signalled
 from failoverd.core.control.state import PolicyState
 from failoverd.core.measures import Load, Signals
 from failoverd.core.reasons import Cause, Reason, ReasonCode
-from failoverd.core.records import Policy
+from failoverd.core.records import WHOLE, Policy
 from failoverd.telemetry.phrases import moment
 from failoverd.telemetry.reasoning import words
 
@@ -46,10 +46,15 @@ class Queues(Story):
         return round(self.published["azure"], 1)
 
 
-def begun(of: Policy = SERVICE) -> Queues:
+def begun_with(of: Policy) -> Queues:
     story = Queues(of)
     story.look()
     story.measured(60, azure=1, oci=1)
+    return story
+
+
+def begun() -> Queues:
+    story = begun_with(SERVICE)
     assert story.published == {"azure": 70, "oci": 30}
     return story
 
@@ -73,6 +78,14 @@ def test_it_gets_half_of_what_it_has_at_least() -> None:
     story = begun()
     story.measured(15, azure=500, oci=1)
     assert story.published == {"azure": 35, "oci": 65}
+
+
+def test_one_that_is_overloaded_many_times_has_no_more_than_all_of_its_room() -> None:
+    tiny = policy(region("azure", 100, capacity=10), region("oci", 0, capacity=10))
+    story = begun_with(replace(tiny, demand=800, signals=Signals(room=QUEUE)))
+    outcome = story.measured(15, azure=500, oci=1)
+    assert story.memory.reliefs["azure"].room == WHOLE
+    assert redone(outcome.decision) == pytest.approx(story.published, abs=0.02)
 
 
 def test_what_fits_into_what_is_left_takes_nothing_away() -> None:
@@ -214,7 +227,7 @@ def test_the_estate_knows_what_it_gets_and_a_restart_goes_on_with_it() -> None:
     story.measured(15, azure=60, oci=1)
     found_of = claim(story.policy, story.seen(), story.now)
     assert found_of is not None
-    assert {draw.region: round(draw.room) for level in found_of.levels for draw in level} == {"azure": 280, "oci": 900}
+    assert {draw.region: round(draw.most) for level in found_of.levels for draw in level} == {"azure": 280, "oci": 800}
     story.state = codec.load(PolicyState, codec.dump(story.state))
     assert story.measured(15, azure=1, oci=1).kind is OutcomeKind.IN_SYNC
 
