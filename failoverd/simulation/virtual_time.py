@@ -32,11 +32,13 @@ class LeftOver(RuntimeError):  # noqa: N818 - the same
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Use it through `run`."""
 
-    def __init__(self) -> None:
-        self._now = START
+    def __init__(self, start: float = START) -> None:
+        self._now = start
+        self.horizon = start + HORIZON
         self.complaints: list[str] = []
         self._expected: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
         super().__init__(_Skipping(self))
+        self._clock_resolution = 1e-6  # of seconds since the epoch; with less, a timer that is due would not be
         self.set_default_executor(_AtOnce())
         self.set_exception_handler(self._complain)
 
@@ -44,11 +46,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def skip(self, horizon: float) -> None:
-        """Go to the next timer, instead of waiting for it."""
-        timers = self.timers()
-        due = timers[0].when() if timers else None
-        if due is None:
+        """Go to the next timer, instead of waiting for it. The loop has taken cancelled ones from the top."""
+        if not self._heap:
             raise Deadlock(f"nothing is ready and nothing is scheduled, but these still wait: {self._waiting()}")
+        due = self._heap[0].when()
         if due > horizon:
             raise Deadlock(f"nothing happened for {HORIZON:g}s of virtual time that these wait for: {self._waiting()}")
         self._now = max(self._now, due)
@@ -69,8 +70,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def timers(self) -> list[asyncio.TimerHandle]:
         """What is still scheduled, the next one first."""
+        return [handle for handle in self._heap if not handle.cancelled()]
+
+    @property
+    def _heap(self) -> list[asyncio.TimerHandle]:
         heap: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        return [handle for handle in heap if not handle.cancelled()]
+        return heap
 
     def _waiting(self) -> list[str]:
         return sorted(describe(task) for task in asyncio.all_tasks(self))
@@ -103,13 +108,17 @@ class _Skipping(selectors.SelectSelector):
         ready = super().select(0)
         came_true = self._loop.look()
         if not ready and not came_true and timeout != 0:
-            self._loop.skip(START + HORIZON)
+            self._loop.skip(self._loop.horizon)
         return ready
 
 
-def run(scenario: Coroutine[Any, Any, T]) -> T:
-    """Play a scenario on a loop of its own. It has to clean up behind itself: a task that is left over is a failure."""
-    loop = VirtualLoop()
+def run(scenario: Coroutine[Any, Any, T], start: float = START) -> T:
+    """Play a scenario on a loop of its own, whose clock begins at `start`.
+
+    Raises:
+        LeftOver: it did not clean up behind itself, or a task of it failed unheard.
+    """
+    loop = VirtualLoop(start)
     try:
         asyncio.set_event_loop(loop)
         result = loop.run_until_complete(scenario)

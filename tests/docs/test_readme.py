@@ -3,12 +3,12 @@
 import asyncio
 import re
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.daemons import followed
+from support.forked import forked
 from support.servers import ZONE, DnsServer, bind
 
 ROOT = Path(__file__).parents[2]
@@ -68,9 +68,9 @@ def folder(tmp_path: Path, server: DnsServer) -> Path:
 
 
 async def run(folder: Path, program: str, *words: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", PROGRAMS[program], *words]
-    process = await asyncio.create_subprocess_exec(
-        *command,
+    process = await forked(
+        PROGRAMS[program],
+        *words,
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "FAILOVERD_CONFIG": str(folder / "failoverd.yaml")},
         stdout=asyncio.subprocess.PIPE,
@@ -84,9 +84,7 @@ async def run(folder: Path, program: str, *words: str) -> tuple[int, str]:
 async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
     others = README.replace(chapter(TAKING_OVER), "").replace(chapter(LOOKING), "")
     (run_words,) = (words for words in commands("failoverd", others) if words[0] == "run")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "failoverd", *run_words, cwd=folder, stderr=asyncio.subprocess.PIPE
-    )
+    process = await forked("failoverd", *run_words, cwd=folder, stderr=asyncio.subprocess.PIPE)
     async with followed(process) as daemon:
         # What follows comes in any order. Nobody is where these addresses lead to, so the prober doubts itself.
         await daemon.event("policy.loaded", policy="shop")
@@ -155,9 +153,10 @@ def test_every_make_target_that_is_named_exists() -> None:
 async def test_what_is_run_from_a_checkout_runs(tmp_path: Path) -> None:
     shown = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
     programs = [words for words in shown if words and words[0].startswith(".venv/bin/")]
-    assert [words[1] for words in programs] == ["demo", "check"]
-    (_, demo, option), (_, *check) = programs
+    assert [words[1] for words in programs] == ["demo", "check", "test"]
+    (_, demo, option), *offline = programs
     _, known = await run(tmp_path, "failoverd", demo, "--help")
     assert option in known
-    code, printed = await run(ROOT, "failoverctl", *check)
-    assert code == 0, printed
+    for _, *words in offline:
+        code, printed = await run(ROOT, "failoverctl", *words)
+        assert code == 0, printed
