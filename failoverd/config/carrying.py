@@ -22,7 +22,7 @@ _MOST = 20
 def crowded(policies: Mapping[str, Policy], inventory: Inventory) -> tuple[Diagnostic, ...]:
     """What a capacity review would ask about."""
     mine = [policy for policy in policies.values() if any(spec.capacity for spec in policy.regions)]
-    return (*_uncounted(mine, inventory), *_short(mine, inventory))
+    return (*_uncounted(mine, inventory), *_mixed(mine, inventory), *_short(mine, inventory))
 
 
 def _short(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Diagnostic]:
@@ -105,3 +105,23 @@ def _uncounted(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Dia
     hint = f"say the demand in {policy.source.file}"
     place = ("regions", shared[0])
     yield inventory.document.diagnose(Code.UNCOUNTED, place, message, hint, key=True, severity=Severity.WARNING)
+
+
+def _mixed(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Diagnostic]:
+    """The first region that policies count in different units, and does not say in which it is counted."""
+    counted: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for policy in policies:
+        for spec in policy.regions if policy.demand and policy.unit else ():
+            if spec.capacity is not None and not spec.unit:
+                counted[spec.name].setdefault(policy.unit, policy.name)
+    mixed = {name: by for name, by in counted.items() if len(by) > 1}
+    if not mixed:
+        return
+    name = min(mixed)
+    who = " and ".join(f"{policy} in {unit}" for unit, policy in list(mixed[name].items())[:2])
+    more = f", nor do {len(mixed) - 1} more" if len(mixed) > 1 else ""
+    message = f"{who} count what goes to {name}, which says no unit{more}: they are added up all the same"
+    hint = f"write the unit of its capacity at {name}, and state the demands in it"
+    yield inventory.document.diagnose(
+        Code.UNITS_DIFFER, ("regions", name), message, hint, key=True, severity=Severity.WARNING
+    )

@@ -88,6 +88,7 @@ def _aside(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: 
 
 
 def _claim(policy: Policy, found: tuple[tuple[Draw, ...], ...], stays: Mapping[str, int]) -> Claim:
+    """A region has one capacity, so all that is taken of it is one sum: which unit a file says makes no second room."""
     demand = policy.demand or 0.0
     stands = {name: demand * share / WHOLE for name, share in stays.items()}
-    return Claim(policy.name, policy.tier, demand, found, stands, policy.unit)
+    return Claim(policy.name, policy.tier, demand, found, stands)
