@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from failoverd.core.control.limits import Approved, PastChange
 from failoverd.core.control.plan import LastGood, Plan
@@ -45,16 +45,47 @@ class Access(StrEnum):
     WRITE = "write"
 
 
-class Urgency(IntEnum):
-    """Who goes first when an account allows fewer requests than are wanted. The smaller, the more urgent."""
+class Haste(IntEnum):
+    """What a request is for. The smaller, the more urgent."""
 
     FAIL_OUT = 0  # traffic is on its way to a region that cannot serve it
     CHANGE = 1  # any other change, and the proof of one
     ROUTINE = 2  # looking whether everything is as it was left
 
+
+@dataclass(frozen=True, slots=True, order=True)
+class Urgency:
+    """Who goes first when an account allows fewer requests than are wanted. The smaller, the more urgent.
+
+    Attributes:
+        haste: what the request is for.
+        tier: of the policy that wants it: of what is as urgent, the most important goes first. 0 is of no policy.
+    """
+
+    haste: Haste
+    tier: int = 0
+
+    FAIL_OUT: ClassVar["Urgency"]
+    CHANGE: ClassVar["Urgency"]
+    ROUTINE: ClassVar["Urgency"]
+
     @classmethod
     def of(cls, plan: Plan) -> "Urgency":
-        return cls.FAIL_OUT if plan.cause.urgent else cls.CHANGE
+        return cls(Haste.FAIL_OUT if plan.cause.urgent else Haste.CHANGE, plan.tier)
+
+    def of_tier(self, tier: int) -> "Urgency":
+        return Urgency(self.haste, tier)
+
+    @property
+    def fails_out(self) -> bool:
+        return self.haste is Haste.FAIL_OUT
+
+    @property
+    def is_routine(self) -> bool:
+        return self.haste is Haste.ROUTINE
+
+
+Urgency.FAIL_OUT, Urgency.CHANGE, Urgency.ROUTINE = map(Urgency, Haste)
 
 
 class Provider(Protocol):

@@ -116,7 +116,6 @@ def _data(draft: Draft, data: DataInEntry, inventory: InventoryFile) -> Iterator
         hint = f"state it in the inventory: links: [{{between: [{data.region}, {alone[0]}], bandwidth: 10Gbps}}]"
         yield document.diagnose(Code.NO_LINK, ("data_in", "region"), message, hint, severity=Severity.WARNING)
     yield from _narrow(draft, data, joined, inventory)
-    yield from _over_one_link(draft, joined)
     if others and not draft.policy.dependencies:
         message = (
             f"{_some(others)} cannot serve without the data in {data.region}, and nothing shows whether it is there"
@@ -134,7 +133,11 @@ def _narrow(
     if demand is None or not joined or len(joined) < len(others):
         return
     rates = {name: link_rate(_link(entry), data.per_request) for name, entry in joined.items()}
-    carried = sum(min(rate, declared(inventory.regions[name].capacity) or rate) for name, rate in rates.items())
+    by_link: dict[tuple[str, ...], float] = defaultdict(float)  # a link carries so much for all who use it
+    for name, rate in rates.items():
+        able = min(rate, declared(inventory.regions[name].capacity) or rate)
+        by_link[joined[name].between] = min(rate, by_link[joined[name].between] + able)
+    carried = sum(by_link.values())
     if carried < demand:
         widest = max(rates, key=lambda name: (rates[name], name))
         entry = joined[widest]
@@ -146,20 +149,6 @@ def _narrow(
         yield draft.document.diagnose(
             Code.LINKS_NARROW, ("data_in", "per_request"), message, hint, severity=Severity.WARNING
         )
-
-
-def _over_one_link(draft: Draft, joined: Mapping[str, LinkEntry]) -> Iterator[Diagnostic]:
-    users: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for name, entry in joined.items():
-        users[entry.between].append(name)
-    for between, names in users.items():
-        if len(names) > 1:
-            message = (
-                f"{_some(names)} move their data over one link ({' - '.join(between)}), and each is planned with all"
-            )
-            hint = "state a link for each of them, with its part of the bandwidth"
-            place = ("data_in", "region")
-            yield draft.document.diagnose(Code.LINK_SHARED, place, message, hint, severity=Severity.WARNING)
 
 
 def _followed(draft: Draft, inventory: InventoryFile, providers: Mapping[str, ProviderEntry]) -> Iterator[Diagnostic]:

@@ -4,7 +4,7 @@ What the core makes of it is in `core/control/residency.py`. A policy that nobod
 night on which its answer would be held for good.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
@@ -95,33 +95,54 @@ def _model(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
         if name not in file.regions:
             hint = suggestion(name, sorted(file.regions))
             yield document.diagnose(Code.CANARY, ("canary", index), f"{shown(name)} is no region of the policy", hint)
+        elif name in file.canary[:index]:
+            message = f"{name} is named twice"
+            yield document.diagnose(Code.CANARY, ("canary", index), message, "write it once", severity=Severity.WARNING)
         elif wanted is None:
             message = f"the policy wants no model, so {name} differs from nothing"
             yield document.diagnose(
                 Code.CANARY, ("canary", index), message, "write the model", severity=Severity.WARNING
             )
+    checks = {name: at for name in file.checks if (at := _inference(draft, name)) is not None}
     if wanted is None:
+        yield from _unwanted(draft, checks)
         return
     for name in file.regions:
         serves = models_of(inventory.regions[name])
         outside = allow and inventory.regions[name].jurisdiction not in allow  # which was said
         if name not in file.canary and not outside and not any(map(wanted.met_by, serves)):
             said = f"serves {', '.join(map(str, serves))}" if serves else "states no models"
-            message = f"{name} {said} in the inventory, and not {wanted}, so it gets none of this policy's traffic"
+            until = " unless a check sees it there" if checks else ""
+            message = (
+                f"{name} {said} in the inventory, and not {wanted}, so it gets none of this policy's traffic{until}"
+            )
             hint = f"state it under models of {name} in the inventory, or name it under canary"
             yield document.diagnose(
                 Code.OTHER_MODEL, ("regions", name), message, hint, key=True, severity=Severity.WARNING
             )
-    yield from _asked(draft, wanted)
+    yield from _asked(draft, wanted, checks)
 
 
-def _asked(draft: Draft, wanted: Model) -> Iterator[Diagnostic]:
+def _inference(draft: Draft, check: str) -> Mapping[str, object] | None:
+    """What is written of a check, if it looks for a model."""
+    written = draft.document.find(("checks", check))
+    return written if isinstance(written, Mapping) and "inference" in written else None
+
+
+def _unwanted(draft: Draft, checks: Mapping[str, Mapping[str, object]]) -> Iterator[Diagnostic]:
+    """Checks that look for a revision that nobody wants."""
+    for name, written in checks.items():
+        if "revision_field" in written and "revision" not in written:
+            message = f"check {name} sees a revision, and neither it nor the policy says which one is wanted"
+            hint = "write revision here, or the model of the policy"
+            at = ("checks", name, "revision_field")
+            yield draft.document.diagnose(Code.MODEL_CHECK, at, message, hint, severity=Severity.WARNING)
+
+
+def _asked(draft: Draft, wanted: Model, checks: Mapping[str, Mapping[str, object]]) -> Iterator[Diagnostic]:
     """Checks that ask for another model than the policy."""
     file, document = draft.policy, draft.document
-    for name in file.checks:
-        written = document.find(("checks", name))
-        if not isinstance(written, Mapping) or "inference" not in written:
-            continue
+    for name, written in checks.items():
         asked = Model(str(written.get("model", "")), str(written.get("revision") or ""))
         differs = "model" if asked.name != wanted.name else "revision"
         if asked.name != wanted.name or (asked.revision and wanted.revision not in {"", asked.revision}):
@@ -130,7 +151,7 @@ def _asked(draft: Draft, wanted: Model) -> Iterator[Diagnostic]:
             yield document.diagnose(Code.MODEL_CHECK, place, message, "write the same in both")
         elif asked.revision and file.canary:
             message = f"check {name} fails where another revision than {asked.revision} is listed, also in a canary"
-            hint = "leave revision out of the check: the inventory says what each region serves"
+            hint = "leave revision out of the check; with revision_field it sees what each region serves"
             at = ("checks", name, "revision")
             yield document.diagnose(Code.MODEL_CHECK, at, message, hint, severity=Severity.WARNING)
 
@@ -188,10 +209,15 @@ def _place(draft: Draft, inventory: InventoryFile, key: str, entry: PlaceEntry) 
             yield document.diagnose(Code.CNAME_PLACE, at, message)
             return
     allow = residency_of(file)
-    there = _outside_at(draft, inventory, place, allow) if allow else ""
+    mine = _regions_at(draft, place)
+    there = next((name for name in mine if allow and inventory.regions[name].jurisdiction not in allow), "")
     if there:
         message = f"{place.name} is an address of {there}, which is outside of the residency: it could never answer"
         yield document.diagnose(Code.PLACE_OUTSIDE, at, message, "name a place that the residency allows")
+    elif mine:
+        message = f"{place.name} is an address of {mine[0]}: what is sent to the place would be that region's traffic"
+        hint = f"name the region: {key}: {{region: {mine[0]}}}; or give an address that is none of the policy's"
+        yield document.diagnose(Code.PLACE_OWN, at, message, hint)
     elif allow and place.jurisdiction not in allow:
         said = f"is under {place.jurisdiction}" if place.jurisdiction else "states no jurisdiction"
         message = f"{place.name} {said}, and the residency allows {', '.join(allow)}: it could never answer"
@@ -201,19 +227,14 @@ def _place(draft: Draft, inventory: InventoryFile, key: str, entry: PlaceEntry) 
         yield document.diagnose(Code.PLACE_OUTSIDE, at, message, hint)
 
 
-def _outside_at(draft: Draft, inventory: InventoryFile, place: NamedPlace, allow: Collection[str]) -> str:
-    """The region outside of the residency whose address a place has; "" without one."""
+def _regions_at(draft: Draft, place: NamedPlace) -> list[str]:
+    """The regions that have an address of a place, which is not meant as one of them."""
     values = {value for kind in RecordType for value in place.answers(kind)}
-    for name, endpoints in draft.endpoints.items():
-        region = inventory.regions.get(name)
-        outside = region is not None and region.jurisdiction not in allow
-        if (
-            outside
-            and name != place.name
-            and any(end.answer(kind) in values for end in endpoints for kind in RecordType)
-        ):
-            return name
-    return ""
+    return [
+        name
+        for name, endpoints in draft.endpoints.items()
+        if name != place.name and any(end.answer(kind) in values for end in endpoints for kind in RecordType)
+    ]
 
 
 def _unsaid(draft: Draft, providers: Mapping[str, ProviderEntry]) -> Iterator[Diagnostic]:

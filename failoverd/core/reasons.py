@@ -47,7 +47,9 @@ class ReasonCode(StrEnum):
     EXCESS = "excess"  # [rest, demand, taken]: it fits nowhere, and goes to `region`, where higher tiers suffer least
     OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
     SHARE = "share"  # [share]
-    LINK = "link"  # as `capacity`, [bandwidth, headroom, per_request, demand]: what it needs for its data is so wide
+    LINK = (
+        "link"  # [wanted, room, bandwidth, headroom, per_request, demand], and [taken]: the link to its data is so wide
+    )
     CHEAPER = "cheaper"  # [before, after, since, save, at_least]: `shares` follow the price, USD a month
     COST = "cost"  # [hour, normal, month]: what the shares cost in USD, and what those of a normal day do in an hour
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
@@ -61,6 +63,8 @@ class ReasonCode(StrEnum):
     # who may answer at all
     RESIDENCY = "residency"  # the region is outside of it; `detail` is its jurisdiction, "" where none is stated
     MODEL = "model"  # the region does not serve the wanted model; `detail` has both
+    MODEL_SEEN = "model_seen"  # the region is seen to serve another model than is declared; `detail` has both
+    MODEL_DOUBTED = "model_doubted"  # no region is seen to serve `detail`, the wanted model: what is declared counts
     GUEST = "guest"  # [until]: outside of the residency, and let in by a word that breaks it, which `detail` names
     EVICTED = "evicted"  # `regions` may not answer: the answer that is held is made of who may
     NOBODY_ALLOWED = "nobody_allowed"  # no region may answer: the answer is left as it is
@@ -175,6 +179,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.NOBODY_ALLOWED: ReasonTraits(unusual=True),
     ReasonCode.EVICTED: ReasonTraits(unusual=True),
     ReasonCode.GUEST: ReasonTraits(news=True),
+    ReasonCode.MODEL_DOUBTED: ReasonTraits(unusual=True, news=True),
     ReasonCode.PINNED: ReasonTraits(rated=True),
     ReasonCode.DRAINED: ReasonTraits(news=True, of_region=True, keeps_out=True, rated=True),
     ReasonCode.SHED: ReasonTraits(news=True, of_region=True, bounds=True, rated=True),
@@ -233,6 +238,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.COMMON_RETURN: ReasonTraits(news=True, explains=False),
     ReasonCode.RESIDENCY: ReasonTraits(explains=False),
     ReasonCode.MODEL: ReasonTraits(keeps_out=True, explains=False),
+    ReasonCode.MODEL_SEEN: ReasonTraits(news=True),
     ReasonCode.MEASURED: ReasonTraits(explains=False),
     ReasonCode.PULL: ReasonTraits(explains=False),
     ReasonCode.TRICKLE: ReasonTraits(explains=False),

@@ -896,6 +896,7 @@ class ProbeResult(NamedTuple):
 
     `detail` is for people (`503 Service Unavailable`), bounded and printable. `at` is when the probe ended. `measures`
     are numbers that it found besides its timings, by name with their unit: `certificate_days`, `tokens_per_second`.
+    `served` is the model that it saw there; None where it did not look for one, or saw none.
     """
 
     endpoint: Endpoint
@@ -906,6 +907,7 @@ class ProbeResult(NamedTuple):
     at: float
     detail: str = ""
     measures: tuple[tuple[str, float], ...] = ()
+    served: Model | None = None
 
 
 def percentages(shares: Mapping[str, int]) -> str:

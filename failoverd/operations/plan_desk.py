@@ -187,7 +187,7 @@ class _AtWork:
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         """A routine read may wait for its turn at the account for as long as the question may take."""
         now = self._now()
-        until = self.until if urgency is Urgency.ROUTINE else min(self.until, now + IN_TURN)
+        until = self.until if urgency.is_routine else min(self.until, now + IN_TURN)
         try:
             async with asyncio.timeout_at(until) as deadline:
                 return await self.providers[target.provider].read(target, urgency=urgency)

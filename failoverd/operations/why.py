@@ -33,6 +33,8 @@ _TOLD_BY_WHY: Final = (
     "region.degraded",
     "region.lost",
     "region.recovered",
+    "signal.fired",
+    "signal.cleared",
     "dependency.failed",
     "dependency.recovered",
     "decision.made",

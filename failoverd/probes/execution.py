@@ -318,9 +318,8 @@ def _result(
     if slow is not None and reason is ProbeReason.OK and took > slow:
         reason = ProbeReason.SLOW
         detail = f"{detail}, but after {took:.3g}s (slow is {slow:.3g}s)"
-    return ProbeResult(
-        endpoint, check.name, reason.outcome, reason, timings, clock(), printable(detail), finding.measures
-    )
+    words, measures = printable(detail), finding.measures
+    return ProbeResult(endpoint, check.name, reason.outcome, reason, timings, clock(), words, measures, finding.served)
 
 
 def settings_of(check: Check, kind: type[S]) -> S:

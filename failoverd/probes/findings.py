@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Model
 from failoverd.foreign import shown
 
 MAX_DETAIL = 200
@@ -21,11 +22,12 @@ class Phase(StrEnum):
 
 
 class Finding(NamedTuple):
-    """What a probe came to, before it is timed."""
+    """What a probe came to, before it is timed. `served` is the model that it saw, if it looked for one just now."""
 
     reason: ProbeReason
     detail: str = ""
     measures: tuple[tuple[str, float], ...] = ()
+    served: Model | None = None
 
 
 class Concluded(Exception):  # noqa: N818 - not an error: the probe is over and this is what it found

@@ -30,7 +30,7 @@ class Agenda:
         """Something may have changed. `more`: other news is about to come, and worth a moment."""
         now = self._now()
         self._urgency = min(self._urgency, urgency)
-        if urgency is not Urgency.ROUTINE or now >= self._patience:
+        if not urgency.is_routine or now >= self._patience:
             if not self._called and more:
                 self._more_until = now + GATHER
             if not more:
@@ -44,7 +44,7 @@ class Agenda:
 
         Nor does one that came while the try was under way: it would be made again at once.
         """
-        if self._urgency is Urgency.ROUTINE:
+        if self._urgency.is_routine:
             self._called = False
         self._urgency = min(self._urgency, urgency)
         self._patience = self._due = self._now() + delay
@@ -79,7 +79,7 @@ class Agenda:
         return urgency
 
     def _cut_in(self) -> None:
-        news = self._called and self._more_until is None and self._urgency is Urgency.FAIL_OUT
+        news = self._called and self._more_until is None and self._urgency.fails_out
         if news and self._routine is not None:
             self._routine.reschedule(self._now())
 

@@ -125,7 +125,14 @@ class Engine:
         self.runner = PolicyRunner(self.tools, self.board, self.probing, around.providers)
         self._timetable = timetable
         self.measuring = Measuring(
-            around.sources, self.states, self.board, lambda: self.policies, self._work_on, self.emit, clock
+            around.sources,
+            self.states,
+            self.board,
+            lambda: self.policies,
+            self.incidents,
+            self._work_on,
+            self.emit,
+            clock,
         )
         self.practising = Practising(self.states, self.board, self.shared, lambda: self.runner, self.emit, clock)
         self._sinks.append(self.practising.take)

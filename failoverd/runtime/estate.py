@@ -7,14 +7,16 @@ thousand do, once for all the news of a moment.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from failoverd.core.control.claiming import claim, usual_claim
 from failoverd.core.control.pooling import SMALL, Pool
-from failoverd.core.control.sharing import Claim, Grant, spare
+from failoverd.core.control.sharing import COUNTED, Claim, Grant, spare
 from failoverd.core.control.state import PolicyState
-from failoverd.core.records import Policy
+from failoverd.core.records import WHOLE, Policy
 
 Look = Callable[[Policy], PolicyState]
 """What is known of a policy now, with the health of its regions and what operators say."""
@@ -25,6 +27,9 @@ Later = Callable[[float, Callable[[], None]], object]
 _PAUSE: Final = 25e-6
 """Seconds to wait for more news before others are told, for each draw that has to be gone through: several times as
 long as that takes, so that a storm of news costs a small part of a processor beside the decisions themselves."""
+
+_ROUNDED: Final = 0.01
+"""Of a region's room: by so much may a provider's own weights differ from what was shared out."""
 
 _LONGEST: Final = 0.5
 """Seconds that nobody waits longer for."""
@@ -49,6 +54,8 @@ class Shared:
         self._uncounted: set[str] = set()
         self._now = Pool()
         self._usual = Pool()
+        self._published: dict[str, tuple[float, Mapping[str, int]]] = {}
+        self._carried: defaultdict[str, float] = defaultdict(float)
 
     def put(self, policy: Policy) -> None:
         """A policy is at work, or a newer revision of it."""
@@ -67,6 +74,7 @@ class Shared:
         self._uncounted.discard(name)
         self._usual.put(name, None)
         self._now.put(name, None)
+        self._publish(name, 0.0, {})
         self._tell(but=name)
 
     def touch(self, name: str) -> None:
@@ -85,6 +93,8 @@ class Shared:
         self._take_up(now)
         granted = self._now.grant(policy.name)
         self._tell(but=policy.name)
+        if granted is not None and (crowded := self._crowded(policy)):
+            granted = replace(granted, crowded=crowded)
         return granted, self._usual.grant(policy.name)
 
     def spare(self, policy: Policy) -> Mapping[str, float]:
@@ -119,9 +129,33 @@ class Shared:
 
     def _claim(self, policy: Policy, known: PolicyState | None, now: float) -> None:
         state = known or self._look(policy)
-        self._now.put(policy.name, claim(policy, state, now))
-        if policy.cost is not None:
+        found = claim(policy, state, now)
+        self._now.put(policy.name, found)
+        good = state.of(policy.records[0].targets[0]).last_good
+        if good is not None:
+            self._publish(policy.name, found.demand if found is not None else 0.0, good.shares)
+        if policy.cost is not None or policy.model is not None or policy.latency is not None:
             self._usual.put(policy.name, usual_claim(policy, state))
+
+    def _publish(self, name: str, demand: float, shares: Mapping[str, int]) -> None:
+        """What the answers of a policy send to each region, instead of what they did before."""
+        known = self._published.get(name)
+        if known is not None and known[1] is shares and known[0] == demand:
+            return
+        before = known if known is not None else (0.0, {})
+        for sign, (needs, answers) in ((-1, before), (1, (demand, shares))):
+            for region, share in answers.items():
+                self._carried[region] += sign * needs * share / WHOLE
+        self._published[name] = demand, shares
+
+    def _crowded(self, policy: Policy) -> dict[str, float]:
+        """The regions of a policy that get more than they can carry, and how much is too much."""
+        found = {}
+        for spec in policy.regions:
+            room, load = self._now.room((spec.name, COUNTED)), self._carried.get(spec.name, 0.0)
+            if room is not None and load > room * (1 + _ROUNDED):
+                found[spec.name] = load - room
+        return found
 
     def _tell(self, but: str = "") -> None:
         """Wake who gets something else now; in a moment, where that is more work than a decision."""

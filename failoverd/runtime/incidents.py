@@ -1,7 +1,7 @@
 """The open incident of each policy, as those who open one know it. The rules stand in `core/control/progress.py`."""
 
 from failoverd.core.control.incident import Incident
-from failoverd.core.control.progress import ended, opened
+from failoverd.core.control.progress import accused_now, ended, opened
 from failoverd.core.records import Policy
 from failoverd.ports import Clock
 from failoverd.runtime.states import States, Verdicts
@@ -32,16 +32,30 @@ class Incidents:
         self._states.take(opened(policy, self._states.of(policy.name), cause, at))
         return self.id_of(policy.name)
 
-    def look(self, policy: Policy, verdicts: Verdicts) -> None:
-        """A region that fell while operators kept it out began none: it does once nobody keeps it out any more."""
+    def look(self, policy: Policy, verdicts: Verdicts) -> str:
+        """The id of the policy's incident, which begins now if something is wrong that no probe has just told.
+
+        A signal or an alert calls a region ill. Or one fell while operators kept it out, which began none: it does once
+        nobody keeps it out any more.
+        """
         out = self._states.drained(policy)
         back, self._out[policy.name] = self._out.get(policy.name, frozenset()) - out, out
+        if words := self._still_ill(policy, verdicts, back) or self._called_ill(policy):
+            self._states.take(opened(policy, self._states.of(policy.name), words, self._clock()))
+        return self.id_of(policy.name)
+
+    @staticmethod
+    def _still_ill(policy: Policy, verdicts: Verdicts, back: frozenset[str]) -> str:
         aside = {region.name for region in policy.regions} - back
         if not back or verdicts.calm(policy.name, aside):
-            return
+            return ""
         ill = sorted(region for region in back if not verdicts.calm(policy.name, {*aside, *(back - {region})}))
-        words = f"{' and '.join(ill)} did not get well while kept out, and nobody keeps that out any more"
-        self._states.take(opened(policy, self._states.of(policy.name), words, self._clock()))
+        return f"{' and '.join(ill)} did not get well while kept out, and nobody keeps that out any more"
+
+    def _called_ill(self, policy: Policy) -> str:
+        if self.current(policy.name) is not None:
+            return ""
+        return "; ".join(accused_now(policy, self._states.told(policy), self._clock()).values())
 
     def close(self, policy: str) -> None:
         """Nobody looks after it any more. Without an open incident nothing happens."""

@@ -7,7 +7,7 @@ believed, and what follows from it, is `core.control.readings` and `signals`; `e
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -19,6 +19,7 @@ from failoverd.core.events import SignalFound, SignalLost
 from failoverd.core.health.region import RegionState
 from failoverd.core.records import Policy
 from failoverd.ports import Clock, Emit, MetricsSource, SeriesValue, Timetable, Urgency
+from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.states import States, Verdicts
 
 LOST_AFTER: Final = 3
@@ -54,6 +55,7 @@ class Measuring:
         states: takes what is known of each policy.
         verdicts: what probes find.
         policies: those at work, by name.
+        incidents: what is wrong with each policy.
         wake: has a policy worked on.
     """
 
@@ -63,6 +65,7 @@ class Measuring:
         states: States,
         verdicts: Verdicts,
         policies: Callable[[], Mapping[str, Policy]],
+        incidents: Incidents,
         wake: Wake,
         emit: Emit,
         clock: Clock,
@@ -71,6 +74,7 @@ class Measuring:
         self._states = states
         self._verdicts = verdicts
         self._policies = policies
+        self._incidents = incidents
         self._wake = wake
         self._emit = emit
         self._clock = clock
@@ -130,8 +134,9 @@ class Measuring:
                 yield question, error
         after = judged(policy, before, readings, self._down(policy), now)
         self._states.measured(policy.name, after)
+        incident = self._incidents.look(policy, self._verdicts)
         for event in news(policy, before, after, now):
-            self._emit(event)
+            self._emit(replace(event, incident_id=incident))
         urgency = self._urgency(policy, before, after)
         if urgency is not None:
             self._wake(policy.name, urgency)

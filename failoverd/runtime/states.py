@@ -159,7 +159,8 @@ def _head(state: PolicyState) -> object:
         for record_type, regions in state.verdicts.items()
         for name, found in regions.items()
     }
-    return state.incident, state.epoch, health, state.down_since, _measured(state.signalled), state.practices
+    seen = state.down_since, state.served
+    return state.incident, state.epoch, health, *seen, _measured(state.signalled), state.practices
 
 
 def _measured(signalled: Signalled) -> object:

@@ -256,18 +256,18 @@ class TargetWorker:
 
     async def _read(self) -> Observed:
         """What stands there. A routine read may have to wait for its turn; urgent news does not wait with it."""
-        if self._urgency is Urgency.ROUTINE:
+        if self._urgency.is_routine:
             try:
                 async with asyncio.timeout(None) as cut:
                     self.agenda.interrupt(cut)
-                    return await self._provider.read(self.target, urgency=self._urgency)
+                    return await self._provider.read(self.target, urgency=self._urgency.of_tier(self._policy.tier))
             except TimeoutError:
                 if not cut.expired():
                     raise
             finally:
                 self.agenda.interrupt(None)
             self._urgency = self.agenda.take()
-        return await self._provider.read(self.target, urgency=self._urgency)
+        return await self._provider.read(self.target, urgency=self._urgency.of_tier(self._policy.tier))
 
     @property
     def _normal(self) -> Mapping[str, int]:
@@ -356,7 +356,7 @@ class TargetWorker:
 
     def _pause(self, error: FailoverdError, attempt: int) -> float:
         """Seconds until the next try. An account that is throttled says itself when the urgent may try again."""
-        urgent = self._urgency is Urgency.FAIL_OUT
+        urgent = self._urgency.fails_out
         delay = backoff(attempt, chance=self._tools.chance)
         if isinstance(error, RateLimited) and error.retry_after is not None:
             asked = min(error.retry_after, LONGEST_RETRY_AFTER)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
-from failoverd.core.records import Check, Endpoint, ProbeResult, Timings
+from failoverd.core.records import Check, Endpoint, Model, ProbeResult, Timings
 from failoverd.ports import Cancel, Clock, Tell
 
 
@@ -33,10 +33,14 @@ class Look:
 
 
 class World:
-    """All endpoints, and what they do; by address. Everything answers after `latency` unless it is told otherwise."""
+    """All endpoints, and what they do; by address. Everything answers after `latency` unless it is told otherwise.
+
+    `serves` has the models that probes see there, where they see one.
+    """
 
     def __init__(self, clock: Clock, *, latency: float = 0.001) -> None:
         self.latency = latency
+        self.serves: dict[str, Model] = {}
         self.looks: list[Look] = []
         self._clock = clock
         self._does: dict[str, Does] = {}
@@ -72,7 +76,8 @@ class World:
         finally:
             self._abreast[key] -= 1
         now = self._clock()
-        return ProbeResult(endpoint, check.name, outcome, reason, Timings(now - began), now)
+        served = self.serves.get(endpoint.address) if outcome is ProbeOutcome.PASS else None
+        return ProbeResult(endpoint, check.name, outcome, reason, Timings(now - began), now, served=served)
 
     async def _answer(self, endpoint: Endpoint, check: Check) -> tuple[ProbeOutcome, ProbeReason]:
         match self.does(endpoint):

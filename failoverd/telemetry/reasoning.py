@@ -130,6 +130,8 @@ def _link(reason: Reason) -> str:
     numbers = reason.numbers
     width = f"{numbers['bandwidth'] / 1e9:.12g} Gbps x {percent(numbers['headroom'])}"
     sum_of = f"{width} / {numbers['per_request']:.12g} bytes / demand {numbers['demand']:.12g}"
+    if "taken" in numbers:
+        sum_of = f"{sum_of}, less the {numbers['taken']:.6g} that others need of it"
     return (
         f"{reason.region} would get {percent(numbers['wanted'])}, and the link to its data carries "
         f"{percent(numbers['room'])} ({sum_of})"
@@ -327,6 +329,10 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         "gets nothing"
     ),
     ReasonCode.MODEL: lambda r: f"{r.region} gets nothing, for it serves {r.detail}",
+    ReasonCode.MODEL_SEEN: lambda r: f"{r.region} is seen to serve {r.detail}",
+    ReasonCode.MODEL_DOUBTED: lambda r: (
+        f"no region is seen to serve {r.detail}, which is wanted: what the inventory says counts"
+    ),
     ReasonCode.GUEST: lambda r: (
         f"{r.region} is outside of the residency, and a guest {_until(r)}: then it leaves at once ({r.detail})"
     ),

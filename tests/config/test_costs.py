@@ -210,8 +210,12 @@ def test_links_that_are_too_narrow_are_told_with_the_sum(folder: Folder) -> None
     )
 
 
-def test_a_link_that_several_regions_use_is_told(folder: Folder) -> None:
+def test_a_link_that_several_regions_use_carries_no_more_for_that(folder: Folder) -> None:
     three = depending(LINKED).replace("checks:", "  north: {share: 0, endpoints: [203.0.113.1]}\nchecks:", 1)
-    inventory = REGIONS.replace("cloud: aws", "cloud: oci") + "links:\n  - {between: [azure, oci], bandwidth: 10Gbps}\n"
-    inventory = inventory.replace("0.09}", "0.09, price_per_million_tokens: 1}")
-    assert [code for code, _ in found(folder, three, inventory)] == ["FD445"]
+    regions = REGIONS.replace("cloud: aws", "cloud: oci").replace("0.09}", "0.09, price_per_million_tokens: 1}")
+    wide, narrow = (
+        f"{regions}links:\n  - {{between: [azure, oci], bandwidth: {width}}}\n" for width in ("10Gbps", "1Gbps")
+    )
+    assert found(folder, three, wide) == []
+    [(code, message)] = found(folder, three, narrow)
+    assert (code, message.partition(":")[0]) == ("FD442", "without east the others can serve 437.5 of 800")

@@ -150,6 +150,11 @@ def test_a_canary_is_a_region_of_the_policy_and_differs_from_something(lawful: F
     assert (idle.code, idle.is_error) == ("FD528", False)
 
 
+def test_a_canary_that_is_named_twice_is_told(lawful: Folder) -> None:
+    (twice,) = lawful.only(policy(model="{name: llama}", canary="[west, west]"))
+    assert (twice.code, twice.is_error, twice.message) == ("FD528", False, "west is named twice")
+
+
 INFERENCE = EXAMPLE.replace(
     "live: {tcp: 443}", "model: {inference: /v1, port: 8000, model: MODEL, every: 30s, timeout: 10s}"
 )
@@ -171,6 +176,17 @@ def test_an_inference_check_asks_for_the_model_of_the_policy(
     said = INFERENCE.replace("MODEL", asked) + f"model: {{name: llama-3.3-70b, revision: abc}}\n{wanted}"
     found = [each for each in loaded(tmp_path, said) if each.code == "FD529"]
     assert [each.severity for each in found] == ([severity] if severity else [])
+
+
+def test_a_check_that_sees_a_revision_is_told_where_nobody_wants_one(tmp_path: Path) -> None:
+    (found,) = loaded(tmp_path, INFERENCE.replace("MODEL", "llama-3.3-70b, revision_field: root"))
+    assert (found.code, found.is_error) == ("FD529", False)
+
+
+def test_a_region_that_does_not_state_the_model_may_be_seen_to_serve_it(tmp_path: Path) -> None:
+    wanted = INFERENCE.replace("MODEL", "llama-3.3-70b") + "model: {name: llama-3.3-70b}\n"
+    (found,) = (each for each in loaded(tmp_path, wanted) if each.code == "FD527")
+    assert found.message.endswith("so it gets none of this policy's traffic unless a check sees it there")
 
 
 # -- places ------------------------------------------------------------------------------------------------------------
@@ -213,6 +229,16 @@ def test_no_place_is_an_address_of_a_region_outside_whatever_it_says_of_itself(l
     (place,) = [each for each in found if each.code == "FD525"]
     assert place.is_error
     assert "198.51.100.1 is an address of west" in place.message
+
+
+@pytest.mark.parametrize("residency", [{}, {"residency": "{allow: [EU, US]}"}])
+@pytest.mark.parametrize("key", ["shed_to", "when_all_down"])
+def test_no_place_is_an_address_of_a_region_of_the_policy(lawful: Folder, key: str, residency: dict[str, str]) -> None:
+    place = "{answer: [192.0.2.99, 198.51.100.1], jurisdiction: EU}"
+    (found,) = lawful.only(policy(**residency, **{key: place}))
+    assert (found.code, found.is_error) == ("FD327", True)
+    assert "192.0.2.99 is an address of west" in found.message
+    assert found.hint.startswith(f"name the region: {key}: {{region: west}};")
 
 
 def test_a_demand_above_all_capacity_may_have_a_place_for_the_rest(folder: Folder) -> None:

@@ -11,7 +11,17 @@ from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.health.table import RETOLD, HealthTable
 from failoverd.core.health.transitions import NOTHING_NEW, News, ProbeDue, Transition
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
-from failoverd.core.records import Check, Endpoint, HealthRules, LatencyBand, Policy, ProbeResult, RecordType, Timings
+from failoverd.core.records import (
+    Check,
+    Endpoint,
+    HealthRules,
+    LatencyBand,
+    Model,
+    Policy,
+    ProbeResult,
+    RecordType,
+    Timings,
+)
 from failoverd.core.status import RegionStatus
 
 TOOK = 0.02
@@ -429,3 +439,71 @@ def test_a_newer_revision_keeps_what_was_measured_over_the_same_window() -> None
     assert scene.region("azure").latency == pytest.approx(0.02, rel=0.011)
     scene.table.watch(replace(MEASURED, latency=LatencyBand(window=60.0)), scene.now)
     assert scene.region("azure").latency is None
+
+
+# -- which model is seen -----------------------------------------------------------------------------------------------
+
+OLD, NEW = Model("llama", "r1"), Model("llama", "r2")
+WANTING = replace(PAIRS, model=OLD)
+
+
+def shows(scene: Scene, address: str, served: Model | None, outcome: ProbeOutcome = ProbeOutcome.PASS) -> None:
+    reason = ProbeReason.OK if outcome is ProbeOutcome.PASS else ProbeReason.NO_ROUTE
+    result = ProbeResult(scene.endpoint(address), "live", outcome, reason, Timings(TOOK), scene.now, served=served)
+    scene.transitions += scene.table.feed(scene.policy.name, result, scene.now).transitions
+
+
+def test_what_is_seen_first_counts_at_once_and_another_model_once_it_was_seen_often_enough() -> None:
+    scene = settled(WANTING)
+    shows(scene, AWS, OLD)
+    assert (scene.region("aws").served, scene.called) == ((OLD,), 0)
+    for _ in range(RULES.fall - 1):
+        shows(scene, AWS, NEW)
+    assert (scene.region("aws").served, scene.called) == ((OLD,), 0)
+    shows(scene, AWS, NEW)
+    assert (scene.region("aws").served, scene.called) == ((NEW,), 1)
+
+
+def test_servers_of_both_behind_one_address_swing_nothing() -> None:
+    scene = settled(WANTING)
+    for _ in range(20):
+        shows(scene, AWS, OLD)
+        shows(scene, AWS, NEW)
+        shows(scene, AWS, NEW)
+    assert (scene.region("aws").served, scene.called) == ((OLD,), 0)
+
+
+def test_a_probe_that_did_not_look_says_nothing_of_the_model() -> None:
+    scene = settled(WANTING)
+    shows(scene, AWS, OLD)
+    shows(scene, AWS, NEW)
+    for outcome in (ProbeOutcome.PASS, ProbeOutcome.BLIND):
+        shows(scene, AWS, None, outcome)
+    shows(scene, AWS, NEW)
+    shows(scene, AWS, NEW)
+    assert scene.region("aws").served == (NEW,), "those who looked saw it three times in a row"
+
+
+def test_a_region_serves_what_its_endpoints_do_that_are_well() -> None:
+    scene = settled(WANTING)
+    shows(scene, PAIR[0], OLD)
+    shows(scene, PAIR[1], NEW)
+    assert scene.region("azure").served == (OLD, NEW)
+    for _ in range(RULES.fall):
+        scene.fails(PAIR[1], after=1.0)
+    assert scene.region("azure").served == (OLD,)
+
+
+def test_what_was_seen_outlives_an_edit_of_the_policy_and_not_one_of_the_check() -> None:
+    scene = settled(WANTING)
+    shows(scene, AWS, NEW)
+    scene.table.watch(replace(WANTING, model=NEW), scene.now)
+    assert scene.region("aws").served == (NEW,)
+    scene.table.watch(replace(WANTING, checks=(replace(WANTING.checks[0], timeout=9.0),)), scene.now)
+    assert scene.region("aws").served == ()
+
+
+def test_who_wants_no_model_is_told_of_none() -> None:
+    scene = settled(PAIRS)
+    shows(scene, AWS, OLD)
+    assert scene.region("aws").served == ()

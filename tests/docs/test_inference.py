@@ -27,7 +27,7 @@ regions:
 """
 
 
-@pytest.mark.parametrize("text", blocks("checks", PAGE))
+@pytest.mark.parametrize("text", [*blocks("checks", PAGE), *blocks("seen", PAGE)])
 def test_a_ready_check_loads_without_a_word(tmp_path: Path, text: str) -> None:
     path = installed(tmp_path / "etc")
     (path.parent / "policies" / "page.yaml").write_text(HEAD + text)

@@ -22,6 +22,7 @@ from failoverd.core.health.region import RegionHealth
 from failoverd.core.measures import ErrorBudget, Load, Measure, Signals
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import RecordType
+from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.override_book import Overrides
@@ -92,6 +93,7 @@ class Steered:
             self.states,
             Well(),
             lambda: policies,
+            Incidents(self.states, time.time),
             lambda _name, _urgency: None,
             self.events.append,
             time.time,

@@ -6,7 +6,14 @@ import pytest
 from support.stage import API, AZURE, OCI, normal, playing, policy, regions
 from support.virtual import until, virtually
 
-from failoverd.core.events import ChangeApplied, OverrideEnded, OverrideEnding, OverrideEvent
+from failoverd.core.events import (
+    ChangeApplied,
+    IncidentClosed,
+    IncidentOpened,
+    OverrideEnded,
+    OverrideEnding,
+    OverrideEvent,
+)
 from failoverd.core.overrides import LONGEST, Override, Scope, Verb
 from failoverd.operations.alerting import HOLDS, Alert, AlertHeard, heard
 from failoverd.operations.commanding import Desk, WordRequest
@@ -130,6 +137,35 @@ async def test_an_alert_moves_traffic_and_nobody_is_warned_of_its_end() -> None:
         assert len(stage.told(OverrideEnded)) == 1
         assert stage.told(OverrideEnding) == []
         await until(stage.steers(THREE, azure=70, oci=30))
+
+
+@virtually
+async def test_an_alert_is_an_incident_for_as_long_as_it_lasts_though_it_moves_nothing() -> None:
+    roomy = tuple(replace(spec, capacity=1_000.0) for spec in THREE.regions)
+    api = replace(THREE, regions=roomy, demand=500.0)
+    async with playing(api) as stage:
+        await until(stage.steers(api, azure=70, oci=30))
+        desk = Desk(stage.engine, now, lambda _scope, _id: None)
+        await desk.alert([GPU], AM)
+        await until(lambda: stage.told(IncidentOpened))
+        assert stage.told(IncidentOpened)[0].cause.startswith("an alert calls azure degraded: GpuFailing (critical)")
+        await elapse(300)
+        assert (stage.shares(api), stage.told(IncidentClosed)) == ({"azure": 70, "oci": 30}, [])
+        await desk.alert([RESOLVED], AM)
+        await until(lambda: stage.told(IncidentClosed))
+        assert len(stage.told(IncidentOpened)) == 1
+
+
+@virtually
+async def test_an_alert_about_a_region_that_is_drained_is_no_incident() -> None:
+    async with playing(THREE) as stage:
+        await normal(stage)
+        desk = Desk(stage.engine, now, lambda _scope, _id: None)
+        await desk.give(WordRequest(Verb.DRAIN, Scope(regions=("azure",)), "new GPUs", 3_600), "alice")
+        await until(stage.steers(THREE, oci=100))
+        await desk.alert([GPU], AM)
+        await elapse(60)
+        assert stage.told(IncidentOpened) == []
 
 
 @virtually

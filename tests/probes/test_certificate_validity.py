@@ -62,7 +62,7 @@ def test_bytes_that_are_no_certificate_are_refused(wrong: bytes) -> None:
 def test_the_days_that_are_left_are_measured_whatever_was_found(issued: bytes) -> None:
     now = not_after(issued) - 10.25 * DAY
     found = Validity(now).judge([issued], Finding(ProbeReason.STATUS_UNEXPECTED, "500", (("other", 1.0),)))
-    assert found == (ProbeReason.STATUS_UNEXPECTED, "500", (("other", 1.0), ("certificate_days", 10.25)))
+    assert found == Finding(ProbeReason.STATUS_UNEXPECTED, "500", (("other", 1.0), ("certificate_days", 10.25)))
 
 
 @pytest.mark.parametrize(

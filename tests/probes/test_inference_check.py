@@ -14,7 +14,7 @@ from support.targets import refusing, response
 
 from failoverd.core.errors import ConfigError
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
-from failoverd.core.records import ProbeResult
+from failoverd.core.records import Model, ProbeResult
 from failoverd.probes.inference_check.inference_settings import most_tokens
 
 TODAY = "2026-11-23"
@@ -178,6 +178,31 @@ async def test_the_revision_is_that_of_the_policy(
 ) -> None:
     async with inference_api(models=(listed({"id": MODEL, **entry}),)) as api:
         assert (await Ladder(**settings).probe(api)).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("settings", "entry", "seen"),
+    [
+        ({}, {"root": "/models/r7"}, Model(MODEL)),  # who is not told where it stands takes no path for a revision
+        ({"revision_field": "root"}, {"root": "r8"}, Model(MODEL, "r8")),
+        ({"revision_field": "root"}, {}, Model(MODEL)),
+        ({"revision": "r7"}, {"root": "r7"}, Model(MODEL, "r7")),
+        ({"revision": "r7"}, {"root": "r8"}, None),  # the check fails, which says enough
+    ],
+)
+async def test_what_the_list_states_is_told_by_whoever_asked_for_it(
+    settings: dict[str, object], entry: dict[str, object], seen: Model | None
+) -> None:
+    async with inference_api(models=(listed({"id": MODEL, **entry}),)) as api:
+        assert (await Ladder(**settings).probe(api)).served == seen
+
+
+async def test_a_model_is_told_once_for_each_time_that_it_was_looked_for() -> None:
+    async with inference_api(models=(listed({"id": MODEL, "root": "r8"}),)) as api:
+        ladder = Ladder(live="/health", models_every="60s", revision_field="root")
+        assert (await ladder.probe(api)).served == Model(MODEL, "r8")
+        assert (await ladder.probe(api, after=10.0)).served is None
+        assert (await ladder.probe(api, after=60.0)).served == Model(MODEL, "r8")
 
 
 # -- the completion rung -----------------------------------------------------------------------------------------------
@@ -507,7 +532,6 @@ def test_a_key_that_is_missing_says_so_when_the_check_is_opened(tmp_path: Path) 
         ({"min_tokens_per_second": 5, "completion_every": "5m"}, "one token has no speed"),
         ({"slow_first_answer": "5s", "completion_every": "5m"}, "shorter than timeout"),
         ({"completion_every": "5m", "tokens_per_day": 100}, "more than tokens_per_day"),
-        ({"revision_field": "root"}, "without revision"),
         ({"ca_file": "/ca.pem"}, "add tls: true"),
         ({"max_tokens": 65}, "less than or equal to 64"),
     ],

@@ -3,6 +3,7 @@
 import pytest
 
 from failoverd.core.probe_reasons import ProbeReason
+from failoverd.probes.findings import Finding
 from failoverd.probes.http1.status_rules import StatusRules
 from failoverd.probes.http_check.response_judges import Collector, StatusJudge, TextJudge
 
@@ -13,7 +14,7 @@ def test_a_good_status_is_one_finding_for_all_probes() -> None:
     statuses = StatusRules(PASSING)
     first = StatusJudge(statuses).head(200, "OK", {})
     assert StatusJudge(statuses).head(200, "OK", {}) is first
-    assert first == (ProbeReason.OK, "200 OK", ())
+    assert first == Finding(ProbeReason.OK, "200 OK")
 
 
 def test_a_server_with_new_words_each_time_fills_no_memory() -> None:
@@ -47,10 +48,10 @@ def test_a_redirect_is_noted_only_by_who_follows_it() -> None:
     follows = Collector(StatusRules(PASSING), whole=False, follow=True)
     stays = Collector(StatusRules(PASSING), whole=False, follow=False)
     headers = {"location": "/end"}
-    assert follows.head(302, "Found", headers) == (ProbeReason.OK, "302 Found", ())
+    assert follows.head(302, "Found", headers) == Finding(ProbeReason.OK, "302 Found")
     assert (follows.location, follows.status, follows.is_complete) == ("/end", 302, False)
     found = stays.head(302, "Found", headers)
-    assert found == (ProbeReason.STATUS_UNEXPECTED, "302 Found to '/end', where it is not followed", ())
+    assert found == Finding(ProbeReason.STATUS_UNEXPECTED, "302 Found to '/end', where it is not followed")
     assert stays.location is None
 
 
@@ -60,6 +61,8 @@ def test_a_body_is_collected_only_when_it_is_wanted() -> None:
     whole.body(b"a")
     whole.body(b"b")
     whole.cut()
-    assert whole.end() == (ProbeReason.OK, "200 OK", ())
+    assert whole.end() == Finding(ProbeReason.OK, "200 OK")
     assert (whole.content, whole.is_cut, whole.is_complete) == (b"ab", True, True)
-    assert Collector(StatusRules(PASSING), whole=False, follow=False).head(204, "", {}) == (ProbeReason.OK, "204", ())
+    assert Collector(StatusRules(PASSING), whole=False, follow=False).head(204, "", {}) == Finding(
+        ProbeReason.OK, "204"
+    )

@@ -79,6 +79,16 @@ async def test_no_request_carries_more_than_fits_and_the_most_urgent_go_first() 
 
 
 @virtually
+async def test_of_what_is_as_urgent_the_more_important_tiers_go_with_the_first_request() -> None:
+    api = Api()
+    batcher = batching(api, most=2)
+    prod, dev = FAIL_OUT.of_tier(100), FAIL_OUT.of_tier(300)
+    jobs = [(1, dev), (2, CHANGE.of_tier(100)), (3, dev), (4, prod)]
+    await asyncio.gather(*(batcher(item, urgency) for item, urgency in jobs))
+    assert api.requests == [[4, 1], [3, 2]]
+
+
+@virtually
 async def test_an_urgent_item_hurries_the_request_that_it_joins() -> None:
     api, bucket = Api(), Bucket(Rate(per_second=1.0))
     others = [asyncio.create_task(Ticket(bucket, CHANGE).take()) for _ in range(5)]

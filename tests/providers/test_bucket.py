@@ -85,6 +85,31 @@ async def test_failing_out_goes_before_everything_that_was_there_first() -> None
 
 
 @virtually
+async def test_of_what_is_as_urgent_the_more_important_tier_goes_first_and_then_who_came_first() -> None:
+    bucket, log = Bucket(Rate(per_second=1)), list[str]()
+    await take(bucket, ROUTINE)
+    async with asyncio.TaskGroup() as group:
+        for name, urgency in (
+            ("tuning of prod", CHANGE.of_tier(100)),
+            ("dev", FAIL_OUT.of_tier(300)),
+            ("pilot", FAIL_OUT.of_tier(200)),
+            ("pilot, later", FAIL_OUT.of_tier(200)),
+            ("prod", FAIL_OUT.of_tier(100)),
+        ):
+            group.create_task(served(bucket, name, urgency, log))
+    assert log == ["prod", "pilot", "pilot, later", "dev", "tuning of prod"]
+
+
+@virtually
+async def test_a_silence_is_the_same_for_every_tier() -> None:
+    bucket, begun = Bucket(Rate(per_second=100, burst=50)), now()
+    bucket.pause(600.0)
+    assert await refused(bucket, CHANGE.of_tier(100)) == await refused(bucket, CHANGE.of_tier(300)) == 600.0
+    assert await refused(bucket, FAIL_OUT.of_tier(300)) == FIRST_TRIAL
+    assert now() == begun
+
+
+@virtually
 async def test_a_turn_can_be_hurried() -> None:
     bucket, log = Bucket(Rate(per_second=1)), list[str]()
     await take(bucket, ROUTINE)

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failoverd.ports import Urgency
+from failoverd.ports import Haste, Urgency
 from failoverd.providers.shared.throttling import FIRST_TRIAL, LONGEST_SILENCE, LONGEST_TRIAL, Throttle
 
 STEPS = st.lists(
@@ -32,7 +32,7 @@ def test_the_urgent_never_wait_longer_than_a_trial_apart_and_nobody_before_them(
             throttle.take(now)
         else:
             throttle.lose()
-        fail_out, change, routine = (throttle.wait(urgency, now) for urgency in Urgency)
+        fail_out, change, routine = (throttle.wait(Urgency(haste), now) for haste in Haste)
         assert 0.0 <= fail_out <= change <= routine <= LONGEST_SILENCE + 1e-6
         assert fail_out <= LONGEST_TRIAL + 1e-6
 

@@ -124,7 +124,7 @@ async def test_when_the_wait_for_a_dead_region_ends_it_leaves_before_anything_ro
         read = stage.dns.read
 
         async def busy(target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
-            await asyncio.sleep(30.0 if urgency is Urgency.ROUTINE else 0.0)
+            await asyncio.sleep(30.0 if urgency.is_routine else 0.0)
             return await read(target, urgency=urgency)
 
         stage.dns.read = busy  # type: ignore[method-assign]

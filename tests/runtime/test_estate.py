@@ -11,7 +11,7 @@ from failoverd.core.control.claiming import claim
 from failoverd.core.events import ChangeApplied
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import TIERS, Policy
-from failoverd.simulation.virtual_time import elapse
+from failoverd.simulation.virtual_time import elapse, now
 
 CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
 
@@ -60,6 +60,10 @@ async def test_prod_is_served_first_when_a_region_is_lost_and_nobody_else_is_in_
         await until(stage.steers(DEV, aws=100.0))
         await elapse(60.0)
         assert (load(stage, "oci"), load(stage, "aws")) == (600, 1_100)
+        for each in (PROD, DEV):  # it is too full for prod as well, who does not send too much there
+            grant, _ = stage.engine.shared.grants(each, stage.states.looked_at(each, stage.board), now())
+            assert grant is not None
+            assert grant.crowded == pytest.approx({"aws": 200})
         status = stage.reconcilers["dev"].statuses()[0]
         assert (status.demand, status.capacities) == (400, {"az": 900, "oci": 600, "aws": 900}), "for the glance"
         said = status.reasons

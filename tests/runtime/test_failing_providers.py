@@ -104,11 +104,11 @@ async def test_what_is_urgent_stays_urgent_until_it_is_done(monkeypatch: pytest.
         stage.dns.readonly = None
         asked.clear()
         await until(stage.steers(API, oci=100.0))
-        assert asked[0] is Urgency.FAIL_OUT
+        assert asked[0].fails_out
         await elapse(TICK)
         asked.clear()
         await elapse(TICK)
-        assert set(asked) == {Urgency.ROUTINE}
+        assert set(asked) == {Urgency.ROUTINE.of_tier(API.tier)}
 
 
 @virtually

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from support.scenes import NOW, healths, policy, region
 
 from failoverd.core.errors import FailoverdError
-from failoverd.core.events import Event, SignalClipped, SignalFired, SignalFound, SignalLost
+from failoverd.core.events import Event, IncidentOpened, SignalClipped, SignalFired, SignalFound, SignalLost
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.measures import ErrorBudget, Measure, Signals
 from failoverd.core.records import Policy, RecordType
 from failoverd.ports import SeriesValue, Urgency
+from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.override_book import Overrides
@@ -46,6 +47,7 @@ class Stage:
             self.states,
             self,
             lambda: self.policies,
+            Incidents(self.states, lambda: self.now),
             lambda name, urgency: self.woken.append((name, urgency)),
             self.events.append,
             lambda: self.now,
@@ -169,6 +171,10 @@ async def test_a_region_that_burns_is_told_and_worked_on_at_once() -> None:
     await stage.look()
     (fired,) = [event for event in stage.events if isinstance(event, SignalFired)]
     assert (fired.region, fired.verdict, fired.requests) == ("azure", "degraded", 10_000)
+    (opened,) = [event for event in stage.events if isinstance(event, IncidentOpened)]
+    assert stage.events.index(opened) < stage.events.index(fired)
+    assert fired.incident_id == opened.incident_id
+    assert opened.cause == "azure has 400 times the errors that its service level allows"
     assert stage.woken == [(BURNING.name, Urgency.CHANGE)]
     assert stage.measuring.figures().burns[BURNING.name, "azure"] > 399
 

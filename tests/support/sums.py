@@ -83,7 +83,8 @@ def _room(reason: Reason) -> float:
     if "demand" not in numbers:
         return _percent(numbers["room"])
     if reason.code is ReasonCode.LINK:
-        return numbers["bandwidth"] * numbers["headroom"] / WHOLE / 8 / numbers["per_request"] / numbers["demand"] * 100
+        passes = numbers["bandwidth"] * numbers["headroom"] / WHOLE / 8 / numbers["per_request"]
+        return (passes - numbers.get("taken", 0.0)) / numbers["demand"] * 100
     headroom = numbers.get("headroom", WHOLE) / WHOLE * numbers.get("left", WHOLE) / WHOLE
     carries = numbers["score"] / WHOLE * numbers["capacity"] * headroom
     if reason.code is ReasonCode.SHARED_CAPACITY:

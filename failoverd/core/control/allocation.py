@@ -63,6 +63,14 @@ class Bounds:
             return {}
         return {name: Fraction(round(grant.rooms[name] * WHOLE / grant.demand, _DIGITS)) for name in grant.taken}
 
+    @property
+    def left_on_links(self) -> Mapping[str, Fraction]:
+        """The same of regions to which a link leads that others pass as well, by what they leave of that."""
+        grant = self.grant
+        if grant is None or not grant.demand:
+            return {}
+        return {name: Fraction(round(of * WHOLE / grant.demand, _DIGITS)) for name, of in grant.linked.items()}
+
 
 _DIGITS: Final = 6
 """Of a basis point: what floats leave behind is no room."""
@@ -178,7 +186,7 @@ def _carried(
     policy: Policy, regions: Mapping[str, RegionHealth], specs: Sequence[RegionSpec], bounds: Bounds
 ) -> dict[str, Fraction]:
     """The same without what operators shed."""
-    granted, linked = bounds.granted, _linked(policy, specs)
+    granted, linked = bounds.granted, _linked(policy, specs, bounds)
     carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
     return {
         name: min(of, Fraction(bounds.caps.get(name, WHOLE)), granted.get(name, of), linked.get(name, of))
@@ -186,12 +194,13 @@ def _carried(
     }
 
 
-def _linked(policy: Policy, specs: Sequence[RegionSpec]) -> Mapping[str, Fraction]:
+def _linked(policy: Policy, specs: Sequence[RegionSpec], bounds: Bounds) -> Mapping[str, Fraction]:
     """What the links to the data let through, in basis points of the demand, of the regions that need one."""
     if not policy.demand or policy.data_in is None:
         return {}
     found = {spec.name: through_link(policy, spec) for spec in specs}
-    return {name: Fraction(rate) * WHOLE / Fraction(policy.demand) for name, rate in found.items() if rate is not None}
+    whole = {name: Fraction(rate) * WHOLE / Fraction(policy.demand) for name, rate in found.items() if rate is not None}
+    return {name: min(of, bounds.left_on_links.get(name, of)) for name, of in whole.items()}
 
 
 def levels(
@@ -332,7 +341,7 @@ def _fill(
 ) -> dict[str, Fraction]:
     """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again."""
     open_pulls = {spec.name: _pull(policy, spec, regions[spec.name], reasons) for spec in tier}
-    granted, grant, linked = bounds.granted, bounds.grant, _linked(policy, tier)
+    granted, grant, linked = bounds.granted, bounds.grant, _linked(policy, tier, bounds)
     specs = {spec.name: spec for spec in tier}
     filled: dict[str, Fraction] = {}
     rest = amount
@@ -354,9 +363,8 @@ def _fill(
                 numbers |= _sum_of_room(policy, specs[name], regions[name]) | {"taken": grant.taken[name]}
                 reasons.append(Reason(ReasonCode.SHARED_CAPACITY, f"regions.{name}", name, numbers=numbers))
             elif name in linked and rooms[name] == linked[name] < room(policy, specs[name], regions[name]):
-                reasons.append(
-                    Reason(ReasonCode.LINK, "data_in", name, numbers=numbers | link_sum(policy, specs[name]))
-                )
+                numbers |= link_sum(policy, specs[name], grant)
+                reasons.append(Reason(ReasonCode.LINK, "data_in", name, numbers=numbers))
             elif rooms[name] < room(policy, specs[name], regions[name]):
                 reasons.append(Reason(ReasonCode.OPEN_VERDICT, "health", name, numbers=numbers))
             else:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from failoverd.core.control import practice, ramp
 from failoverd.core.control.allocation import Bounds, all_well, levels
 from failoverd.core.control.aside import narrowed
+from failoverd.core.control.cost import passages
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
 from failoverd.core.control.failback import held_back
@@ -20,6 +21,7 @@ from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import allowed
 from failoverd.core.control.saving import in_force, with_saved
 from failoverd.core.control.sharing import Claim, Draw
+from failoverd.core.control.sighted import as_seen
 from failoverd.core.control.state import PolicyState
 from failoverd.core.control.viewing import remembered
 from failoverd.core.records import WHOLE, Policy, RecordSpec, WhenDegraded
@@ -30,7 +32,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
 
     A policy has one demand. So its first record speaks for all of them, as it stands at the first of its targets.
     """
-    policy = measured(policy, state.signalled.readings, now).policy
+    policy = as_seen(measured(policy, state.signalled.readings, now).policy, state.served).policy
     if not policy.demand:
         return None
     record = policy.records[0]
@@ -52,14 +54,21 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
 
 
 def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | None:
-    """What it wants on a day on which nothing is wrong; `state` knows which shares were chosen for their price."""
+    """What it wants on a day on which nothing is wrong.
+
+    `state` knows which shares were chosen for their price, what regions serve, and which are too far away: they are
+    drawn upon last, before anything is left without room.
+    """
+    policy = as_seen(policy, state.served).policy if state is not None else policy
     record = policy.records[0]
     kind = record.key.type
     may = allowed(policy, kind, Heeded(), 0.0)
     specs = [spec for spec in may.regions if spec.answers(kind)]
     if state is not None:
         specs = list(with_saved(specs, in_force(policy, state.of(record.targets[0]).saving)))
-    found = levels(policy, record, all_well(specs), specs)
+    far = state.of(record.targets[0]).far if state is not None else frozenset[str]()
+    near, rest = ([spec for spec in specs if (spec.name in far) is away] for away in (False, True))
+    found = tuple(level for each in (near, rest) for level in levels(policy, record, all_well(each), each))
     sheds = may.place(policy.shed_to, kind) is not None
     return replace(_claim(policy, found, {}), sheds=sheds) if found else None
 
@@ -91,4 +100,4 @@ def _claim(policy: Policy, found: tuple[tuple[Draw, ...], ...], stays: Mapping[s
     """A region has one capacity, so all that is taken of it is one sum: which unit a file says makes no second room."""
     demand = policy.demand or 0.0
     stands = {name: demand * share / WHOLE for name, share in stays.items()}
-    return Claim(policy.name, policy.tier, demand, found, stands)
+    return Claim(policy.name, policy.tier, demand, found, stands, links=passages(policy))

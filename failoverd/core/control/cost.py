@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from failoverd.core.control.sharing import Grant, Passage
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Link, Policy, RegionSpec
 from failoverd.core.status import Bill
@@ -128,16 +129,33 @@ def through_link(policy: Policy, spec: RegionSpec) -> float | None:
     return link_rate(spec.link, data.per_request)
 
 
+def passages(policy: Policy) -> dict[str, Passage]:
+    """What a claim on the estate passes in regions to which its data is fetched over a link."""
+    data = policy.data_in
+    if data is None:
+        return {}
+    linked = ((spec.name, spec.link) for spec in policy.regions if spec.name != data.region)
+    bits = data.per_request * _BITS
+    return {
+        name: Passage(link.name or name, bits, link.bandwidth * link.headroom / WHOLE)
+        for name, link in linked
+        if link is not None
+    }
+
+
 def link_rate(link: Link, per_request: float) -> float:
     """Requests a second of which a link carries the data, so many bytes of each."""
     return link.bandwidth * link.headroom / WHOLE / (per_request * _BITS)
 
 
-def link_sum(policy: Policy, spec: RegionSpec) -> dict[str, float]:
-    """The numbers of that sum."""
-    if policy.data_in is None or spec.link is None:
+def link_sum(policy: Policy, spec: RegionSpec, grant: Grant | None = None) -> dict[str, float]:
+    """The numbers of that sum; with what else passes the link, where that leaves too little."""
+    whole = through_link(policy, spec)
+    if policy.data_in is None or spec.link is None or whole is None:
         return {}
-    return {
+    left = grant.linked.get(spec.name, whole) if grant is not None else whole
+    others = {"taken": whole - left} if left < whole else {}
+    return others | {
         "bandwidth": spec.link.bandwidth,
         "headroom": float(spec.link.headroom),
         "per_request": policy.data_in.per_request,

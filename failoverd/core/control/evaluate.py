@@ -6,8 +6,8 @@ done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
     by hand → words (overriding) → residency → drills (practice) → price (saving) → eligible → failback → allocation
         → aside (of latency and degraded) → answers (decide) → plan → drift → limits
 
-What others measure stands before all of them: figures count as they do now (readings), and what signals and alerts say
-lowers what probes found (signals).
+What others measure stands before all of them: figures count as they do now (readings), regions serve the models that
+were seen there (sighted), and what signals and alerts say lowers what probes found (signals).
 """
 
 from collections.abc import Mapping
@@ -44,6 +44,8 @@ from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rule_checks import people, ruled, withheld
 from failoverd.core.control.saving import considered
+from failoverd.core.control.sharing import Grant
+from failoverd.core.control.sighted import as_seen
 from failoverd.core.control.signals import Lowered
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.control.viewing import remembered
@@ -118,7 +120,8 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
         Permanent: the provider cannot say what is wanted.
     """
     figures = measured(policy, state.signalled.readings, now)
-    policy = figures.policy
+    models = as_seen(figures.policy, state.served)
+    policy = models.policy
     record, nothing_said = policy.record_of(observed.target), Heeded()
     may = allowed(policy, record.key.type, nothing_said, now)
     case = _Case(policy, record, state, observed, estate, now, nothing_said, may)
@@ -141,7 +144,9 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     decision = decide(policy, case.record, observed.target, view, now, case.heeded, case.may, *shared)
     said = case.seen
     until = soonest(decision.until, figures.until, said.until, priced_at)
-    decision = replace(decision, reasons=(*figures.reasons, *said.reasons, *decision.reasons), until=until)
+    decision = replace(
+        decision, reasons=(*figures.reasons, *models.reasons, *said.reasons, *decision.reasons), until=until
+    )
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
@@ -576,7 +581,7 @@ def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: Re
 
 
 def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: RecordSet) -> Plan | InSync | Refused:
-    return diff(
+    found = diff(
         case.observed,
         desired,
         decision,
@@ -586,6 +591,7 @@ def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: Record
         seen=memory.generation,
         signed=case.signature,
     )
+    return replace(found, tier=case.policy.tier) if isinstance(found, Plan) else found
 
 
 def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSync) -> Outcome:
@@ -719,7 +725,15 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
         recalled=_recalled(case, memory, plan),
         saving=memory.saving.moving,
+        crowded=_crowded(case.estate.grant),
     )
+
+
+def _crowded(grant: Grant | None) -> Mapping[str, float]:
+    """How much is too much for each region, in basis points of the policy's demand."""
+    if grant is None or not grant.demand:
+        return {}
+    return {name: too_much * WHOLE / grant.demand for name, too_much in grant.crowded.items()}
 
 
 def _recalled(case: _Case, memory: TargetMemory, plan: Plan) -> bool:

@@ -29,6 +29,9 @@ from failoverd.core.records import ELSEWHERE, WHOLE, Limits, Ration, apportion
 TAKING_BACK: Final = 300.0
 """Seconds after it made room before a policy takes any of it back: a demand that wavers does not move it each time."""
 
+NOTICED: Final = 2_000
+"""Part of what is too much for a region that a small step takes from it, at least, if it is worth a change."""
+
 LEAST_DWELL: Final = 60.0
 """Seconds between two changes that only tune, at least; otherwise two TTLs, so that resolvers have seen the first."""
 
@@ -180,6 +183,8 @@ class Step:
         sorry: the place that answers while every region is down.
         recalled: whether a region comes back that a drill took out, and that never failed: no rate counts.
         saving: whether traffic is on its way to shares that were chosen for their price.
+        crowded: regions to which all policies together send more than they can carry, and how much of that is too
+            much, in basis points of the policy's demand.
     """
 
     plan: Plan
@@ -202,6 +207,7 @@ class Step:
     sorry: str = ""
     recalled: bool = False
     saving: bool = False
+    crowded: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def decision(self) -> Decision:
@@ -401,7 +407,7 @@ def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
     back = any(had < normal and wants > had for normal, had, wants in moves)
     relieved = any(had <= normal and wants < had for normal, had, wants in moves)
     endpoints = shift(rest, step.wanted) == 0
-    shared = any(reason.code is ReasonCode.SHARED_CAPACITY for reason in step.decision.reasons)
+    shared = any(map(_of_others, step.decision.reasons))
     return Cause.RETURNING if (back and not relieved and not shared) or endpoints else Cause.TUNING
 
 
@@ -411,11 +417,12 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
     if cause is Cause.RETURNING:
         return _dwells(step, cause)
     largest = max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
-    overfull = cause is Cause.TUNING and _overfull(step)
-    if largest < step.limits.min_step and not (step.saving or overfull):  # what is left of a move is worth it
+    small = largest < step.limits.min_step
+    overfull = (cause is Cause.TUNING and _overfull(step)) or _relieves(step)
+    if small and not (step.saving or overfull):  # what is left of a move is worth it
         numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
         return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))
-    if cause is Cause.MAKING_ROOM:
+    if cause is Cause.MAKING_ROOM and not small:
         return None  # the higher tier is in the region by now, or on its way
     return _dwells(step, cause)
 
@@ -444,23 +451,38 @@ def _risen_since(step: Step, at: float) -> bool:
     return any((step.regions[name].well_since or at) > at for name in step.wanted if name in step.regions)
 
 
+def _of_others(reason: Reason) -> bool:
+    """Whether a step of the sum is about what other policies leave, of a region or of a link."""
+    return reason.code is ReasonCode.SHARED_CAPACITY or (reason.code is ReasonCode.LINK and "taken" in reason.numbers)
+
+
 def _yielding(step: Step) -> frozenset[str]:
     """Regions in which it has more than other policies leave it that come first."""
-    return _above(step, ReasonCode.SHARED_CAPACITY)
+    return _above(step, filter(_of_others, step.decision.reasons))
 
 
 def _overfull(step: Step) -> bool:
-    """Whether a region has more than it can carry."""
-    return bool(_above(step, ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY))
+    """Whether a region has more than it can carry, or than the link to its data lets through."""
+    return bool(_above(step, (reason for reason in step.decision.reasons if reason.code in _BOUNDING)))
 
 
-def _above(step: Step, *codes: ReasonCode) -> frozenset[str]:
-    """Regions that have more than the room that a step of the sum finds for them."""
-    return frozenset(
-        reason.region
-        for reason in step.decision.reasons
-        if reason.code in codes and step.before.get(reason.region, 0) > reason.numbers["room"]
-    )
+_BOUNDING: Final = frozenset({ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY, ReasonCode.LINK})
+
+
+def _relieves(step: Step) -> bool:
+    """Whether it takes a part of what is too much for a region, whoever sends it there, and gives to none that has it.
+
+    A small part is noticed by nobody there: with a demand that wavers it would be taken each time.
+    """
+    if any(step.wanted.get(name, 0) > step.before.get(name, 0) for name in step.crowded):
+        return False
+    taken = ((step.before.get(name, 0) - step.wanted.get(name, 0), too_much) for name, too_much in step.crowded.items())
+    return any(less > 0 and less * WHOLE >= too_much * NOTICED for less, too_much in taken)
+
+
+def _above(step: Step, found: Iterable[Reason]) -> frozenset[str]:
+    """Regions that have more than the room that these steps of the sum find for them."""
+    return frozenset(reason.region for reason in found if step.before.get(reason.region, 0) > reason.numbers["room"])
 
 
 def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, *, gone: bool) -> Paced:

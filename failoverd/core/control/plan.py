@@ -14,7 +14,7 @@ from failoverd.core.control.decision import Decision
 from failoverd.core.control.identity import identity
 from failoverd.core.names import failoverctl
 from failoverd.core.reasons import Cause
-from failoverd.core.records import Marker, Observed, RecordSet, Target
+from failoverd.core.records import LOWEST_TIER, Marker, Observed, RecordSet, Target
 
 
 class PlanKind(StrEnum):
@@ -37,7 +37,7 @@ class Plan:
     set when somebody's edit is accepted: what failoverd would have written instead. A `marker` that owns no type is
     not written: the one that stands there is removed (`marker_text` is None). `cause` is the most pressing of what it
     does, and `shifts` what it takes of the ration of each cause, in basis points. `whole` is set when a limit made the
-    plan smaller: the shares that are wanted.
+    plan smaller: the shares that are wanted. `tier` is the policy's: who waits for a rate is served by it.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Plan:
     cause: Cause = Cause.OPERATOR
     shifts: Mapping[Cause, int] = field(default_factory=dict)
     whole: Mapping[str, int] | None = None
+    tier: int = LOWEST_TIER
 
     @property
     def generation(self) -> int:

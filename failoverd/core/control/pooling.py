@@ -148,7 +148,12 @@ class Pool:
 
     def _granted(self, part: _Part, mine: _Mine) -> Grant:
         keys = [(draw.region, mine.claim.unit) for level in mine.claim.levels for draw in level]
+        keys += [each.resource for each in mine.claim.links.values()]
         return granted(mine.claim, mine.loads, mine.short, self._vessels(part, mine.claim.tier, keys), mine.excess_on)
+
+    def room(self, key: Resource) -> float | None:
+        """What a region can carry, as the policy sees it that sees most of it; None where nobody said."""
+        return self._room[key] if self._rooms.get(key) else None
 
     def settle(self) -> list[str]:
         """Fill anew what is not exact. Returns those that get something else than they were told."""
@@ -184,8 +189,9 @@ class Pool:
             for draw in level:
                 if draw.room < inf:
                     self._seen(part, (draw.region, claim.unit), draw.room, 1)
-        for region, load in claim.stands.items():
-            key = (region, claim.unit)
+        for each in claim.links.values():
+            self._seen(part, each.resource, each.room, 1)
+        for key, load in _standing(claim) if claim.stands else ():
             band.stands[key] = band.stands.get(key, 0.0) + load
             _touch(part, key)
         self._raise(part, band, mine)
@@ -203,8 +209,9 @@ class Pool:
             for draw in level:
                 if draw.room < inf:
                     self._seen(part, (draw.region, claim.unit), draw.room, -1)
-        for region, load in claim.stands.items():
-            key = (region, claim.unit)
+        for each in claim.links.values():
+            self._seen(part, each.resource, each.room, -1)
+        for key, load in _standing(claim) if claim.stands else ():
             band.stands[key] = max(0.0, band.stands.get(key, 0.0) - load)
             _touch(part, key)
 
@@ -225,8 +232,8 @@ class Pool:
     def _count(self, part: _Part, band: _Band, mine: _Mine, sign: int) -> None:
         """What it draws is, or is no more, in the sum of its tier."""
         unit, tier = mine.claim.unit, mine.claim.tier
-        for region, load in mine.loads.items():
-            key = (region, unit)
+        loads = [((region, unit), load) for region, load in mine.loads.items()]
+        for key, load in (*loads, *mine.claim.passing(mine.loads)) if mine.claim.links else loads:
             band.loads[key] = band.loads.get(key, 0.0) + sign * load
             for other, each in part.bands.items():
                 if other >= tier:
@@ -234,6 +241,9 @@ class Pool:
         if mine.excess_on:
             key = (mine.excess_on, unit)
             band.extra[key] = band.extra.get(key, 0.0) + sign * mine.short
+            for other, each in part.bands.items():
+                if other > tier:  # where its excess goes is where theirs hurts it
+                    each.touched.add(key)
 
     def _seen(self, part: _Part, key: Resource, room: float, sign: int) -> None:
         """A policy sees so much room in a region, or does so no more. What counts is the most that anybody sees."""
@@ -298,6 +308,8 @@ class Pool:
         for number, band in part.upto(tier):
             if self._needs(part, number, band, exact=exact or part.small):
                 self._fill(part, number, band)
+            elif band.touched and band.borders:  # it waits for `settle`
+                band.off = True
             band.touched.clear()
 
     def _needs(self, part: _Part, number: int, band: _Band, *, exact: bool) -> bool:
@@ -329,6 +341,7 @@ class Pool:
     def _fill(self, part: _Part, number: int, band: _Band) -> None:
         """Share out one tier, as the others are."""
         before, band.loads, part.filled = band.loads, {}, True
+        sent = band.extra
         vessels = self._vessels(part, number, sorted(part.resources))
         claims = [self._mine[name].claim for name in sorted(band.names)]
         filled = fill(claims, vessels)
@@ -339,6 +352,8 @@ class Pool:
             for region, load in each.loads.items():
                 key = (region, unit)
                 band.loads[key] = band.loads.get(key, 0.0) + load
+            for key, load in each.claim.passing(each.loads) if each.claim.links else ():
+                band.loads[key] = band.loads.get(key, 0.0) + load
         self._with_excess(part, number, band, vessels)
         band.off = False
         changed = {
@@ -346,6 +361,7 @@ class Pool:
             for key in before.keys() | band.loads.keys()
             if abs(before.get(key, 0.0) - band.loads.get(key, 0.0)) > self._room.get(key, 0.0) * NOTHING
         }
+        changed |= {key for key in sent.keys() | band.extra.keys() if sent.get(key) != band.extra.get(key)}
         for other, lower in part.bands.items():
             if other > number:
                 lower.touched |= changed
@@ -373,6 +389,11 @@ def _sent_to(band: _Band, claim: Claim) -> str:
     """Where the excess of its tier goes already, if that is a region of its own."""
     mine = claim.resources
     return "" if claim.sheds else next((key[0] for key in sorted(band.extra) if key in mine), "")
+
+
+def _standing(claim: Claim) -> list[tuple[Resource, float]]:
+    """What stands: in regions, and on the links that it passes."""
+    return [*(((region, claim.unit), load) for region, load in claim.stands.items()), *claim.passing(claim.stands)]
 
 
 def _touch(part: _Part, key: Resource) -> None:
@@ -403,6 +424,9 @@ def _alone(claim: Claim, borders: Mapping[Resource, float]) -> tuple[Mapping[str
         return loads, 0.0
     for level in claim.levels:
         ends = {draw.region: borders.get((draw.region, claim.unit), inf) for draw in level}
+        ends |= {
+            name: min(ends[name], borders.get(each.resource, inf)) for name, each in claim.links.items() if name in ends
+        }
         drawn = [draw for draw in level if draw.pull > 0 and draw.most > NOTHING and ends[draw.region] > at]
         while drawn and at < 1.0:
             speed = need / sum([draw.pull for draw in drawn])

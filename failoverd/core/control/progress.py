@@ -10,7 +10,9 @@ from failoverd.core.control import news, ramp, rivals
 from failoverd.core.control.identity import identity
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
+from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.control.signals import accused
 from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import Event, FailbackStepped, IncidentClosed, IncidentOpened, TargetDelayed, TargetResumed
@@ -210,10 +212,19 @@ def counted(state: PolicyState) -> PolicyState:
 
 
 def closed(policy: Policy, state: PolicyState, now: float) -> Progress:
-    """The incident ends when every endpoint is well and every target holds what the file says for such a day."""
+    """The incident ends when every endpoint is well and every target holds what the file says for such a day.
+
+    Nor does any signal or alert call a region ill by then, but for those that operators keep out.
+    """
     if state.incident is None or not state.calm or not all(state.of(target).normal for target in policy.targets):
         return state, ()
-    return ended(state, now)
+    return (state, ()) if accused_now(policy, state, now) else ended(state, now)
+
+
+def accused_now(policy: Policy, state: PolicyState, now: float) -> Mapping[str, str]:
+    """The regions that a signal or an alert calls ill, of those that operators do not keep out."""
+    out = drained_regions(policy, state.overrides, now)
+    return accused(policy, state.signalled, state.overrides, out, now)
 
 
 def ended(state: PolicyState, now: float) -> Progress:

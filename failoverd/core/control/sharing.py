@@ -15,6 +15,10 @@ it overloads higher tiers the least, so that one region suffers and not all of t
 
 A load that nothing can move now (a pin, a hold, a region that is lost from sight) is taken off the room first.
 
+The link over which a region fetches data is drawn upon in the same way and at the same time, in bits a second: whoever
+draws from the region draws from the link, and one that is full gives no more, whatever room the region has. Several
+regions may share a link, of one policy or of many.
+
 Loads are floats: filling meets thousands of borders, and exact fractions would grow without bound. The order in which
 policies are looked at is that of their names, so equal inputs give equal outputs.
 """
@@ -27,7 +31,13 @@ from math import inf
 from typing import Final
 
 Resource = tuple[str, str]
-"""A region, and the unit in which its capacity is counted."""
+"""A region, and what it is counted in; or a link, and `BITS`."""
+
+COUNTED: Final = ""
+"""What regions are counted in: one has one capacity, and so one sum, whatever unit the files say."""
+
+BITS: Final = "bit/s"
+"""The unit in which links are counted."""
 
 NOTHING: Final = 1e-9
 """A load that is none, in proportion to what it is a part of: what rounding leaves."""
@@ -51,6 +61,19 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """The link that a load has to pass: its name, how many bits a unit of load moves, how many of them it carries."""
+
+    link: str
+    bits: float
+    room: float
+
+    @property
+    def resource(self) -> Resource:
+        return self.link, BITS
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What a policy wants of the estate.
 
@@ -62,6 +85,7 @@ class Claim:
         stands: loads that nothing moves now, by region.
         unit: of the demand.
         sheds: whether what fits nowhere goes to a place of its own.
+        links: what its load passes in regions that fetch its data from elsewhere.
     """
 
     policy: str
@@ -69,13 +93,19 @@ class Claim:
     demand: float
     levels: tuple[tuple[Draw, ...], ...]
     stands: Mapping[str, float] = field(default_factory=dict)
-    unit: str = ""
+    unit: str = COUNTED
     sheds: bool = False
+    links: Mapping[str, Passage] = field(default_factory=dict)
 
     @property
     def resources(self) -> frozenset[Resource]:
         drawn = (draw.region for level in self.levels for draw in level if draw.room < inf)
-        return frozenset((region, self.unit) for region in (*drawn, *self.stands))
+        regions = frozenset((region, self.unit) for region in (*drawn, *self.stands))
+        return regions.union(each.resource for each in self.links.values()) if self.links else regions
+
+    def passing(self, loads: Mapping[str, float]) -> "Iterable[tuple[Resource, float]]":
+        """What loads of regions come to on the links that they pass."""
+        return ((each.resource, loads[name] * each.bits) for name, each in self.links.items() if name in loads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +119,9 @@ class Grant:
         taken: what others take of each region that come first or are as important, where they leave it too little.
         short: what fits nowhere.
         excess_on: the region that all of that is sent to; "" where it goes to a place, or is split by room.
+        linked: the most that it may take of each region by the link that its load passes, where others pass that, too.
+        crowded: regions to which all policies together send more than they can carry, as it is published now, and how
+            much of that is too much.
     """
 
     demand: float
@@ -97,18 +130,23 @@ class Grant:
     taken: Mapping[str, float] = field(default_factory=dict)
     short: float = 0.0
     excess_on: str = ""
+    crowded: Mapping[str, float] = field(default_factory=dict)
+    linked: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Vessel:
-    """A region while it is filled. `left` is true at `at`, and falls by `rate`; `closed` is when it was full."""
+    """A region, or a link, while it is filled. `left` is true at `at`, and falls by `rate`; `closed`: when it was full.
+
+    `drawn_by` has the policies that draw from it, or whose load passes it, each with the region from which it is drawn.
+    """
 
     room: float
     left: float
     at: float = 0.0
     rate: float = 0.0
     closed: float = inf
-    drawn_by: "dict[str, Filling]" = field(default_factory=dict)
+    drawn_by: "dict[tuple[str, str], Filling]" = field(default_factory=dict)
     version: int = 0
 
 
@@ -171,10 +209,13 @@ def _rooms(claims: Sequence[Claim]) -> dict[Resource, Vessel]:
                 if draw.room < inf:
                     key = (draw.region, claim.unit)
                     rooms[key] = max(rooms.get(key, 0.0), draw.room)
+        for each in claim.links.values():
+            rooms[each.resource] = max(rooms.get(each.resource, 0.0), each.room)
     vessels = {key: Vessel(room, room) for key, room in rooms.items()}
     for claim in claims:
-        for name, load in claim.stands.items():
-            if (vessel := vessels.get((name, claim.unit))) is not None:
+        stands = (((name, claim.unit), load) for name, load in claim.stands.items())
+        for resource, load in (*stands, *claim.passing(claim.stands)):
+            if (vessel := vessels.get(resource)) is not None:
                 vessel.left = max(0.0, vessel.left - load)
     return vessels
 
@@ -250,8 +291,8 @@ class _Tier:
         vessel = vessels[key]
         _advance(vessel, at)
         vessel.left, vessel.closed = 0.0, at
-        for each in tuple(vessel.drawn_by.values()):
-            self._drop(each, key[0], at)
+        for (_, name), each in tuple(vessel.drawn_by.items()):
+            self._drop(each, name, at)
         return True
 
     def _drop(self, each: Filling, name: str, at: float) -> None:
@@ -263,14 +304,47 @@ class _Tier:
         key = (name, each.claim.unit)
         vessel = self._vessels.get(key)
         if vessel is not None:
-            vessel.drawn_by.pop(each.claim.policy, None)
+            vessel.drawn_by.pop((each.claim.policy, name), None)
             _advance(vessel, at)
             vessel.rate = vessel.rate - gone.pull * before if vessel.drawn_by else 0.0
             self._moved.add(key)
+        if each.claim.links:
+            self._pass_less(each, gone, before, at)
         if each.open:
             self._draw(each, at, before)
         else:
             self._go_on(each, at)
+
+    def _through(self, claim: Claim, draw: Draw, at: float) -> float:
+        """What the link that a load of the region passes has left for it; infinite where it passes none."""
+        passage = claim.links.get(draw.region)
+        if passage is None:
+            return inf
+        link = self._vessels[passage.resource]
+        _advance(link, at)
+        if link.left <= 0.0:
+            link.closed = min(link.closed, at)
+        return link.left / passage.bits
+
+    def _pass_more(self, each: Filling, draw: Draw, more: float, at: float) -> None:
+        """What it draws from a region rises so much faster from now on, and with it what passes the link."""
+        passage = each.claim.links.get(draw.region)
+        if passage is not None:
+            link = self._vessels[passage.resource]
+            _advance(link, at)
+            link.drawn_by[each.claim.policy, draw.region] = each
+            link.rate += draw.pull * more * passage.bits
+            self._moved.add(passage.resource)
+
+    def _pass_less(self, each: Filling, gone: Draw, before: float, at: float) -> None:
+        """It draws no more from a region, so nothing of it passes the link."""
+        passage = each.claim.links.get(gone.region)
+        if passage is not None:
+            link = self._vessels[passage.resource]
+            _advance(link, at)
+            link.drawn_by.pop((each.claim.policy, gone.region), None)
+            link.rate = link.rate - gone.pull * before * passage.bits if link.drawn_by else 0.0
+            self._moved.add(passage.resource)
 
     def _go_on(self, each: Filling, at: float) -> None:
         """Take up the next level that has any room."""
@@ -285,11 +359,12 @@ class _Tier:
                     if vessel.at != at:
                         _advance(vessel, at)
                     left = min(left, vessel.left)
+                left = min(left, self._through(claim, draw, at)) if claim.links else left
                 if draw.pull > 0 and left > NOTHING:
                     each.open[draw.region] = draw
                     each.began[draw.region] = each.height
                     if vessel is not None:
-                        vessel.drawn_by[claim.policy] = each
+                        vessel.drawn_by[claim.policy, draw.region] = each
                 elif vessel is not None and vessel.left <= NOTHING:
                     vessel.closed = min(vessel.closed, at)
         if each.open:
@@ -313,6 +388,8 @@ class _Tier:
                     _advance(vessel, at)
                 vessel.rate += draw.pull * more
                 moved.add(key)
+            if claim.links:
+                self._pass_more(each, draw, more, at)
             if draw.most < inf and (vessel is None or draw.most < vessel.room):
                 left = draw.most - each.loads.get(name, 0.0) - draw.pull * (each.height - each.began[name])
                 heappush(self._enough, (at + max(0.0, left) / (draw.pull * speed), each.version, claim.policy, name))
@@ -357,7 +434,18 @@ def granted(
             others = vessel.room - vessel.left - mine
             if others > vessel.room * NOTHING:
                 taken[draw.region] = others
-    return Grant(claim.demand, loads, rooms, taken, short, excess_on)
+    linked = _linked(claim, loads, vessels) if claim.links else {}
+    return Grant(claim.demand, loads, rooms, taken, short, excess_on, linked=linked)
+
+
+def _linked(claim: Claim, loads: Mapping[str, float], vessels: Mapping[Resource, Vessel]) -> dict[str, float]:
+    """What links leave of each region to a policy that takes these loads, where something else passes them as well."""
+    found: dict[str, float] = {}
+    for name, passage in claim.links.items():
+        vessel, mine = vessels.get(passage.resource), loads.get(name, 0.0)
+        if vessel is not None and vessel.room - vessel.left - mine * passage.bits > vessel.room * NOTHING:
+            found[name] = mine + vessel.left / passage.bits
+    return found
 
 
 def use(grant: Grant, unit: str, used: "defaultdict[Resource, float]") -> None:
@@ -380,19 +468,24 @@ def excess(
     splits what is too much by what each region can carry, as a policy does that shares nothing. So is who has a place.
     """
     short: defaultdict[Resource, dict[str, None]] = defaultdict(dict)
+
+    def higher(resource: Resource) -> float:
+        load = used.get(resource, 0.0)
+        return load if load > vessels[resource].room * NOTHING else 0.0
+
     for claim in tier:
         if grants[claim.policy].short > 0 and not claim.sheds:
-            resources = claim.resources & vessels.keys()
-            if any(used.get(each) for each in resources):
+            resources = [each for each in claim.resources & vessels.keys() if each[1] != BITS]
+            if any(higher(each) for each in resources):
                 for resource in resources:
                     short[resource][claim.policy] = None
 
     def fullness(resource: Resource) -> float:
-        higher, room = used.get(resource, 0.0), vessels[resource].room
-        if not higher:
+        before, room = higher(resource), vessels[resource].room
+        if not before:
             return 0.0
         mine = sum(grants[name].short + grants[name].loads.get(resource[0], 0.0) for name in short[resource])
-        return (higher + mine) / room if room > 0 else inf
+        return (before + mine) / room if room > 0 else inf
 
     found: dict[str, str] = {}
     for resource in sorted(short, key=lambda each: (fullness(each), each)):
@@ -422,4 +515,21 @@ def spare(policy: str, claims: Mapping[str, Claim], granted: Callable[[str], Gra
         for region, load in grant.loads.items() if grant is not None and name != policy else ():
             if region in wanted:
                 taken[region] += load
-    return {region: max(0.0, rooms[region] - taken[region]) for region in sorted(wanted)}
+    left = {region: max(0.0, rooms[region] - taken[region]) for region in sorted(wanted)}
+    return left | _spare_of_links(mine, claims, granted, left) if mine.links else left
+
+
+def _spare_of_links(
+    mine: Claim, claims: Mapping[str, Claim], granted: Callable[[str], Grant | None], left: Mapping[str, float]
+) -> dict[str, float]:
+    """The same, of regions to which a link leads that others pass as well, with what they leave of that."""
+    taken: defaultdict[Resource, float] = defaultdict(float)
+    for name, claim in claims.items():
+        grant = granted(name) if claim.links and name != mine.policy else None
+        for resource, bits in claim.passing(grant.loads) if grant is not None else ():
+            taken[resource] += bits
+    return {
+        name: min(left[name], max(0.0, each.room - taken[each.resource]) / each.bits)
+        for name, each in mine.links.items()
+        if name in left and taken.get(each.resource)
+    }

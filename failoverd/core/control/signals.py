@@ -290,6 +290,27 @@ def lowered(
     return Lowered(found, tuple(reasons), min(moments, default=None))
 
 
+def accused(
+    policy: Policy, signalled: Signalled, said: Sequence[Override], aside: Collection[str], now: float
+) -> Mapping[str, str]:
+    """Regions that a signal or an alert calls ill now, each with what it says, whatever comes of that.
+
+    `said` and `aside` are as `lowered` takes them.
+    """
+    burns = signalled.burns if policy.signals.errors is not None else {}
+    if not burns and not said:
+        return {}
+    found = {
+        name: f"{name} has {burn.long:.3g} times the errors that its service level allows"
+        for name, burn in burns.items()
+        if burn.found in ACCUSED and now < burn.until
+    }
+    alerts = _alerts(policy, [word for word in said if word.verb is Verb.ALERT and word.in_force(now)])
+    found |= {name: f"an alert calls {name} {word.name}: {word.reason}" for name, word in alerts.items()}
+    above = _above(policy, [word for word in said if word.verb is Verb.UP and word.in_force(now)]) if found else ()
+    return {name: words for name, words in sorted(found.items()) if name not in {*above, *aside}}
+
+
 def _wanted(burn: Burn | None, alert: Override | None, now: float) -> RegionState | None:
     """The worse of what both say."""
     found = {burn.found} if burn is not None and now < burn.until else set[BurnFinding]()

@@ -19,7 +19,7 @@ from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.practices import PastPractice
 from failoverd.core.reasons import Cause, Limit, ReasonCode
-from failoverd.core.records import RecordSet, RecordType, Target
+from failoverd.core.records import Model, RecordSet, RecordType, Target
 from failoverd.core.status import TargetState
 
 STATE_VERSION = 1
@@ -181,6 +181,7 @@ class PolicyState:
         incident: the open one.
         verdicts: the health of its regions, by record type.
         down_since: since when those that are down are, as far as this process or an earlier one saw.
+        served: the models that regions were seen to serve, as far as this process or an earlier one saw.
         calm: whether every endpoint is HEALTHY.
         returning: regions that a person brings back now, whatever `failback` says.
         targets: what is known of each target from before, by `key_of`.
@@ -201,11 +202,13 @@ class PolicyState:
     overrides: tuple[Override, ...] = ()
     signalled: Signalled = field(default_factory=Signalled)
     practices: tuple[PastPractice, ...] = ()
+    served: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
 
     def with_verdicts(self, verdicts: Verdicts, *, calm: bool) -> "PolicyState":
         """The same, with the health of its regions as it is seen now.
 
-        A region that nobody knows anything of stays down if it was: after a restart none has a verdict yet.
+        A region that nobody knows anything of stays down if it was: after a restart none has a verdict yet. Nor is
+        what it was seen to serve forgotten.
         """
 
         def since(known: Mapping[str, float], health: RegionHealth) -> float | None:
@@ -221,7 +224,12 @@ class PolicyState:
             }
             for record_type, regions in verdicts.items()
         }
-        return replace(self, verdicts=verdicts, calm=calm, down_since=fallen)
+        served: dict[str, tuple[Model, ...]] = {}
+        for health in (each for regions in verdicts.values() for each in regions.values()):
+            known = self.served.get(health.name, ()) if health.state is RegionState.UNKNOWN else ()
+            if models := health.served or known:
+                served[health.name] = tuple(dict.fromkeys((*served.get(health.name, ()), *models)))
+        return replace(self, verdicts=verdicts, calm=calm, down_since=fallen, served=served)
 
     def of(self, target: Target) -> TargetMemory:
         """What is known of a target: nothing yet, if it is new."""

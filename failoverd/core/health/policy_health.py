@@ -7,10 +7,10 @@ from typing import Final, Self
 from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, combined, verdict
 from failoverd.core.health.isolation import NEVER, family_of
 from failoverd.core.health.latency import Latencies
-from failoverd.core.health.region import RegionHealth, RegionState, would_be_down
+from failoverd.core.health.region import SERVING, RegionHealth, RegionState, would_be_down
 from failoverd.core.health.vantage import FailureTrack
 from failoverd.core.probe_reasons import ProbeReason
-from failoverd.core.records import Check, Endpoint, HealthRules, Policy, ProbeResult, RecordType, RegionSpec
+from failoverd.core.records import Check, Endpoint, HealthRules, Model, Policy, ProbeResult, RecordType, RegionSpec
 from failoverd.core.status import EndpointStatus
 
 STALE_AFTER: Final = 3.0
@@ -29,7 +29,8 @@ class CheckState:
     """One endpoint under one check.
 
     `passed` is the last good result before the one that is known now; `failing_since`, when the failures began that are
-    being counted, or led to the verdict.
+    being counted, or led to the verdict. `served` is the model that it is held to serve, and `other` the one that it
+    was seen to serve since then, so many times in a row.
     """
 
     check: Check
@@ -40,6 +41,24 @@ class CheckState:
     asked: bool = False  # somebody may wait for it to pass
     passed: ProbeResult | None = None
     failing_since: float = NEVER
+    served: Model | None = None
+    other: tuple[Model, int] | None = None
+
+    def sees(self, served: Model, rules: HealthRules) -> bool:
+        """Count a model that was seen. Whether it is held to serve another one than before.
+
+        The first one that is ever seen counts at once, and another one when it was seen `fall` times in a row: behind
+        one address there may be servers of both, and nothing is to swing with them.
+        """
+        if self.served in {None, served}:
+            self.served, self.other = served, None
+            return False
+        times = self.other[1] + 1 if self.other is not None and self.other[0] == served else 1
+        if times < rules.fall:
+            self.other = served, times
+            return False
+        self.served, self.other = served, None
+        return True
 
     @property
     def stale_after(self) -> float:
@@ -336,6 +355,7 @@ class PolicyHealth:
             failing_since=failures.since,
             passed_at=passed_at if passed_at > NEVER else None,
             open_until=open_until,
+            served=_served(members) if self.policy.model is not None else (),
         )
 
     def latency(self, region: str, record_type: RecordType, now: float) -> float | None:
@@ -346,6 +366,13 @@ class PolicyHealth:
     def _may_fall(self, health: RegionHealth, members: Sequence[tuple[str, EndpointHealth]]) -> bool:
         states, weights = [of.counted for _, of in members], [of.weight for _, of in members]
         return would_be_down(states, health, self.policy.health, weights)
+
+
+def _served(members: Sequence[tuple[str, EndpointHealth]]) -> tuple[Model, ...]:
+    """What endpoints were seen to serve: those that are well, or else all, as they were seen last."""
+    seen = [(of.verdict.state, state.served) for _, of in members for state in of.checks if state.served is not None]
+    well = {served for state, served in seen if state in SERVING}
+    return tuple(sorted(well or {served for _, served in seen}, key=str))
 
 
 def record_types(policy: Policy) -> list[RecordType]:
@@ -377,6 +404,7 @@ def _inherit(state: CheckState, old: PolicyHealth | None) -> None:
     if same:
         state.health, state.passed, state.failing_since = earlier.health, earlier.passed, earlier.failing_since
         state.kept_out, state.asked = earlier.kept_out, earlier.asked
+        state.served, state.other = earlier.served, earlier.other
 
 
 def _familiar(policy: Policy, old: PolicyHealth) -> set[RegionKey]:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from failoverd.core.health.endpoint import Health, Verdict
-from failoverd.core.records import WHOLE, HealthRules
+from failoverd.core.records import WHOLE, HealthRules, Model
 
 SERVING = frozenset({Health.HEALTHY, Health.DEGRADED})
 
@@ -64,6 +64,7 @@ class RegionHealth:
             own verdicts are open, and if all of these went down, so would the region.
         latency: the median of the connection times of its probes, in seconds; None where too few are known, or nobody
             asked for it.
+        served: the models that its endpoints were seen to serve; none where nobody looked, or wants a model.
     """
 
     name: str
@@ -82,6 +83,7 @@ class RegionHealth:
     passed_at: float | None = None
     open_until: float | None = None
     latency: float | None = None
+    served: tuple[Model, ...] = ()
 
     def fails(self, value: str) -> bool:
         """Whether an answer of the region is known not to serve."""

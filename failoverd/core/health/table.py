@@ -120,6 +120,9 @@ class HealthTable:
         health, of = state.health, state.of
         if of.latencies:
             self._measure(state, result)
+        if result.served is not None and state.sees(result.served, policy.policy.health):
+            self._call(policy)
+            return self._fold(policy, state, result, now)
         if (
             result.outcome is ProbeOutcome.PASS
             and settled(health, policy.policy.health)

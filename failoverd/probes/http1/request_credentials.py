@@ -114,7 +114,7 @@ def _fields(text: str) -> HeaderFields:
 def redact(finding: Finding, fields: HeaderFields) -> Finding:
     """A finding that repeats nothing of the secrets, which a server may have sent back."""
     if any(_repeats(finding.detail, secret) for _, value in fields for secret in _secrets(value)):
-        return Finding(finding.reason, "its words are not shown: they repeat a secret of the request", finding.measures)
+        return finding._replace(detail="its words are not shown: they repeat a secret of the request", served=None)
     return finding
 
 

@@ -224,7 +224,8 @@ class InferenceProber:
         took, slow = before - probe.left(), self._settings.slow
         if slow is None or found.reason is not ProbeReason.OK or took <= slow:
             return found
-        return Finding(ProbeReason.SLOW, f"{found.detail}, but after {took:.3g}s (slow is {slow:.3g}s)", found.measures)
+        words = f"{found.detail}, but after {took:.3g}s (slow is {slow:.3g}s)"
+        return found._replace(reason=ProbeReason.SLOW, detail=words)
 
     async def _ask(
         self, probe: Probe, ladder: EndpointLadder, rung: Rung, answer_status: AnswerStatus, call: Awaitable[Finding]

@@ -32,7 +32,9 @@ class InferenceSettings(ServiceSettings):
     models_every: Duration = Field(default=60.0, ge=1.0, description="time between two requests for the list of models")
     revision: _Text | None = Field(default=None, description="revision of the model that the list has to state")
     revision_field: _Text | None = Field(
-        default=None, description="field of the list that states it; without it, the first of revision, version, root"
+        default=None,
+        description="field of the list that states it; without it, the first of revision, version, root. Without "
+        "revision, any passes, and the one that is seen there counts for the model of the policy",
     )
     completion_every: Duration | None = Field(
         default=None, ge=1.0, description="time between two streamed completions; without it, none are asked for"
@@ -73,10 +75,4 @@ class InferenceSettings(ServiceSettings):
             raise ValueError("one token has no speed: for min_tokens_per_second, set max_tokens to 8 or more")
         if self.slow_first_answer is not None and self.slow_first_answer >= self.timeout:
             raise ValueError("slow_first_answer has to be shorter than timeout")
-        return self
-
-    @model_validator(mode="after")
-    def _a_field_is_of_a_revision(self) -> Self:
-        if self.revision_field is not None and self.revision is None:
-            raise ValueError("revision_field has no effect without revision")
         return self

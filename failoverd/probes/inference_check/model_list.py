@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Model
 from failoverd.probes.findings import Finding, printable
 from failoverd.probes.http1.http1_exchange import MAX_BODY
 from failoverd.probes.inference_check.answer_status import AnswerStatus, parse_json
@@ -13,6 +14,7 @@ REVISION_FIELDS: Final = ("revision", "version", "root")
 """Where servers state what they serve: `root` is vLLM's, the path or repository that was loaded."""
 
 _MAX_SHOWN: Final = 60
+_MAX_REVISION: Final = 500
 
 
 class ModelsJudge:
@@ -47,17 +49,20 @@ class ModelsJudge:
         return Finding(ProbeReason.MODEL_MISSING, f"{model} is not among the {len(models)} models that are listed")
 
     def _weigh_revision(self, entry: Mapping[str, object]) -> Finding:
+        """Without a revision of its own, the check only says which one it saw, if it was told where that stands.
+
+        What servers state besides by themselves may be anything, such as a path.
+        """
         settings = self._settings
-        if settings.revision is None:
-            return Finding(ProbeReason.OK, f"{settings.model} is listed")
+        if settings.revision is None and settings.revision_field is None:
+            return Finding(ProbeReason.OK, f"{settings.model} is listed", served=Model(settings.model))
         fields = REVISION_FIELDS if settings.revision_field is None else (settings.revision_field,)
         stated = next((str(entry[name]) for name in fields if isinstance(entry.get(name), str | int)), None)
-        if stated == settings.revision:
-            return Finding(ProbeReason.OK, f"{settings.model} is listed with revision {stated}")
         words = f"no revision in {', '.join(fields)}" if stated is None else f"revision {printable(stated, _MAX_SHOWN)}"
-        return Finding(
-            ProbeReason.REVISION_MISMATCH, f"{settings.model} is listed with {words}, not {settings.revision}"
-        )
+        found = f"{settings.model} is listed with {words}"
+        if settings.revision not in {None, stated}:
+            return Finding(ProbeReason.REVISION_MISMATCH, f"{found}, not {settings.revision}")
+        return Finding(ProbeReason.OK, found, served=Model(settings.model, printable(stated or "", _MAX_REVISION)))
 
 
 def _listed(page: object) -> list[Mapping[str, object]]:

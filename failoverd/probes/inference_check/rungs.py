@@ -77,7 +77,8 @@ def combine(said: list[Said]) -> Finding:
     """The worst of what the rungs said; of equals the lowest rung's, which is the newest. `said` is not empty."""
     name, worst, ago = max(said, key=lambda each: _BY_WEIGHT.index(each[1].reason.outcome))
     measures = tuple({measure: None for _, finding, age in said if not age for measure in finding.measures})
+    served = next((finding.served for _, finding, age in said if not age and finding.served is not None), None)
     if worst.reason.outcome is ProbeOutcome.PASS:
-        return Finding(ProbeReason.OK, "; ".join(finding.detail for _, finding, _ in said), measures)
+        return Finding(ProbeReason.OK, "; ".join(finding.detail for _, finding, _ in said), measures, served)
     when = f", {ago:.0f}s ago" if ago else ""
-    return Finding(worst.reason, f"{name}{when}: {worst.detail}", measures)
+    return Finding(worst.reason, f"{name}{when}: {worst.detail}", measures, served)

@@ -141,7 +141,7 @@ class OciSteering:
         policy = await self._base(plan, zone, urgency)
         body = change.update_of(plan, policy)
         await self._account.write(urgency, lambda: client.update(zone, policy.id, policy.etag, body))
-        if urgency is not Urgency.FAIL_OUT:  # then others may be waiting to leave a dead region
+        if not urgency.fails_out:  # then others may be waiting to leave a dead region
             await creating.clear(plan, zone)
 
     async def _base(self, plan: Plan, zone: Zone, urgency: Urgency) -> SteeringPolicy:

@@ -3,7 +3,8 @@
 A cloud rations requests by account, so everything that one provider entry does goes through one `Account`:
 
 - a token bucket at the documented rate (`bucket.py`). When it is empty, callers wait in the order of their urgency:
-  what moves traffic off a failed region goes before every other change, and that before routine looks;
+  what moves traffic off a failed region goes before every other change, and that before routine looks; and of what is
+  as urgent, the policy of the higher tier goes first;
 - a bounded pool of threads, for the SDKs are synchronous, handed out in the same order. Their own retries are off and
   their time-outs short;
 - the one retry layer. A read that failed is tried again a few times, jittered. A request that was throttled had no
@@ -127,7 +128,7 @@ async def account(reads: Rate, writes: Rate | None = None, *, threads: int = 8) 
 def pause_after(error: ProviderError, tried: int, urgency: Urgency = Urgency.ROUTINE) -> float:
     """Seconds to leave what failed alone: what was asked for, or doubling with half of it jittered."""
     if isinstance(error, RateLimited) and error.retry_after is not None:
-        return min(error.retry_after, FIRST_TRIAL) if urgency is Urgency.FAIL_OUT else error.retry_after
+        return min(error.retry_after, FIRST_TRIAL) if urgency.fails_out else error.retry_after
     ceiling = min(_FIRST_PAUSE * 2.0**tried, LONGEST_TRIAL)
     return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311 - spreads load, keeps no secret
 

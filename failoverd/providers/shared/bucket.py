@@ -1,4 +1,4 @@
-"""Who may send a request now: a token bucket, whose line is sorted by urgency, and by arrival within one."""
+"""Who may send a request now: a token bucket, whose line is sorted by urgency and tier, and by arrival within these."""
 
 import asyncio
 import heapq
@@ -54,7 +54,7 @@ class Bucket:
     def backlog(self) -> float:
         """Seconds until even the most urgent newcomer would be served: those who are as urgent came before it."""
         tokens = self._tokens + (self._clock() - self._at) * self._rate.per_second
-        before = sum(1 for urgency, _, turn in self._line if urgency is Urgency.FAIL_OUT and not turn.done())
+        before = sum(1 for urgency, _, turn in self._line if urgency.fails_out and not turn.done())
         return max(0.0, (before + 1.0 - tokens) * self.interval)
 
     def pause(self, seconds: float) -> None:
@@ -74,7 +74,7 @@ class Bucket:
 
     def refusal(self, urgency: Urgency) -> RateLimited | None:
         """What a request of this urgency is told now instead of being put in line, if it is."""
-        if urgency is Urgency.FAIL_OUT and self._throttle.trying:
+        if urgency.fails_out and self._throttle.trying:
             return None  # it will be known soon whether requests are taken again
         wait = self.silence(urgency)
         return _silent(wait, self.silence(Urgency.ROUTINE)) if wait > patience(urgency) else None
@@ -181,7 +181,7 @@ class Ticket:
 
 
 class UrgencySemaphore:
-    """Bounds how many calls are under way at once. Who waits is let in by urgency, and by arrival within one."""
+    """Bounds how many calls are under way at once. Who waits is let in in the order of a bucket's line."""
 
     def __init__(self, most: int) -> None:
         self._free = most

@@ -32,7 +32,7 @@ LONGEST_SILENCE: Final = 3_600.0
 
 def patience(urgency: Urgency) -> float:
     """Seconds that a request waits in line for a silence to end. Who would wait longer is told when to come back."""
-    return URGENT_PAUSE if urgency is Urgency.FAIL_OUT else LONGEST_PAUSE
+    return URGENT_PAUSE if urgency.fails_out else LONGEST_PAUSE
 
 
 @dataclass(slots=True)
@@ -61,9 +61,9 @@ class Throttle:
 
     def wait(self, urgency: Urgency, now: float) -> float:
         """Seconds until a request of this urgency may be sent."""
-        if self._taken and urgency < Urgency.ROUTINE:
+        if self._taken and not urgency.is_routine:
             return 0.0
-        end = min(self._until, self._trial_at) if urgency is Urgency.FAIL_OUT else self._until
+        end = min(self._until, self._trial_at) if urgency.fails_out else self._until
         return max(0.0, end - now)
 
     def send(self, now: float) -> None:

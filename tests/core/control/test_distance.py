@@ -10,7 +10,7 @@ from support.sums import told
 
 from failoverd.codec import dump, load
 from failoverd.core.clients import still_old
-from failoverd.core.control.claiming import claim
+from failoverd.core.control.claiming import claim, usual_claim
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.control.state import PolicyState
@@ -136,6 +136,17 @@ def test_the_estate_knows_who_is_left_out_and_may_be_drawn_upon_all_the_same() -
     found = claim(ROOMY, story.seen(), story.now)
     assert found is not None
     assert [[draw.region for draw in level] for level in found.levels] == [["az"], ["oci"]]
+
+
+def test_so_it_is_on_a_day_on_which_nothing_is_wrong() -> None:
+    story = begun(ROOMY, az=10, oci=120)
+    near = usual_claim(ROOMY, story.state)
+    story.look(HOUR)
+    far = usual_claim(ROOMY, story.state)
+    assert near is not None
+    assert far is not None
+    assert [{draw.region for draw in level} for level in near.levels] == [{"az", "oci"}]
+    assert [{draw.region for draw in level} for level in far.levels] == [{"az"}, {"oci"}]
 
 
 # -- bad days ----------------------------------------------------------------------------------------------------------

@@ -22,9 +22,10 @@ from failoverd.core.errors import Permanent
 from failoverd.core.events import DecisionMade, DriftDetected, FailoverHeld, IncidentClosed, PlanHeld
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
-from failoverd.core.records import AllDown, Limits, Policy, Ration, RecordSet, Source, Steering
+from failoverd.core.records import TIERS, AllDown, Limits, Policy, Ration, RecordSet, Source, Steering
 from failoverd.core.status import TargetState
 from failoverd.core.weights import fitted
+from failoverd.ports import Urgency
 
 TIGHT = limits(max_shift=2_000, shift_window=300.0, max_changes=100)
 SPENT = Ration(max_shift=0, max_changes=0)
@@ -123,6 +124,13 @@ def test_weights_that_were_tuned_before_do_not_keep_a_dead_region() -> None:
     assert story.look(299.0).kind is OutcomeKind.IN_SYNC
     story.look(1.0)
     assert story.published == {"a": 20, "b": 80}
+
+
+def test_a_plan_says_how_urgent_it_is_and_whose_tier_waits_with_it() -> None:
+    story = begun(replace(THREE, tier=TIERS["pilot"]))
+    plan = story.look(a="U").plan
+    assert plan is not None
+    assert Urgency.of(plan) == Urgency.FAIL_OUT.of_tier(TIERS["pilot"])
 
 
 @pytest.mark.parametrize("share", [21, 50, 99])

@@ -334,6 +334,24 @@ def test_tuning_by_less_than_min_step_is_skipped_and_by_exactly_that_it_is_not()
     assert isinstance(paced(move(ALL, {"a": 45.01, "b": 34.99, "c": 20}), limits(), edited=True).result, Approved)
 
 
+@pytest.mark.parametrize(
+    ("crowded", "made"),
+    [
+        ({"a": 1_000.0}, True),  # 3 points of 10 that are too much
+        ({"a": 1_600.0}, False),  # 3 of 16: nobody would notice
+        ({"a": 1_000.0, "b": 10.0}, False),  # and `b` would have still more
+        ({"c": 1_000.0}, False),
+    ],
+)
+def test_a_small_step_is_made_where_it_relieves_a_region_that_all_policies_together_fill(
+    crowded: Mapping[str, float],
+    made: bool,
+) -> None:
+    step = replace(step_of(move(ALL, {"a": 47, "b": 33, "c": 20}), limits()), crowded=crowded)
+    found = pace(step, lambda *_: None).result
+    assert isinstance(found, Approved if made else Skipped)
+
+
 def test_an_endpoint_that_is_back_in_its_region_does_not_wait_for_shares_that_are_worth_a_change() -> None:
     plan = move(ALL, {"a": 47, "b": 33, "c": 20})
     values = {**VALUES, "c": (*VALUES["c"], "10.9.9.9")}

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from failoverd.core.control import pooling, sharing
 from failoverd.core.control.pooling import TOLERANCE, Pool
-from failoverd.core.control.sharing import Claim, Draw, Grant, share_out
+from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, share_out
 
 NAMES = ("a", "b", "c", "d")
+LINKS = {"narrow": 90.0, "wide": 300.0}
 POLICIES = ("p0", "p1", "p2", "p3", "p4", "p5")
 
 
@@ -25,6 +26,8 @@ def claims(draw: st.DrawFn) -> Claim:
         levels.append(tuple(level))
     stands = draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from([10.0, 60.0]), max_size=1))
     demand = float(draw(st.integers(60, 400)))
+    ways = draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from([*LINKS]), max_size=2))
+    bits = draw(st.sampled_from([1.0, 2.0]))
     return Claim(
         draw(st.sampled_from(POLICIES)),
         draw(st.integers(1, 3)),
@@ -32,11 +35,17 @@ def claims(draw: st.DrawFn) -> Claim:
         tuple(filter(None, levels)),
         stands,
         sheds=draw(st.booleans()),
+        links={name: Passage(link, bits, LINKS[link]) for name, link in ways.items()},
     )
 
 
 def same(found: Grant, wanted: Grant) -> None:
-    for mine, theirs in ((found.loads, wanted.loads), (found.rooms, wanted.rooms), (found.taken, wanted.taken)):
+    for mine, theirs in (
+        (found.loads, wanted.loads),
+        (found.rooms, wanted.rooms),
+        (found.taken, wanted.taken),
+        (found.linked, wanted.linked),
+    ):
         for name in mine.keys() | theirs.keys():
             assert mine.get(name, 0.0) == pytest.approx(theirs.get(name, 0.0), abs=1e-5)
     assert found.short == pytest.approx(wanted.short, abs=1e-5)
@@ -57,6 +66,29 @@ def test_whatever_changed_in_whichever_order_everybody_is_granted_what_sharing_a
         anew = share_out(now.values())
         for name in sorted(now, reverse=True):
             found = pool.grant(name)
+            assert found is not None
+            same(found, anew[name])
+
+
+@given(st.lists(st.tuples(claims(), st.booleans(), st.booleans()), min_size=1, max_size=14))
+def test_so_they_are_once_it_is_settled_where_so_many_share_that_not_each_change_is_shared_out(
+    changes: list[tuple[Claim, bool, bool]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooling, "SMALL", 0)
+        pool, now = Pool(), dict[str, Claim]()
+        for each, stays, asks in changes:
+            if stays:
+                now[each.policy] = each
+            else:
+                now.pop(each.policy, None)
+            pool.put(each.policy, now.get(each.policy))
+            if asks:
+                pool.grant(each.policy)
+        pool.settle()
+        anew = share_out(now.values())
+        for name in now:
+            found = pool.look(name)
             assert found is not None
             same(found, anew[name])
 

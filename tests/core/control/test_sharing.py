@@ -1,12 +1,15 @@
 """One allocation over the estate, with the numbers of a bad day worked out by hand."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
 from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failoverd.core.control.sharing import Claim, Draw, Grant, share_out, spare
+from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, share_out, spare
 
 ROOMS = {"oci": 600.0, "aws": 900.0}
 """What is left when azure is lost."""
@@ -100,6 +103,65 @@ def test_what_is_spare_is_what_nobody_takes_of_any_tier() -> None:
     assert spare("nobody", claims, grants.get) == {}
 
 
+# -- links -------------------------------------------------------------------------------------------------------------
+
+GIGABIT = Passage("az - oci", 1.6e6, 0.7e9)
+"""Of which 70 % may be planned with, for requests that each move 200 kB: 437.5 a second."""
+
+
+def fetching(policy: str, tier: int, demand: float, pulls: dict[str, float], *by: str) -> Claim:
+    """A claim whose data comes over that link, in some of its regions."""
+    return claim(policy, tier, demand, pulls, links=dict.fromkeys(by, GIGABIT))
+
+
+def test_a_link_is_drawn_upon_by_tier_as_a_region_is() -> None:
+    spills = (Draw("aws", 1.0, ROOMS["aws"], ROOMS["aws"]),)
+    prod, dev = (
+        replace(each, levels=(*each.levels, spills))
+        for each in (fetching("prod", 100, 300, {"oci": 1.0}, "oci"), fetching("dev", 300, 300, {"oci": 1.0}, "oci"))
+    )
+    grants = share_out([dev, prod])
+    assert grants["prod"].loads == pytest.approx({"oci": 300})
+    assert grants["dev"].loads == pytest.approx({"oci": 137.5, "aws": 162.5})
+    assert grants["prod"].linked == {}
+    assert grants["dev"].linked == pytest.approx({"oci": 137.5})
+
+
+def test_equals_share_a_link_by_their_demand_and_what_a_request_moves_counts() -> None:
+    light = Passage(GIGABIT.link, GIGABIT.bits / 2, GIGABIT.room)
+    heavy = fetching("heavy", 100, 400, {"oci": 1.0}, "oci")
+    other = claim("light", 100, 400, {"oci": 1.0}, links={"oci": light})
+    grants = share_out([heavy, other])
+    assert grants["heavy"].loads == pytest.approx(grants["light"].loads) == {"oci": pytest.approx(437.5 / 1.5)}
+    assert grants["light"].linked["oci"] == pytest.approx(437.5 / 1.5)
+
+
+def test_a_link_that_two_regions_of_a_policy_share_carries_both() -> None:
+    grants = share_out([fetching("api", 100, 800, {"oci": 30.0, "aws": 20.0}, "oci", "aws")])
+    assert grants["api"].loads == pytest.approx({"oci": 262.5, "aws": 175})
+    assert grants["api"].short == pytest.approx(800 - 437.5)
+
+
+def test_who_passes_no_link_has_what_the_others_leave_of_the_regions() -> None:
+    grants = share_out([fetching("prod", 100, 600, {"oci": 1.0}, "oci"), claim("dev", 300, 300, {"oci": 1.0})])
+    assert grants["dev"].loads == pytest.approx({"oci": 600 - 437.5})
+    assert (grants["dev"].linked, grants["prod"].linked) == ({}, {})
+
+
+def test_what_stands_takes_of_the_link_as_well() -> None:
+    frozen = Claim("frozen", 300, 400, (), {"oci": 400.0}, links={"oci": GIGABIT})
+    grants = share_out([frozen, fetching("prod", 100, 300, {"oci": 1.0}, "oci")])
+    assert grants["prod"].loads == pytest.approx({"oci": 37.5})
+
+
+def test_what_is_spare_of_a_link_is_what_nobody_else_needs_of_it() -> None:
+    both = [fetching("prod", 100, 300, {"oci": 1.0}, "oci"), fetching("dev", 300, 100, {"oci": 1.0}, "oci")]
+    claims = {each.policy: each for each in both}
+    grants = share_out(both)
+    assert spare("prod", claims, grants.get) == pytest.approx({"oci": 337.5})
+    assert spare("dev", claims, grants.get) == pytest.approx({"oci": 137.5})
+
+
 # -- whatever the estate -----------------------------------------------------------------------------------------------
 
 NAMES = ("a", "b", "c", "d")
@@ -123,6 +185,27 @@ def estates(draw: st.DrawFn) -> list[Claim]:
         tier = draw(st.integers(1, 3))
         claims.append(Claim(f"p{index}", tier, float(draw(st.integers(1, 800))), tuple(filter(None, levels))))
     return claims
+
+
+@st.composite
+def joined(draw: st.DrawFn) -> list[Claim]:
+    """The same, where the data of some comes over links."""
+    rooms = {name: float(draw(st.integers(0, 1_000))) for name in ("x", "y")}
+    ways = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["x", "y"]), max_size=4)
+    bits = st.sampled_from([0.5, 1.0, 3.0])
+    return [
+        replace(each, links={name: Passage(link, draw(bits), rooms[link]) for name, link in draw(ways).items()})
+        for each in draw(estates())
+    ]
+
+
+def passes(claims: list[Claim], grants: Mapping[str, Grant]) -> dict[str, float]:
+    """What is sent over each link."""
+    found: dict[str, float] = defaultdict(float)
+    for each in claims:
+        for (link, _), bits in each.passing(grants[each.policy].loads):
+            found[link] += bits
+    return found
 
 
 def carried(claims: list[Claim]) -> dict[str, float]:
@@ -155,6 +238,35 @@ def test_nobody_is_short_while_a_region_that_it_may_use_has_room(claims: list[Cl
             for draw in level:
                 mine = grants[each.policy].loads.get(draw.region, 0.0)
                 assert used[draw.region] >= rooms[draw.region] - 1e-3 or mine >= draw.room - 1e-3
+
+
+@given(joined())
+def test_no_link_carries_more_than_it_can_and_nobody_is_short_while_region_and_link_have_room(
+    claims: list[Claim],
+) -> None:
+    grants, rooms = share_out(claims), carried(claims)
+    passed = passes(claims, grants)
+    used = {name: sum(grant.loads.get(name, 0.0) for grant in grants.values()) for name in rooms}
+    widths = {way.link: way.room for each in claims for way in each.links.values()}
+    for link, room in widths.items():
+        assert passed[link] <= room + 1e-6
+    for each in claims:
+        grant = grants[each.policy]
+        assert sum(grant.loads.values()) + grant.short == pytest.approx(each.demand)
+        for draw in (draw for level in each.levels for draw in level if grant.short > 1e-6):
+            way, mine = each.links.get(draw.region), grant.loads.get(draw.region, 0.0)
+            full = used[draw.region] >= rooms[draw.region] - 1e-3 or mine >= draw.room - 1e-3
+            assert full or (way is not None and passed[way.link] >= way.room - 1e-3)
+
+
+@given(joined())
+def test_of_links_too_a_higher_tier_has_what_it_would_have_alone(claims: list[Claim]) -> None:
+    whole = share_out(claims)
+    for tier in {each.tier for each in claims}:
+        alone = share_out([each for each in claims if each.tier <= tier])
+        for each in claims:
+            if each.tier <= tier:
+                assert whole[each.policy].short <= alone[each.policy].short + 1e-6
 
 
 @given(estates())

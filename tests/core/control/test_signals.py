@@ -8,9 +8,10 @@ from support.scenes import NOW, policy, region
 from support.stories import Story
 
 from failoverd import codec
+from failoverd.core.control import progress
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.control.readings import FigureReading, window
-from failoverd.core.control.signals import Burn, BurnFinding, Signalled, judged, news, time_to_fire, wilson
+from failoverd.core.control.signals import Burn, BurnFinding, Signalled, accused, judged, news, time_to_fire, wilson
 from failoverd.core.health.region import RegionState
 from failoverd.core.measures import ErrorBudget, May, Signals
 from failoverd.core.overrides import Comment, Override, Scope, Verb
@@ -257,6 +258,33 @@ def test_a_person_who_calls_it_up_counts_more() -> None:
     told.measured(5, azure=100, oci=0, aws=0)
     told.look()
     assert told.published == {"azure": 50, "oci": 30, "aws": 20}
+
+
+def test_whom_it_calls_ill_is_an_incident_while_that_is_known_and_nobody_knows_better() -> None:
+    told = watched()
+    told.measured(5, azure=15, oci=0, aws=0)
+    signalled, now = told.state.signalled, told.now
+    assert accused(SERVICE, signalled, (), (), now) == {
+        "azure": "azure has 150 times the errors that its service level allows"
+    }
+    up = word(Verb.UP, Scope(endpoints=("azure/*",)), now)
+    assert accused(SERVICE, signalled, (up,), (), now) == {}
+    assert accused(SERVICE, signalled, (), ("azure",), now) == {}, "it is drained"
+    assert accused(SERVICE, signalled, (), (), now + 60) == {}, "blind"
+    assert accused(THREE, signalled, (), (), now) == {}, "the file asks for no errors any more"
+    shared = judged(SERVICE, signalled, readings({"azure": 0.12, "oci": 0.11, "aws": 0.13}, at=now), frozenset(), now)
+    assert accused(SERVICE, shared, (), (), now) == {}, "it is the same everywhere"
+
+
+def test_an_incident_lasts_for_as_long_as_a_signal_calls_a_region_ill_though_nothing_moves() -> None:
+    told = watched(replace(SERVICE, regions=tuple(replace(each, capacity=1e3) for each in THREE.regions), demand=900.0))
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.state, _ = progress.opened(told.policy, told.state, "errors", told.now)
+    assert told.look().kind is OutcomeKind.IN_SYNC
+    assert told.state.incident is not None
+    told.measured(5, azure=0, oci=0, aws=0)
+    told.look()
+    assert told.state.incident is None
 
 
 def test_it_tells_what_turns_and_nothing_twice() -> None:
