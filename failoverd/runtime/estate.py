@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from failoverd.core.control.claiming import claim, usual_claim
+from failoverd.core.control.claiming import claim, filters, unnarrowed, usual_claim
 from failoverd.core.control.pooling import SMALL, Pool
-from failoverd.core.control.sharing import COUNTED, Claim, Grant, spare
+from failoverd.core.control.sharing import COUNTED, Claim, Grant
 from failoverd.core.control.state import PolicyState
 from failoverd.core.records import WHOLE, Policy
 
@@ -89,19 +89,22 @@ class Shared:
         """
         if self._policies.get(policy.name) is not policy:
             return None, None
-        self._changed[policy.name] = state  # time alone may have changed it
+        self._changed.pop(policy.name, None)
+        self._changed[policy.name] = state  # time alone may have changed it; and it sees what the others want
         self._take_up(now)
         granted = self._now.grant(policy.name)
         self._tell(but=policy.name)
         if granted is not None and (crowded := self._crowded(policy)):
             granted = replace(granted, crowded=crowded)
+        if granted is not None and filters(policy):
+            granted = replace(granted, spare=self._now.spare(policy.name))
         return granted, self._usual.grant(policy.name)
 
     def spare(self, policy: Policy) -> Mapping[str, float]:
         """What a policy that follows the price may take of each region without anybody having less, on any such day."""
         if policy.cost is None or self._policies.get(policy.name) is not policy:
             return {}
-        now, usual = (spare(policy.name, pool.claims, pool.look) for pool in (self._now, self._usual))
+        now, usual = (pool.spare(policy.name) for pool in (self._now, self._usual))
         return {region: min(left, usual.get(region, left)) for region, left in now.items()}
 
     @property
@@ -111,8 +114,11 @@ class Shared:
         return {name: (each, grant) for name, each, grant in found if grant is not None}
 
     def _take_up(self, now: float) -> None:
-        while self._changed:
-            name, known = self._changed.popitem()
+        """Who may leave out regions that serve comes last, for that is settled by what everybody else wants."""
+        changed, self._changed = self._changed, {}
+        last = {name: known for name, known in changed.items() if filters(self._policies[name])}
+        new = {name: known for name, known in changed.items() if name not in last or name not in self._now}
+        for name, known in (*new.items(), *last.items()):
             try:
                 self._claim(self._policies[name], known, now)
                 self._uncounted.discard(name)
@@ -129,13 +135,21 @@ class Shared:
 
     def _claim(self, policy: Policy, known: PolicyState | None, now: float) -> None:
         state = known or self._look(policy)
-        found = claim(policy, state, now)
+        found = claim(policy, state, now, self._spared(policy, state))
         self._now.put(policy.name, found)
         good = state.of(policy.records[0].targets[0]).last_good
         if good is not None:
             self._publish(policy.name, found.demand if found is not None else 0.0, good.shares)
         if policy.cost is not None or policy.model is not None or policy.latency is not None:
             self._usual.put(policy.name, usual_claim(policy, state))
+
+    def _spared(self, policy: Policy, state: PolicyState) -> Mapping[str, float] | None:
+        """What others leave to who may leave out regions. As long as nobody knows that, it leaves out whom it did."""
+        if not filters(policy):
+            return None
+        if policy.name in self._now:
+            return self._now.spare(policy.name)
+        return None if state.of(policy.records[0].targets[0]).aside else unnarrowed(policy)
 
     def _publish(self, name: str, demand: float, shares: Mapping[str, int]) -> None:
         """What the answers of a policy send to each region, instead of what they did before."""
@@ -171,7 +185,7 @@ class Shared:
         """The most important are woken first: their writes are the first to be sent."""
         self._waits = False
         self._usual.settle()
-        others = self._now.settle()
+        others = {*self._now.settle(), *self._now.pressed(self._policies)}
         known = [name for name in others if name != but and name in self._policies]
         for name in sorted(known, key=lambda each: (self._policies[each].tier, each)):
             self._wake(name)

@@ -27,10 +27,11 @@ from failoverd.core.control.viewing import remembered
 from failoverd.core.records import WHOLE, Policy, RecordSpec, WhenDegraded
 
 
-def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
+def claim(policy: Policy, state: PolicyState, now: float, spare: Mapping[str, float] | None = None) -> Claim | None:
     """What a policy wants now; None if nobody said what it needs.
 
     A policy has one demand. So its first record speaks for all of them, as it stands at the first of its targets.
+    `spare` is what it may take of each region without anybody having less, where others are known that share them.
     """
     policy = as_seen(measured(policy, state.signalled.readings, now).policy, state.served).policy
     if not policy.demand:
@@ -49,7 +50,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     if isinstance(found, Decision):
         stays = found.shares or view.shares(policy.region_of(kind))
         return _claim(policy, (), stays)
-    claimed = _open(policy, record, view, found, heeded, now)
+    claimed = _open(policy, record, view, found, heeded, now, spare)
     return replace(claimed, sheds=may.place(policy.shed_to, kind) is not None)
 
 
@@ -73,11 +74,29 @@ def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | Non
     return replace(_claim(policy, found, {}), sheds=sheds) if found else None
 
 
-def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> Claim:
+def filters(policy: Policy) -> bool:
+    """Whether it may leave out regions that serve, because others do better."""
+    return policy.latency is not None or policy.degraded is WhenDegraded.OUT
+
+
+def unnarrowed(policy: Policy) -> Mapping[str, float]:
+    """What lets a policy leave out nobody: others may need all that there is."""
+    return dict.fromkeys((spec.name for spec in policy.regions), 0.0)
+
+
+def _open(
+    policy: Policy,
+    record: RecordSpec,
+    view: View,
+    found: Open,
+    heeded: Heeded,
+    now: float,
+    spare: Mapping[str, float] | None,
+) -> Claim:
     serving, published = found.found.serving, found.published
     rules = ramp.rules_of(policy, record)
     held = held_back(policy, rules, view, published, serving, heeded, now)
-    aside = _aside(policy, record, view, found, heeded, now).difference(held)
+    aside = _aside(policy, record, view, found, heeded, now, spare).difference(held)
     climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
     caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing)}
     bounds = Bounds(caps, heeded.shed)
@@ -85,14 +104,23 @@ def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: H
     spare = [spec for spec in serving if spec.name in aside]
     later = [spec for spec in serving if spec.name in held]
     ordered = (levels(policy, record, view.regions, each, bounds) for each in (mine, spare, later))
-    return _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
+    claimed = _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
+    return replace(claimed, aside=aside)
 
 
-def _aside(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> frozenset[str]:
+def _aside(
+    policy: Policy,
+    record: RecordSpec,
+    view: View,
+    found: Open,
+    heeded: Heeded,
+    now: float,
+    spare: Mapping[str, float] | None,
+) -> frozenset[str]:
     """Who is left out because the others do better. A policy that leaves out nobody is not allocated for it."""
-    if policy.latency is None and policy.degraded is WhenDegraded.KEEP:
+    if not filters(policy):
         return frozenset()
-    narrow = narrowed(policy, record, view, found.published, found.specs, found.found, heeded, now)
+    narrow = narrowed(policy, record, view, found.published, found.specs, found.found, heeded, now, spare=spare)
     return frozenset(each.name for each in narrow.out)
 
 

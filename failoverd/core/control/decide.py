@@ -86,7 +86,8 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision looks at
     found, published = weighed.found, weighed.published
     place = may.place(policy.shed_to, record.key.type)
     shedding = _shedding(policy, place, found.serving)
-    narrow = narrowed(shedding, record, view, published, weighed.specs, found, heeded, now, grant)
+    spare = grant.spare if grant is not None else None
+    narrow = narrowed(shedding, record, view, published, weighed.specs, found, heeded, now, grant, spare)
     shared = narrow.shared
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), may, now)

@@ -24,7 +24,7 @@ policies are looked at is that of their names, so equal inputs give equal output
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import inf
@@ -86,6 +86,7 @@ class Claim:
         unit: of the demand.
         sheds: whether what fits nowhere goes to a place of its own.
         links: what its load passes in regions that fetch its data from elsewhere.
+        aside: regions that serve, and that it leaves out as long as nobody lacks what it takes instead.
     """
 
     policy: str
@@ -96,6 +97,7 @@ class Claim:
     unit: str = COUNTED
     sheds: bool = False
     links: Mapping[str, Passage] = field(default_factory=dict)
+    aside: frozenset[str] = frozenset()
 
     @property
     def resources(self) -> frozenset[Resource]:
@@ -120,6 +122,8 @@ class Grant:
         short: what fits nowhere.
         excess_on: the region that all of that is sent to; "" where it goes to a place, or is split by room.
         linked: the most that it may take of each region by the link that its load passes, where others pass that, too.
+        spare: what it may take of each region without anybody having less, where it would leave out others for that;
+            None where that is not asked.
         crowded: regions to which all policies together send more than they can carry, as it is published now, and how
             much of that is too much.
     """
@@ -132,6 +136,7 @@ class Grant:
     excess_on: str = ""
     crowded: Mapping[str, float] = field(default_factory=dict)
     linked: Mapping[str, float] = field(default_factory=dict)
+    spare: Mapping[str, float] | None = None
 
 
 @dataclass(slots=True)
@@ -492,44 +497,3 @@ def excess(
         for name in short[resource]:
             found.setdefault(name, resource[0])
     return found
-
-
-# -- what nobody takes -------------------------------------------------------------------------------------------------
-
-
-def spare(policy: str, claims: Mapping[str, Claim], granted: Callable[[str], Grant | None]) -> Mapping[str, float]:
-    """The most that a policy may take of each region it may go to without anybody having less, in its unit."""
-    mine = claims.get(policy)
-    if mine is None:
-        return {}
-    wanted = {draw.region for level in mine.levels for draw in level if draw.room < inf}
-    rooms, taken = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, 0.0)
-    for name, claim in claims.items():
-        if claim.unit != mine.unit:
-            continue
-        for level in claim.levels:
-            for draw in level:
-                if draw.region in wanted and draw.room < inf:
-                    rooms[draw.region] = max(rooms[draw.region], draw.room)
-        grant = granted(name)
-        for region, load in grant.loads.items() if grant is not None and name != policy else ():
-            if region in wanted:
-                taken[region] += load
-    left = {region: max(0.0, rooms[region] - taken[region]) for region in sorted(wanted)}
-    return left | _spare_of_links(mine, claims, granted, left) if mine.links else left
-
-
-def _spare_of_links(
-    mine: Claim, claims: Mapping[str, Claim], granted: Callable[[str], Grant | None], left: Mapping[str, float]
-) -> dict[str, float]:
-    """The same, of regions to which a link leads that others pass as well, with what they leave of that."""
-    taken: defaultdict[Resource, float] = defaultdict(float)
-    for name, claim in claims.items():
-        grant = granted(name) if claim.links and name != mine.policy else None
-        for resource, bits in claim.passing(grant.loads) if grant is not None else ():
-            taken[resource] += bits
-    return {
-        name: min(left[name], max(0.0, each.room - taken[each.resource]) / each.bits)
-        for name, each in mine.links.items()
-        if name in left and taken.get(each.resource)
-    }

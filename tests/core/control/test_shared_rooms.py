@@ -1,5 +1,6 @@
 """Several policies over the same regions, from their files to what they answer: nobody counts a room as its own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,12 @@ def loads(found: Example) -> dict[str, float]:
 
 @pytest.mark.parametrize(
     ("api", "batch", "az"),
-    [("unit: rps,", "", ""), ("", "", "unit: rps,"), ("unit: rps,", "", "unit: rps,"), ("unit: rps,", "unit: qps,", "")],
+    [
+        ("unit: rps,", "", ""),
+        ("", "", "unit: rps,"),
+        ("unit: rps,", "", "unit: rps,"),
+        ("unit: rps,", "unit: qps,", ""),
+    ],
     ids=["one policy", "the regions", "both", "two units in a region that says none"],
 )
 def test_a_region_has_one_capacity_whoever_says_what_it_counts(tmp_path: Path, api: str, batch: str, az: str) -> None:
@@ -43,3 +49,52 @@ def test_a_region_has_one_capacity_whoever_says_what_it_counts(tmp_path: Path, a
         """,
     )
     assert loads(found) == {"az": 800.0, "oci": 600.0}
+
+
+# -- who is left out because others do better --------------------------------------------------------------------------
+
+PAIR = "{az: {capacity: 900}, oci: {capacity: 900}}"
+
+
+def test_nobody_is_left_out_for_being_far_while_somebody_else_needs_that_room(tmp_path: Path) -> None:
+    found = example(
+        tmp_path,
+        f"""
+        regions: {PAIR}
+        policies:
+          prod: {{tier: prod, demand: 800, latency: {{}}, regions: {{az: {{share: 50}}, oci: {{share: 50}}}}}}
+          dev: {{tier: dev, demand: 500, regions: {{az: {{share: 100}}}}}}
+        steps: [{{at: 10m, latency: {{az: 10ms, oci: 60ms}}, reasons: {{prod: [far_kept]}}}}]
+        """,
+    )
+    assert loads(found) == {"az": 900.0, "oci": 400.0}
+
+
+def test_nobody_is_left_out_for_being_degraded_while_somebody_else_needs_that_room(tmp_path: Path) -> None:
+    found = example(
+        tmp_path,
+        f"""
+        regions: {PAIR}
+        policies:
+          prod: {{tier: prod, demand: 800, degraded: out, regions: {{az: {{share: 50}}, oci: {{share: 50}}}}}}
+          dev: {{tier: dev, demand: 500, regions: {{oci: {{share: 100}}}}}}
+        steps: [{{at: 10m, health: {{az: degraded 90%}}, reasons: {{prod: [degraded_kept]}}}}]
+        """,
+    )
+    assert loads(found) == {"az": 400.0, "oci": 900.0}
+
+
+def test_who_is_left_out_stays_out_until_somebody_lacks_that_room(tmp_path: Path) -> None:
+    found = example(
+        tmp_path,
+        f"""
+        regions: {PAIR}
+        policies:
+          prod: {{tier: prod, demand: 800, latency: {{}}, regions: {{az: {{share: 50}}, oci: {{share: 50}}}}}}
+          dev: {{tier: dev, demand: 100, regions: {{az: {{share: 100}}}}}}
+        steps: [{{at: 10m, latency: {{az: 10ms, oci: 60ms}}, shares: {{prod: {{az: 100}}}}, reasons: {{prod: [too_far]}}}}]
+        """,
+    )
+    policies = found.policies
+    found.measure({**policies, "dev": replace(policies["dev"], demand=400.0)})
+    assert loads(found) == {"az": 800.0, "oci": 400.0}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, share_out, spare
+from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, share_out
 
 ROOMS = {"oci": 600.0, "aws": 900.0}
 """What is left when azure is lost."""
@@ -95,14 +95,6 @@ def test_units_are_rooms_of_their_own() -> None:
     assert grants["llm"].short == 0
 
 
-def test_what_is_spare_is_what_nobody_takes_of_any_tier() -> None:
-    claims = {each.policy: each for each in (claim("prod", 100, 300, {"oci": 1}), claim("dev", 300, 200, {"oci": 1}))}
-    grants = share_out(claims.values())
-    assert spare("prod", claims, grants.get) == {"oci": 400.0}
-    assert spare("dev", claims, grants.get) == {"oci": 300.0}
-    assert spare("nobody", claims, grants.get) == {}
-
-
 # -- links -------------------------------------------------------------------------------------------------------------
 
 GIGABIT = Passage("az - oci", 1.6e6, 0.7e9)
@@ -152,14 +144,6 @@ def test_what_stands_takes_of_the_link_as_well() -> None:
     frozen = Claim("frozen", 300, 400, (), {"oci": 400.0}, links={"oci": GIGABIT})
     grants = share_out([frozen, fetching("prod", 100, 300, {"oci": 1.0}, "oci")])
     assert grants["prod"].loads == pytest.approx({"oci": 37.5})
-
-
-def test_what_is_spare_of_a_link_is_what_nobody_else_needs_of_it() -> None:
-    both = [fetching("prod", 100, 300, {"oci": 1.0}, "oci"), fetching("dev", 300, 100, {"oci": 1.0}, "oci")]
-    claims = {each.policy: each for each in both}
-    grants = share_out(both)
-    assert spare("prod", claims, grants.get) == pytest.approx({"oci": 337.5})
-    assert spare("dev", claims, grants.get) == pytest.approx({"oci": 137.5})
 
 
 # -- whatever the estate -----------------------------------------------------------------------------------------------
