@@ -8,14 +8,15 @@ thousand do, once for all the news of a moment.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from failoverd.core.control.claiming import claim, filters, unnarrowed, usual_claim
 from failoverd.core.control.pooling import SMALL, Pool
 from failoverd.core.control.sharing import COUNTED, Claim, Grant
 from failoverd.core.control.state import PolicyState
+from failoverd.core.overrides import Override
 from failoverd.core.records import WHOLE, Policy
 
 Look = Callable[[Policy], PolicyState]
@@ -33,6 +34,23 @@ _ROUNDED: Final = 0.01
 
 _LONGEST: Final = 0.5
 """Seconds that nobody waits longer for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Supposition:
+    """That operators said some words `more`, and did not say those of the ids of `less`."""
+
+    more: tuple[Override, ...]
+    less: frozenset[str]
+
+    def of(self, policy: Policy, state: PolicyState) -> PolicyState:
+        """What would be known of a policy."""
+        more = (word for word in self.more if word.scope.may_have_had(policy))
+        less = (word for word in state.overrides if word.id not in self.less)
+        return replace(state, overrides=(*less, *more))
+
+    def concerns(self, policy: Policy, state: PolicyState) -> bool:
+        return self.of(policy, state).overrides != state.overrides
 
 
 class Shared:
@@ -56,12 +74,14 @@ class Shared:
         self._usual = Pool()
         self._published: dict[str, tuple[float, Mapping[str, int]]] = {}
         self._carried: defaultdict[str, float] = defaultdict(float)
+        self._supposed: tuple[_Supposition, Shared] | None = None
 
     def put(self, policy: Policy) -> None:
         """A policy is at work, or a newer revision of it."""
         self.remove(policy.name)
         if not policy.demand:
             return  # it takes no part: nobody knows how much it carries anywhere
+        self._supposed = None
         usual = usual_claim(policy)
         self._policies[policy.name] = policy
         self._changed[policy.name] = None
@@ -70,6 +90,7 @@ class Shared:
     def remove(self, name: str) -> None:
         if self._policies.pop(name, None) is None:
             return
+        self._supposed = None
         self._changed.pop(name, None)
         self._uncounted.discard(name)
         self._usual.put(name, None)
@@ -81,6 +102,36 @@ class Shared:
         """Something of a policy changed: its health, what is published, what operators say."""
         if name in self._policies:
             self._changed[name] = None
+            if self._supposed is not None:
+                self._supposed[1].touch(name)
+
+    def supposing(self, known: Sequence[Override], said: Sequence[Override]) -> "Shared":
+        """The same if operators said something else of all policies, for who only looks: nobody is woken by it.
+
+        `known` are the words of one policy, and `said` those that it would have instead. It is kept, for a word is
+        tried at one record after the other.
+        """
+        supposition = _Supposition(
+            tuple(word for word in said if word not in known),
+            frozenset(word.id for word in known if word not in said),
+        )
+        if not (supposition.more or supposition.less):
+            return self
+        if self._supposed is None or self._supposed[0] != supposition:
+            self._supposed = supposition, self._copy(supposition)
+        return self._supposed[1]
+
+    def _copy(self, supposition: "_Supposition") -> "Shared":
+        found = Shared(lambda policy: supposition.of(policy, self._look(policy)), lambda _: None)
+        found._policies, found._changed = dict(self._policies), dict.fromkeys(self._changed)
+        found._published, found._carried = dict(self._published), self._carried.copy()
+        for theirs, mine in ((found._now, self._now), (found._usual, self._usual)):
+            for name, each in mine.claims.items():
+                theirs.put(name, each)
+        for name, policy in self._policies.items():
+            if supposition.concerns(policy, self._look(policy)):
+                found.touch(name)
+        return found
 
     def grants(self, policy: Policy, state: PolicyState, now: float) -> tuple[Grant | None, Grant | None]:
         """What the others leave to a policy now, and on a day on which nothing is wrong.
@@ -92,8 +143,8 @@ class Shared:
         self._changed.pop(policy.name, None)
         self._changed[policy.name] = state  # time alone may have changed it; and it sees what the others want
         self._take_up(now)
-        granted = self._now.grant(policy.name)
         self._tell(but=policy.name)
+        granted = self._now.grant(policy.name)
         if granted is not None and (crowded := self._crowded(policy)):
             granted = replace(granted, crowded=crowded)
         if granted is not None and filters(policy):

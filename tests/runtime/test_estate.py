@@ -1,6 +1,7 @@
 """Several services share the regions of several clouds, and one region is lost."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,10 @@ from support.virtual import until, virtually
 
 from failoverd.core.control.claiming import claim
 from failoverd.core.events import ChangeApplied
+from failoverd.core.overrides import Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import TIERS, Policy
+from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.simulation.virtual_time import elapse, now
 
 CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
@@ -151,3 +154,33 @@ async def test_a_revision_that_cannot_be_counted_leaves_the_running_one_at_work(
             await stage.take_up(replace(PROD, demand=700.0))
         stage.fails("192.0.2.10")
         await until(stage.steers(PROD, oci=60.0, aws=40.0))
+
+
+# -- what a word would do ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", [Verb.DRAIN, Verb.PRACTICE])
+@virtually
+async def test_a_word_that_is_only_tried_shows_what_all_that_it_concerns_leave_each_other_then(verb: Verb) -> None:
+    """Oci has room for all of prod and pilot then, and for 60 of dev's 300: nobody is in azure, where they are now."""
+    demands = {"prod": 500.0, "pilot": 400.0, "dev": 300.0}
+    small = [replace(each, demand=demands[each.name]) for each in ALL]
+    async with playing(*small) as stage:
+        for each in small:
+            await until(stage.steers(each, **USUAL))
+        await elapse(30.0)
+        ask = WordRequest(verb, Scope(regions=("az",)), "a drill", 3_600, now=verb is Verb.DRAIN)
+        desk = Desk(stage.engine, now, lambda _scope, _id: None)
+        tried = await desk.give(ask, "alice@bastion", dry_run=True)
+        await elapse(60.0)
+        assert [stage.shares(each) for each in small] == [USUAL] * 3, "nothing was done"
+        given = await desk.give(ask, "alice@bastion")
+        await elapse(120.0)
+        done = {each.name: stage.shares(each) for each in small}
+        assert done["dev"] == {"oci": 20.0, "aws": 80.0}
+        for told in (tried, given):
+            assert {each.target.policy: percent(each.after) for each in told.effects} == done
+
+
+def percent(shares: Mapping[str, int]) -> dict[str, float]:
+    return {name: share / 100 for name, share in shares.items() if share}

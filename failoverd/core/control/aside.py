@@ -92,7 +92,7 @@ def _told(shared: Allocation, out: Sequence[Leaving], kept: Sequence[Leaving], s
     return replace(shared, reasons=(*told, *shared.reasons))
 
 
-def _against(
+def _against(  # noqa: PLR0913, PLR0917 - all that may speak against it
     policy: Policy,
     record: RecordSpec,
     view: View,

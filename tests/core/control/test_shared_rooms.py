@@ -92,9 +92,10 @@ def test_who_is_left_out_stays_out_until_somebody_lacks_that_room(tmp_path: Path
         policies:
           prod: {{tier: prod, demand: 800, latency: {{}}, regions: {{az: {{share: 50}}, oci: {{share: 50}}}}}}
           dev: {{tier: dev, demand: 100, regions: {{az: {{share: 100}}}}}}
-        steps: [{{at: 10m, latency: {{az: 10ms, oci: 60ms}}, shares: {{prod: {{az: 100}}}}, reasons: {{prod: [too_far]}}}}]
+        steps: [{{at: 10m, latency: {{az: 10ms, oci: 60ms}}, reasons: {{prod: [too_far]}}}}]
         """,
     )
+    assert loads(found) == {"az": 900.0}
     policies = found.policies
     found.measure({**policies, "dev": replace(policies["dev"], demand=400.0)})
     assert loads(found) == {"az": 800.0, "oci": 400.0}
