@@ -178,6 +178,7 @@ class Code(StrEnum):
     RAMP_RATIONED = "FD532", "a limit has the ramp stand still between its steps"
     TRICKLE_UNSAID = "FD533", "a standby cannot be kept tested, for no part of the traffic can be said"
     TRICKLE_IDLE = "FD534", "no region is a standby that could be kept tested"
+    PLACE_UNUSED = "FD535", "what fits nowhere never goes to shed_to: it is a region, or nobody says what fits"
     UNITS_DIFFER = "FD540", "policies and regions count in different units, or one of them does not say in which"
     UNKNOWN_SOURCE = "FD541", "a source of measures is not in the daemon's configuration"
     QUERY_UNFIT = "FD542", "a query, or what is declared beside it, cannot be meant so"

@@ -51,7 +51,7 @@ def claim(policy: Policy, state: PolicyState, now: float, spare: Mapping[str, fl
         stays = found.shares or view.shares(policy.region_of(kind))
         return _claim(policy, (), stays)
     claimed = _open(policy, record, view, found, heeded, now, spare)
-    return replace(claimed, sheds=may.place(policy.shed_to, kind) is not None)
+    return replace(claimed, sheds=may.overflow(policy, kind) is not None)
 
 
 def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | None:
@@ -70,7 +70,7 @@ def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | Non
     far = state.of(record.targets[0]).far if state is not None else frozenset[str]()
     near, rest = ([spec for spec in specs if (spec.name in far) is away] for away in (False, True))
     found = tuple(level for each in (near, rest) for level in levels(policy, record, all_well(each), each))
-    sheds = may.place(policy.shed_to, kind) is not None
+    sheds = may.overflow(policy, kind) is not None
     return replace(_claim(policy, found, {}), sheds=sheds) if found else None
 
 

@@ -99,3 +99,22 @@ def test_who_is_left_out_stays_out_until_somebody_lacks_that_room(tmp_path: Path
     policies = found.policies
     found.measure({**policies, "dev": replace(policies["dev"], demand=400.0)})
     assert loads(found) == {"az": 800.0, "oci": 400.0}
+
+
+# -- what fits nowhere -------------------------------------------------------------------------------------------------
+
+
+def test_a_region_that_is_named_as_the_place_gets_no_more_than_it_has_room_for(tmp_path: Path) -> None:
+    spread = "regions: {az: {share: 50}, oci: {share: 30}, aws: {share: 20}}"
+    found = example(
+        tmp_path,
+        f"""
+        regions: {{az: {{capacity: 900}}, oci: {{capacity: 600}}, aws: {{capacity: 900}}}}
+        policies:
+          prod: {{tier: prod, demand: 800, {spread}}}
+          pilot: {{tier: pilot, demand: 500, {spread}}}
+          dev: {{tier: dev, demand: 400, shed_to: oci, {spread}}}
+        steps: [{{at: 1m, health: {{az: down}}, reasons: {{dev: [excess]}}}}]
+        """,
+    )
+    assert loads(found) == {"aws": 1_100.0, "oci": 600.0}, "as without a place: where it hurts higher tiers the least"
