@@ -118,3 +118,48 @@ def test_a_region_that_is_named_as_the_place_gets_no_more_than_it_has_room_for(t
         """,
     )
     assert loads(found) == {"aws": 1_100.0, "oci": 600.0}, "as without a place: where it hurts higher tiers the least"
+
+
+# -- somewhere else to go ----------------------------------------------------------------------------------------------
+
+
+def test_who_has_somewhere_else_to_go_makes_room_for_one_of_its_tier_that_has_not(tmp_path: Path) -> None:
+    found = example(
+        tmp_path,
+        """
+        regions: {az: {capacity: 900}, oci: {capacity: 300}}
+        policies:
+          a: {tier: pilot, demand: 400, regions: {az: {share: 10}, oci: {share: 50}}}
+          b: {tier: pilot, demand: 500, regions: {oci: {share: 100}}}
+        steps: [{at: 1m, shares: {a: {az: 100}, b: {oci: 100}}, reasons: {a: [shared_capacity]}}]
+        """,
+    )
+    assert loads(found) == {"az": 400.0, "oci": 500.0}, "without that oci would have 620"
+
+
+def test_a_standby_is_somewhere_else_to_go(tmp_path: Path) -> None:
+    found = example(
+        tmp_path,
+        """
+        regions: {oci: {capacity: 600}, aws: {capacity: 900}}
+        policies:
+          api: {tier: prod, demand: 600, regions: {oci: {share: 100}, aws: {share: 0}}}
+          batch: {tier: prod, demand: 300, regions: {oci: {share: 100}}}
+        steps: [{at: 1m, shares: {api: {oci: 50, aws: 50}, batch: {oci: 100}}}]
+        """,
+    )
+    assert loads(found) == {"aws": 300.0, "oci": 600.0}
+
+
+def test_nobody_moves_for_the_sake_of_a_lower_tier(tmp_path: Path) -> None:
+    found = example(
+        tmp_path,
+        """
+        regions: {oci: {capacity: 600}, aws: {capacity: 900}}
+        policies:
+          prod: {tier: prod, demand: 600, regions: {oci: {share: 100}, aws: {share: 0}}}
+          dev: {tier: dev, demand: 300, regions: {oci: {share: 100}}}
+        steps: [{at: 1m, shares: {prod: {oci: 100}, dev: {oci: 100}}, reasons: {dev: [excess]}}]
+        """,
+    )
+    assert loads(found) == {"oci": 900.0}

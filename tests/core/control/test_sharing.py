@@ -95,6 +95,22 @@ def test_units_are_rooms_of_their_own() -> None:
     assert grants["llm"].short == 0
 
 
+def test_room_is_made_along_several_policies_and_by_each_as_much_as_the_others() -> None:
+    """Only p has any left in west: it leaves north to q and r, who leave south to s."""
+    rooms = {"south": 100.0, "north": 100.0, "west": 100.0}
+
+    def of(name: str, demand: float, *names: str) -> Claim:
+        level = tuple(Draw(each, 1.0, rooms[each], rooms[each]) for each in names)
+        return Claim(name, 100, demand, (level,))
+
+    q, r = of("q", 50, "south", "north"), of("r", 50, "south", "north")
+    grants = share_out([of("p", 100, "north", "west"), q, r, of("s", 100, "south")])
+    assert [grants[name].short for name in "pqrs"] == pytest.approx([0, 0, 0, 0])
+    assert grants["s"].loads == pytest.approx({"south": 100})
+    assert [grants[name].loads["north"] for name in "qr"] == pytest.approx([50, 50])
+    assert grants["p"].loads["west"] == pytest.approx(100)
+
+
 # -- links -------------------------------------------------------------------------------------------------------------
 
 GIGABIT = Passage("az - oci", 1.6e6, 0.7e9)
@@ -222,6 +238,23 @@ def test_nobody_is_short_while_a_region_that_it_may_use_has_room(claims: list[Cl
             for draw in level:
                 mine = grants[each.policy].loads.get(draw.region, 0.0)
                 assert used[draw.region] >= rooms[draw.region] - 1e-3 or mine >= draw.room - 1e-3
+
+
+@given(estates())
+def test_nobody_is_short_of_what_one_of_its_tier_could_leave_for_a_region_that_has_room(claims: list[Claim]) -> None:
+    grants, rooms = share_out(claims), carried(claims)
+    used = {name: sum(grant.loads.get(name, 0.0) for grant in grants.values()) for name in rooms}
+
+    def able(each: Claim) -> set[str]:
+        """The regions of which it may have more, whoever has them now."""
+        loads = grants[each.policy].loads
+        return {d.region for level in each.levels for d in level if loads.get(d.region, 0.0) < d.room - 1e-3}
+
+    idle = {name for name, room in rooms.items() if used[name] < room - 1e-3}
+    for short in (each for each in claims if grants[each.policy].short > 1e-3):
+        for other in (each for each in claims if each.tier == short.tier):
+            there = {name for name in able(short) if grants[other.policy].loads.get(name, 0.0) > 1e-3}
+            assert not there or not able(other) & idle
 
 
 @given(joined())
