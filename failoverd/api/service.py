@@ -90,7 +90,7 @@ from failoverd.operations.glance import asked_for
 from failoverd.operations.history import past
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Planned
-from failoverd.operations.reviewing import review
+from failoverd.operations.reviewing import practised_at, review
 from failoverd.operations.slips import require_policy
 from failoverd.operations.timeline import timeline
 from failoverd.operations.why import Present, explained
@@ -356,7 +356,9 @@ class Service:
             return partial(_board, found, around.clock(), query.policy or "*")
         if isinstance(query, InventoryQuery):
             policies = tuple(around.desk.policies)
-            return lambda: inventory_told(review(policies, found.targets, around.clock()))
+            return lambda: inventory_told(
+                review(policies, found.targets, around.clock(), practised=practised_at(found.policies))
+            )
         if isinstance(query, GlanceQuery):
             problems = query.problems == "true" or (query.problems == "auto" and len(found.policies) > FEW)
             return partial(_glance, found, around.clock(), query.policies, problems=problems)

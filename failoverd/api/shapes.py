@@ -195,7 +195,7 @@ class PolicyTold(ToldModel):
         description="for so long a region has to be well before it gets traffic again; null where a person says so",
     )
     practices: tuple[PracticeTold, ...] = Field(
-        default=(), description="the last drill of each region that was ever practised"
+        default=(), description="by region its last drill that was held, and a later one that never began"
     )
 
 
@@ -302,7 +302,7 @@ class RefusedFileTold(ToldModel):
 
 
 class PlannedTold(ToldModel):
-    """A window of planned work that is open or soon will be. `override` is the word that it is."""
+    """A window of planned work that is open or soon will be, or the next drill. `override` is the word that it is."""
 
     override: str
     about: str

@@ -155,5 +155,5 @@ def _mixed(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Diagnos
     message = f"{who} count what goes to {name}, which says no unit{more}: they are added up all the same"
     hint = f"write the unit of its capacity at {name}, and state the demands in it"
     yield inventory.document.diagnose(
-        Code.UNITS_DIFFER, ("regions", name), message, hint, key=True, severity=Severity.WARNING
+        Code.UNIT_UNSAID, ("regions", name), message, hint, key=True, severity=Severity.WARNING
     )

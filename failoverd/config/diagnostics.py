@@ -48,9 +48,9 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """Stable names: FD1xx the file, FD2xx a value, FD3xx how values fit, FD4xx worth a look, FD50x the machine.
+    """Stable names: FD1xx the file, FD2xx a value, FD3xx how values fit, FD4xx worth a look, FD5xx the machine.
 
-    FD52x is who may answer.
+    FD2xx and FD3xx are errors, FD4xx warnings, but for FD403; of the others the moment decides.
     """
 
     meaning: str
@@ -116,6 +116,16 @@ class Code(StrEnum):
     WORK_UNBEARABLE = "FD325", "the regions that are left cannot bear planned work"
     WORK_ENDLESS = "FD326", "windows of planned work follow each other without a pause"
     PLACE_OWN = "FD327", "a named place is an address of a region of its policy"
+    NOBODY_MAY_ANSWER = "FD330", "residency, or the model, leaves nobody who may answer a record"
+    PLACE_IDLE = "FD331", "a named place cannot answer a record"
+    PLACE_OUTSIDE = "FD332", "a named place is outside of the residency of its policy"
+    CANARY = "FD333", "a canary is no region of the policy"
+    MODEL_CHECK = "FD334", "a check asks for another model than the policy"
+    TRICKLE_UNSAID = "FD340", "a standby cannot be kept tested, for no part of the traffic can be said"
+    UNITS_DIFFER = "FD350", "a policy and its regions count in different units"
+    UNKNOWN_SOURCE = "FD351", "a source of measures is not in the daemon's configuration"
+    QUERY_UNFIT = "FD352", "a query, or what is declared beside it, cannot be meant so"
+    NEVER_FIRES = "FD353", "a signal could never move anything, or always would"
     CHECKS_NEEDED = "FD360", "more checks have to be well than there are"
     LATENCY_BAND = "FD361", "the bounds of latency contradict each other, or nothing measures it"
     COST_UNKNOWN = "FD370", "a policy follows the price, and what a request costs cannot be reckoned"
@@ -143,8 +153,21 @@ class Code(StrEnum):
     RULE_IDLE = "FD412", "a rule of the inventory binds no policy"
     OVERRIDE_IDLE = "FD413", "an operator's override concerns nothing that the files name"
     WORK_SLOW = "FD414", "planned work begins while its regions still get traffic, for a rate has it leave in steps"
+    NO_JURISDICTION = "FD420", "a region of a policy with a residency has no jurisdiction"
+    OUTSIDE_RESIDENCY = "FD421", "a region of a policy is outside of its residency"
+    UNKNOWN_JURISDICTION = "FD422", "a residency allows what no region of the inventory is under"
+    PLACE_UNSAID = "FD423", "a record cannot say that a part of its traffic goes to a named place"
+    OTHER_MODEL = "FD424", "a region does not serve the model of the policy"
+    CANARY_IDLE = "FD425", "a canary is named twice, or differs from nothing, for the policy asks for no model"
+    CANARY_CHECKED = "FD426", "a check fails in a canary, for it asks for a revision"
+    REVISION_IDLE = "FD427", "a check sees a revision, and nobody says which one is wanted"
+    PLACE_UNUSED = "FD428", "what fits nowhere never goes to shed_to: it is a region, or nobody says how much that is"
     WEIGHT_IDLE = "FD430", "the weight of an endpoint says nothing in an answer"
     LATENCY_IDLE = "FD431", "latency moves nothing, for too little is known"
+    RAMP_IDLE = "FD435", "regions cannot come back step by step, for no part of a share can be said"
+    RAMP_RUSHED = "FD436", "a step of the ramp is over before it can be judged"
+    RAMP_RATIONED = "FD437", "a limit has the ramp stand still between its steps"
+    TRICKLE_IDLE = "FD438", "no region is a standby that could be kept tested"
     NO_FORECAST = "FD440", "a policy says what a request is, and what it costs cannot be forecast"
     NO_LINK = "FD441", "data is moved to a region to which no link is known"
     LINKS_NARROW = "FD442", "links are too narrow for the data of the demand"
@@ -157,32 +180,14 @@ class Code(StrEnum):
     ESTATE_SHORT = "FD460", "the regions cannot carry all policies together on a normal day"
     LOSS_SHORT = "FD461", "without a region, or a cloud, the others cannot carry all policies together"
     UNCOUNTED = "FD462", "a policy without a demand shares a region with policies that have one"
+    SIGNAL_IDLE = "FD470", "a signal compares regions, and the policy has one alone"
+    UNIT_UNSAID = "FD471", "a unit is not said, and others that share the region say one, or several"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"
     JOURNAL_PLACE = "FD503", "the journal has no place to be in"
     CHECK_UNFIT = "FD504", "a check or a sentinel cannot be set up on this machine"
     API_UNFIT = "FD505", "the API cannot use its certificate or its tokens, or the certificate has expired or soon will"
-    NOBODY_MAY_ANSWER = "FD520", "residency, or the model, leaves nobody who may answer a record"
-    NO_JURISDICTION = "FD521", "a region of a policy with a residency has no jurisdiction"
-    OUTSIDE_RESIDENCY = "FD522", "a region of a policy is outside of its residency"
-    UNKNOWN_JURISDICTION = "FD523", "a residency allows what no region of the inventory is under"
-    PLACE_IDLE = "FD524", "a named place cannot answer a record"
-    PLACE_OUTSIDE = "FD525", "a named place is outside of the residency of its policy"
-    PLACE_UNSAID = "FD526", "a record cannot say that a part of its traffic goes to a named place"
-    OTHER_MODEL = "FD527", "a region does not serve the model of the policy"
-    CANARY = "FD528", "a canary is no region of the policy, is named twice, or has no model to differ from"
-    MODEL_CHECK = "FD529", "a check asks for another model than the policy"
-    RAMP_IDLE = "FD530", "regions cannot come back step by step, for no part of a share can be said"
-    RAMP_RUSHED = "FD531", "a step of the ramp is over before it can be judged"
-    RAMP_RATIONED = "FD532", "a limit has the ramp stand still between its steps"
-    TRICKLE_UNSAID = "FD533", "a standby cannot be kept tested, for no part of the traffic can be said"
-    TRICKLE_IDLE = "FD534", "no region is a standby that could be kept tested"
-    PLACE_UNUSED = "FD535", "what fits nowhere never goes to shed_to: it is a region, or nobody says what fits"
-    UNITS_DIFFER = "FD540", "policies and regions count in different units, or one of them does not say in which"
-    UNKNOWN_SOURCE = "FD541", "a source of measures is not in the daemon's configuration"
-    QUERY_UNFIT = "FD542", "a query, or what is declared beside it, cannot be meant so"
-    NEVER_FIRES = "FD543", "a signal could never move anything, or always would"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
+from heapq import nsmallest
 from itertools import islice, pairwise
+from operator import itemgetter
 from typing import Final
 
 from failoverd.config.cron import ROTATE, begins, schedule_of, zone_of
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.losses import drained
-from failoverd.config.maintenance import AHEAD, planner, window, windows
+from failoverd.config.maintenance import planner, window, windows
 from failoverd.config.schema.planned_work import PracticeEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
-from failoverd.core.overrides import Override, Verb
+from failoverd.core.overrides import AHEAD, Override, Verb
 from failoverd.core.records import Maintenance, Policy, Practice
 from failoverd.core.rules import Rule
 
@@ -29,7 +31,7 @@ _FIRST: Final = 2026
 
 _DAY: Final = 86_400.0
 _PLAYED: Final = 366 * _DAY
-"""Seconds ahead for which `check` looks at drills."""
+"""Seconds ahead for which `check` looks at drills, and the next one is looked for."""
 
 _LEAP: Final = 8 * 366 * _DAY
 """Seconds ahead in which everything comes that comes at all, such as 29 February."""
@@ -61,11 +63,17 @@ def practice_of(said: PracticeEntry | None, regions: Sequence[str], document: Do
 
 def drills(practice: Practice, since: float, until: float) -> Iterator[tuple[float, str]]:
     """When they begin, and of which region: those that are not over at `since`, and begin before `until`."""
-    if not practice.regions:
-        return
-    for start in begins(practice.cron, practice.timezone, since - practice.lasts, until):
-        if start + practice.lasts > since and not _left_out(practice, start):
-            yield start, practice.regions[_number(practice, start) % len(practice.regions)]
+    return ((start, _turn(practice, start)) for start in _starts(practice, since, until))
+
+
+def _starts(practice: Practice, since: float, until: float) -> Iterator[float]:
+    starts = begins(practice.cron, practice.timezone, since - practice.lasts, until) if practice.regions else ()
+    return (start for start in starts if start + practice.lasts > since and not _left_out(practice, start))
+
+
+def _turn(practice: Practice, start: float) -> str:
+    """Whose it is."""
+    return practice.regions[_number(practice, start) % len(practice.regions)]
 
 
 def _left_out(practice: Practice, start: float) -> bool:
@@ -81,9 +89,15 @@ def _day(practice: Practice, moment: float) -> str:
 
 def _number(practice: Practice, start: float) -> int:
     """How many began before it, those included that were left out."""
+    return _counted(practice.cron, practice.timezone, start)
+
+
+@lru_cache(maxsize=4_096)
+def _counted(cron: str, timezone: str, start: float) -> int:
+    """Everybody asks again each minute for the drills of each policy."""
     year = datetime.fromtimestamp(start, UTC).year
-    whole = sum(_count(practice.cron, practice.timezone, each) for each in range(_FIRST, year))
-    return whole + sum(1 for _ in begins(practice.cron, practice.timezone, _new_year(year), start))
+    whole = sum(_count(cron, timezone, each) for each in range(_FIRST, year))
+    return whole + sum(1 for _ in begins(cron, timezone, _new_year(year), start))
 
 
 @lru_cache(maxsize=1_024)
@@ -100,12 +114,26 @@ Practised = tuple[str, Practice]
 
 
 def planned_drills(entries: Iterable[Practised], now: float) -> tuple[Override, ...]:
-    """The words of the drills that are on, or soon will be. None of them is cleared: that is for who looks then."""
-    return tuple(
-        _word(policy, practice, start, region)
-        for policy, practice in entries
-        for start, region in drills(practice, now, now + AHEAD)
-    )
+    """The words of the drills that are on, or soon will be, and of the next one of each file after these.
+
+    Of those that are further away than that, so many as somebody would read. None of them is cleared: that is for who
+    looks then.
+    """
+    found = [(start, policy, practice) for policy, practice in entries for start in _coming(practice, now)]
+    near = [each for each in found if each[0] < now + AHEAD]
+    later = nsmallest(_LATER, (each for each in found if each[0] >= now + AHEAD), key=itemgetter(0))
+    return tuple(_word(policy, practice, start, _turn(practice, start)) for start, policy, practice in (*near, *later))
+
+
+_LATER: Final = 100
+"""Drills that are more than a day away, and are told."""
+
+
+def _coming(practice: Practice, now: float) -> Iterator[float]:
+    for start in _starts(practice, now, now + _PLAYED):
+        yield start
+        if start >= now + AHEAD:
+            return
 
 
 def _word(policy: str, practice: Practice, start: float, region: str) -> Override:

@@ -98,11 +98,13 @@ def _model(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
             yield document.diagnose(Code.CANARY, ("canary", index), f"{shown(name)} is no region of the policy", hint)
         elif name in file.canary[:index]:
             message = f"{name} is named twice"
-            yield document.diagnose(Code.CANARY, ("canary", index), message, "write it once", severity=Severity.WARNING)
+            yield document.diagnose(
+                Code.CANARY_IDLE, ("canary", index), message, "write it once", severity=Severity.WARNING
+            )
         elif wanted is None:
             message = f"the policy wants no model, so {name} differs from nothing"
             yield document.diagnose(
-                Code.CANARY, ("canary", index), message, "write the model", severity=Severity.WARNING
+                Code.CANARY_IDLE, ("canary", index), message, "write the model", severity=Severity.WARNING
             )
     checks = {name: at for name in file.checks if (at := _inference(draft, name)) is not None}
     if wanted is None:
@@ -137,7 +139,7 @@ def _unwanted(draft: Draft, checks: Mapping[str, Mapping[str, object]]) -> Itera
             message = f"check {name} sees a revision, and neither it nor the policy says which one is wanted"
             hint = "write revision here, or the model of the policy"
             at = ("checks", name, "revision_field")
-            yield draft.document.diagnose(Code.MODEL_CHECK, at, message, hint, severity=Severity.WARNING)
+            yield draft.document.diagnose(Code.REVISION_IDLE, at, message, hint, severity=Severity.WARNING)
 
 
 def _asked(draft: Draft, wanted: Model, checks: Mapping[str, Mapping[str, object]]) -> Iterator[Diagnostic]:
@@ -154,7 +156,7 @@ def _asked(draft: Draft, wanted: Model, checks: Mapping[str, Mapping[str, object
             message = f"check {name} fails where another revision than {asked.revision} is listed, also in a canary"
             hint = "leave revision out of the check; with revision_field it sees what each region serves"
             at = ("checks", name, "revision")
-            yield document.diagnose(Code.MODEL_CHECK, at, message, hint, severity=Severity.WARNING)
+            yield document.diagnose(Code.CANARY_CHECKED, at, message, hint, severity=Severity.WARNING)
 
 
 def may_answer(draft: Draft, inventory: InventoryFile, name: str) -> bool:

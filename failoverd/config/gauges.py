@@ -121,9 +121,9 @@ def _unsaid_unit(policy: PolicyFile, document: Document, said: Mapping[str, str]
     if len(units) == 1:
         message = f"the demand says no unit, and {next(iter(said))} can carry so many {units[0]}: it is counted as such"
         hint = f"write unit: {units[0]}, if that is what demand counts"
-        yield document.diagnose(Code.UNITS_DIFFER, ("demand",), message, hint, key=True, severity=Severity.WARNING)
+        yield document.diagnose(Code.UNIT_UNSAID, ("demand",), message, hint, key=True, severity=Severity.WARNING)
         return
-    first = {unit: name for name, unit in reversed(said.items())}
+    first = {unit: name for name, unit in reversed([*said.items()])}
     counts = " and ".join(f"{first[unit]} in {unit}" for unit in units[:2])
     message = f"its regions count in different units ({counts}): one demand cannot be compared with both"
     hint = "state their capacities in one unit, or serve them by policies of their own"
@@ -168,7 +168,7 @@ def _errors(document: Document, entry: ErrorsEntry, regions: int) -> Iterator[Di
         yield document.diagnose(Code.NEVER_FIRES, (*place, "may"), message, hint)
     if regions == 1:
         message = "there is no other region to compare the only one with: its errors never move anything"
-        yield document.diagnose(Code.NEVER_FIRES, place, message, key=True, severity=Severity.WARNING)
+        yield document.diagnose(Code.SIGNAL_IDLE, place, message, key=True, severity=Severity.WARNING)
 
 
 def _room(document: Document, entry: RoomEntry) -> Iterator[Diagnostic]:

@@ -19,13 +19,10 @@ from failoverd.config.losses import drained, leaving
 from failoverd.config.schema.planned_work import MaintenanceEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration, say_percent
-from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.overrides import AHEAD, Comment, Override, Scope, Verb
 from failoverd.core.reasons import LimitCheck
 from failoverd.core.records import Maintenance, Policy
 from failoverd.core.rules import Rule
-
-AHEAD: Final = 86_400.0
-"""Seconds before a window begins from which on it is known to everybody."""
 
 _PLAYED: Final = 366 * 86_400.0
 """Seconds ahead for which `check` looks at windows."""

@@ -42,6 +42,9 @@ WITHDRAWN: Final = "the file does not say it any more"
 UNSAID: Final = "no reason was given"
 """The comment of who ended or changed a word without one, which is nothing to be said of it."""
 
+AHEAD: Final = 86_400.0
+"""Seconds before planned work begins from which on it is a word that everybody knows."""
+
 BY_HAND: Final = 1_800.0
 """Seconds that a change by hand is kept for, when the command that failoverd printed made it."""
 

@@ -43,7 +43,9 @@ class ReasonCode(StrEnum):
     CAPACITY = "capacity"  # [wanted, room, score], [capacity, demand] where stated, [left] of a full one's room
     OPEN_VERDICT = "open_verdict"  # [wanted, room]: it may be falling as well, and gets no more than it has
     SPILL = "spill"  # [carried, rest]: `regions` are full
-    SHARED_CAPACITY = "shared_capacity"  # as `capacity`, and [taken]: so much of it other policies need first
+    SHARED_CAPACITY = (
+        "shared_capacity"  # as `capacity`, [taken]: others need that of it first, or of [whole], as they see it
+    )
     EXCESS = "excess"  # [rest, demand, taken]: it fits nowhere, and goes to `region`, where higher tiers suffer least
     OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
     SHARE = "share"  # [share]
@@ -75,7 +77,7 @@ class ReasonCode(StrEnum):
     TOO_FAR = "too_far"  # [latency, nearest, bound], medians in seconds; or [until]: it was, and is not measured yet
     FAR_KEPT = "far_kept"  # as `too_far`, and `rule` speaks against it
 
-    # what an operator's word says; `named` has its id, `detail` who gave it and why as well, [until] is its end
+    # what an operator's word says; `named` has its id, `detail` who gave it and why as well; [since] and [until]
     DRAINED = "drained"  # gets no traffic
     SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
     PINNED = "pinned"  # `shares`, among those that serve
@@ -92,12 +94,13 @@ class ReasonCode(StrEnum):
     MEASURED = "measured"  # [value, at], and [found] where it is clipped, or raised to the least that was declared
     LAST_VALUE = "last_value"  # [value, at, until]: nothing newer is known, and it counts until then
     DECLARED = "declared"  # [value]: nothing is known, or nothing that counts any more
+    # of the following, `named` has the source and its query, and [since] is when it began
     LOADED = "loaded"  # [load, low, high, room]: it is full, and has a part of its room
     LOADED_ALIKE = "loaded_alike"  # `regions` are full, and none has room for what they would shed
     BURNING = "burning"  # [burn, short, others, requests, most]: far more errors than the others; `detail`: how ill
     SAME_EVERYWHERE = "same_everywhere"  # [burn, short, others, requests, most]: others have as many: nothing moves
     NOT_COMPARED = "not_compared"  # [burn, short, requests, most]: nobody says how the others are: nothing moves
-    ALERTED = "alerted"  # [until]: an alert says so; `detail` names it and who sent it
+    ALERTED = "alerted"  # [since, until]: an alert says so; `detail` names it and who sent it
     LAST_LEFT = "last_left"  # a signal or an alert calls it down, and nobody else serves: it stays, as degraded
     PRACTICE_YIELDS = "practice_yields"  # a drill of `regions` would cost service, or something else is going on
 
@@ -215,9 +218,9 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.NOT_COMPARED: ReasonTraits(news=True),
     ReasonCode.REGION_DEGRADED: ReasonTraits(health="degraded", of_region=True),
     ReasonCode.CHEAPER: ReasonTraits(),
+    ReasonCode.LOADED: ReasonTraits(of_region=True),
     ReasonCode.SHARED_CAPACITY: ReasonTraits(bounds=True),
     ReasonCode.CAPACITY: ReasonTraits(bounds=True),
-    ReasonCode.LOADED: ReasonTraits(of_region=True),
     ReasonCode.LOADED_ALIKE: ReasonTraits(),
     ReasonCode.LAST_VALUE: ReasonTraits(),
     ReasonCode.DECLARED: ReasonTraits(),

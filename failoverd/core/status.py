@@ -89,6 +89,13 @@ class TargetStatus:
         return any(_apart(self.published.get(name, 0), self.normal.get(name, 0)) for name in regions)
 
     @property
+    def only_practised(self) -> bool:
+        """Whether nothing has less than on such a day but what is out for a drill."""
+        out = {reason.region for reason in self.reasons if reason.code is ReasonCode.PRACTISED}
+        less = {name for name, share in self.normal.items() if self.published.get(name, 0) < share - _NOISE}
+        return bool(out) and less <= out
+
+    @property
     def keeps_dead(self) -> bool:
         """Whether a limit or an operator's word keeps something that is down in the answer."""
         return self.state in {TargetState.LIMITED, TargetState.HOLDING} and self.cause == Cause.FAILING_OUT
@@ -156,7 +163,7 @@ class PolicyStatus:
     """Which revision of a policy runs. `rejected` is the first error of a newer file that does not load.
 
     `failback_after` is for how many seconds a region has to be well before it gets traffic again; None where a person
-    brings it back. `practices` has the last drill of each region that was ever practised.
+    brings it back. `practices` has by region its last drill that was held, and a later one that never began.
     """
 
     policy: str
@@ -340,7 +347,10 @@ class NotificationsStatus:
 
 @dataclass(frozen=True, slots=True)
 class PlannedWork:
-    """A window of planned work that is open or soon will be, and the word that it is: `override` is its id."""
+    """A window of planned work that is open or soon will be, and the word that it is: `override` is its id.
+
+    Or the next drill of a file, which is no word yet while it is more than a day away.
+    """
 
     override: str
     about: str

@@ -10,9 +10,11 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from failoverd.core.health.region import RegionState
-from failoverd.core.overrides import OF_NO_RECORD, Override
+from failoverd.core.loads import NO_LOAD, loads
+from failoverd.core.overrides import OF_NO_RECORD, Override, Verb
+from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.reasons import ReasonCode
-from failoverd.core.records import WHOLE, few
+from failoverd.core.records import few
 from failoverd.core.status import Overview, PlannedWork, TargetStatus, VantageStatus
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Condition, concerns_of, nobody_at_work, unseen
@@ -26,11 +28,11 @@ from failoverd.telemetry import phrases, reasoning
 class RegionLine:
     """The health of a region of a policy, for the record types that see it so. `seen`: when its evidence came in.
 
-    `practised` is how its last drill went, "" while there was none, and `practised_at` when that began. `state` is
-    what probes find; `taken_for` what is decided on instead, where a signal or an alert says worse, and `taken_why` its
-    cause. `load` is what all policies have published there, `capacity` how much of it is planned with, None where that
-    is not known; `short` says who is short and is sent there all the same. `latency` is the median of the connection
-    times, in seconds, where somebody asked for it.
+    `practised` is how the last drill went that was held, "" while there was none, and `practised_at` when it began.
+    `state` is what probes find; `taken_for` what is decided on instead, where a signal or an alert says worse, and
+    `taken_why` its cause. `load` is what all policies have published there, `capacity` how much of it is planned with,
+    None where that is not known; `short` says who is short and is sent there all the same. `latency` is the median of
+    the connection times, in seconds, where somebody asked for it.
     """
 
     policy: str
@@ -118,8 +120,10 @@ def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
         concerns=(nobody_at_work(seen), *concerns) if stale else concerns,
         records=records,
         regions=tuple(_regions(found, now)),
-        overrides=tuple(_word(word, found, now) for word in found.overrides if not word.over_by(now)),
-        planned=tuple(each for each in found.planned if each.until > now),
+        overrides=tuple(
+            _word(word, found, now) for word in found.overrides if not (word.over_by(now) or words.to_come(word, now))
+        ),
+        planned=words.near(found.planned, now),
     )
 
 
@@ -181,7 +185,7 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False, concerns: 
     """In one line, for `status`, the page and `systemctl status` alike: who is needed, what moved, what is not known.
 
     Unless the daemon says it itself, also whether one looks after it (by the wall clock): all else is only what it saw
-    last.
+    last. What is planned is told on a quiet day. On that of a drill, what it moved is no news beside it.
     """
     said_below = {word.id for word in found.overrides}
     all_concerns = concerns_of(found, now) if concerns is None else concerns
@@ -190,6 +194,8 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False, concerns: 
     needed = [each for each in concerns if each.level is Condition.PERSON]
     in_need = list(dict.fromkeys(each.policy for each in needed if each.policy))
     moved = [each for each in found.targets if each.moved and each.target.policy not in in_need]
+    if any(word.verb is Verb.PRACTICE and word.in_force(now) for word in found.overrides):
+        moved = [each for each in moved if not each.only_practised]
     at_large = [each for each in concerns if each.level is Condition.MOVED and each.policy]
     busy = {*in_need, *(each.target.policy for each in moved)}
     degraded = [each for each in at_large if each.policy not in busy]
@@ -206,7 +212,8 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False, concerns: 
     told = "; ".join(filter(None, said))
     if not all_of_them:
         return f"{told}; no policies: nothing is steered" if told else "no policies: nothing is steered"
-    return told or f"all well: {phrases.counted(all_of_them, 'policy', 'policies')}"
+    well = f"all well: {phrases.counted(all_of_them, 'policy', 'policies')}"
+    return told or "; ".join(filter(None, (well, words.coming(found, now))))
 
 
 def _of(names: Iterable[str], whole: int, many: str, one: str, more: str, texts: Sequence[str]) -> str:
@@ -287,7 +294,12 @@ def _prober(vantage: VantageStatus | None) -> str:
 
 def _regions(found: Overview, now: float) -> Iterator[RegionLine]:
     """Record types that see a region alike share its line."""
-    drills = {(policy.policy, each.region): each for policy in found.policies for each in policy.practices}
+    drills = {
+        (policy.policy, each.region): each
+        for policy in found.policies
+        for each in policy.practices
+        if each.outcome not in NEVER_BEGAN
+    }
     taken, room = _taken(found.targets), loads(found.targets)
     lines: dict[tuple[object, ...], RegionLine] = {}
     for each in found.regions:
@@ -298,7 +310,7 @@ def _regions(found: Overview, now: float) -> Iterator[RegionLine]:
         key = each.policy, each.region, each.state, each.score, each.evidence, taken_for, taken_why
         known = lines.get(key)
         if known is None:
-            drill, on_it = drills.get((each.policy, each.region)), room.get(each.region, _NO_LOAD)
+            drill, on_it = drills.get((each.policy, each.region)), room.get(each.region, NO_LOAD)
             lines[key] = RegionLine(
                 policy=each.policy,
                 region=each.region,
@@ -315,7 +327,7 @@ def _regions(found: Overview, now: float) -> Iterator[RegionLine]:
                 taken_why=taken_why if taken_for else "",
                 load=on_it.load,
                 capacity=on_it.capacity,
-                short=on_it.short,
+                short=tuple(f"{name} is short of {phrases.amount(much)}" for name, much in on_it.short.items()),
                 latency=each.latency,
             )
             continue
@@ -341,38 +353,3 @@ def _taken(targets: Iterable[TargetStatus]) -> dict[tuple[str, str, str], tuple[
 
 
 _LOWERING: Final = frozenset({ReasonCode.BURNING, ReasonCode.ALERTED, ReasonCode.LAST_LEFT})
-
-
-@dataclass(frozen=True, slots=True)
-class RegionLoad:
-    """What a region has, over all policies: see `RegionLine`."""
-
-    load: float | None = None
-    capacity: float | None = None
-    short: tuple[str, ...] = ()
-
-
-_NO_LOAD: Final = RegionLoad()
-
-
-def loads(targets: Iterable[TargetStatus]) -> dict[str, RegionLoad]:
-    """By region. Of a policy one record says it, for its traffic is the same behind all of them."""
-    of_policy: dict[str, TargetStatus] = {}
-    for status in targets:
-        if status.seen is not None or status.published:
-            of_policy.setdefault(status.target.policy, status)
-    found: dict[str, RegionLoad] = {}
-    for name, status in of_policy.items():
-        for region, capacity in status.capacities.items():
-            was = found.get(region, _NO_LOAD)
-            found[region] = replace(was, capacity=min(capacity, was.capacity or capacity), load=was.load or 0.0)
-        if status.demand is None:
-            continue
-        for region, share in status.published.items():
-            was = found.get(region, _NO_LOAD)
-            found[region] = replace(was, load=(was.load or 0.0) + status.demand * share / WHOLE)
-        for reason in status.reasons:
-            if reason.code is ReasonCode.EXCESS:
-                was, short = found.get(reason.region, _NO_LOAD), status.demand * reason.numbers["rest"] / WHOLE
-                found[reason.region] = replace(was, short=(*was.short, f"{name} is short of {phrases.amount(short)}"))
-    return found

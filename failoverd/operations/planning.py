@@ -17,6 +17,7 @@ from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import InSync, Plan
+from failoverd.core.control.ramp import judged_now
 from failoverd.core.control.state import PolicyState, Verdicts
 from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target, percentages
@@ -193,6 +194,9 @@ async def _evaluated(session: Workplace, observed: Observed, health: Verdicts, r
     target = observed.target
     policy = session.policy(target.policy)
     state = await session.recalled(policy, target)
+    if not session.alive():
+        key = target.key.type
+        health = {**health, key: judged_now(health.get(key, {}), state.of(target).ramps)}
     state = replace(state, verdicts=health, returning=returning)
     estate = replace(session.estate(target), spare=None)  # what is chosen for its price, a daemon chooses and remembers
     return evaluate(policy, state, observed, estate, session.clock())

@@ -169,12 +169,23 @@ def _why(status: TargetStatus) -> str:
     if status.state is TargetState.DRIFTED:
         return f"edited by somebody else: {status.detail}"
     if told:
-        first = [] if told[0].code is ReasonCode.FLAPPED else [reasoning.words(told[0])]
+        causes = [] if told[0].code is ReasonCode.FLAPPED else _causes(told[0], status)
         down = [each for each in told if each.code is ReasonCode.REGION_DOWN and told[0].code is ReasonCode.PINNED]
-        return "; ".join([*first, *map(reasoning.words, down), *out])
+        return "; ".join([*map(reasoning.words, (*causes, *down)), *out])
     if status.checks:
         return reasoning.limit(status.checks[0])
     return moved_so(status) if status.moved else ""
+
+
+def _causes(reason: Reason, status: TargetStatus) -> list[Reason]:
+    """A reason, and before it what others say of its region, where not probes but they have it taken for what it is."""
+    about = [each for each in status.reasons if each.region == reason.region]
+    taken = any(each.rule == "signals" and each.code.traits.health is not None for each in about)
+    of_health = reason.code.traits.health is not None or reason.code is ReasonCode.DEGRADED_OUT
+    return [*(each for each in about if taken and of_health and each.code in _LOWERING), reason]
+
+
+_LOWERING: Final = frozenset({ReasonCode.BURNING, ReasonCode.ALERTED})
 
 
 def _told(status: TargetStatus) -> list[Reason]:
@@ -195,10 +206,14 @@ def _tells(reason: Reason, status: TargetStatus) -> bool:
     if reason.code is ReasonCode.SHED and status.state is not TargetState.LIMITED:
         wanted = reason.numbers.get("wanted", WHOLE)
         return status.published.get(reason.region, 0) < wanted - _ROUNDING
+    if reason.code is ReasonCode.LOADED:
+        return any(each.code in _BOUND and each.region == reason.region for each in status.reasons)
     if reason.code.traits.of_region:
         return bool(status.normal.get(reason.region)) or bool(status.published.get(reason.region))
     return True
 
+
+_BOUND: Final = frozenset({ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY})
 
 _ROUNDING: Final = 100
 """Basis points that two shares may differ by and still be called the same."""

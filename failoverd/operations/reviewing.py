@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from failoverd.core.control.capacity import Day, Shortage, clouds_of, day, losses, usual_claims
+from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.records import WHOLE, Policy, few, tier_name
-from failoverd.core.status import TargetStatus
+from failoverd.core.status import PolicyStatus, TargetStatus
 from failoverd.telemetry import phrases
 
 _NAMED = 3
@@ -101,6 +102,12 @@ def review(
         normal=usual,
         uncounted=tuple(sorted(policy.name for policy in policies if not policy.demand)),
     )
+
+
+def practised_at(policies: Iterable[PolicyStatus]) -> dict[str, float]:
+    """When the last drill of each region began, over all policies, of those that were held."""
+    held = [each for policy in policies for each in policy.practices if each.outcome not in NEVER_BEGAN]
+    return {each.region: each.began for each in sorted(held, key=lambda each: each.began)}
 
 
 def _regions(

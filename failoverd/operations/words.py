@@ -1,12 +1,12 @@
 """Operators' words as they are told: which there are, what they are about, until when, and who said what of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from failoverd.core.overrides import LOST, MEANINGS, OF_NO_RECORD, Override, Scope, by
+from failoverd.core.overrides import AHEAD, LOST, MEANINGS, OF_NO_RECORD, Override, Scope, Verb, by, verb_of
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import Endpoint, RegionSpec, Target
 from failoverd.telemetry import phrases
@@ -75,10 +75,57 @@ def left(seconds: float) -> str:
 
 
 def brief(words: Iterable[Override], now: float) -> str:
-    """For a headline: `2 overrides: drain of region azure-eastus by alice until 04:10Z, 1 more`; "" without any."""
-    found = sorted((word for word in words if not word.over_by(now)), key=lambda word: _weight(word, now))
-    if not found:
+    """For a headline: `2 overrides: drain of region azure-eastus by alice until 04:10Z, 1 more`; "" without any.
+
+    A drill is told as what it is, and not as something that a person had to say. What files plan for later is told by
+    `coming`.
+    """
+    found = [word for word in words if not word.over_by(now) and not to_come(word, now)]
+    drills = [word for word in found if word.verb is Verb.PRACTICE and word.in_force(now)]
+    said = sorted((word for word in found if word.verb is not Verb.PRACTICE), key=lambda word: _weight(word, now))
+    return "; ".join([*([_said(said, now)] if said else []), *(drill(word, now) for word in drills)])
+
+
+def drill(word: Override, now: float) -> str:
+    """One that is on: `practice: region azure-eastus away until 10:30Z`."""
+    return f"{word.verb}: {word.scope.text()} away until {until(word.ends, now)}"
+
+
+def to_come(word: Override, now: float) -> bool:
+    """Whether it is planned for later: nobody said it, and nothing rests on it yet."""
+    return word.planned and standing(word, now) is WordStanding.UPCOMING
+
+
+def coming(found: "Overview", now: float) -> str:
+    """For a headline: what files plan for the next day, `next practice: region azure-eastus from 10:00Z to 10:30Z`."""
+    begins = {word.id: (word.since, word.ends, word.scope.text()) for word in found.overrides if to_come(word, now)}
+    begins |= {each.override: (each.since, each.until, each.about) for each in near(found.planned, now)}
+    planned = sorted((times, name) for name, times in begins.items() if times[0] > now)
+    if not planned:
         return ""
+    (since, end, about), name = planned[0]
+    verb = verb_of(name)
+    what = f"next {verb}: {about}" if verb is Verb.PRACTICE else f"planned: {verb} of {about}"
+    rest = f", {len(planned) - 1} more" if len(planned) > 1 else ""
+    return f"{what} from {until(since, now)} to {until(end, now)}{rest}"
+
+
+class _Window(Protocol):
+    @property
+    def since(self) -> float: ...
+    @property
+    def until(self) -> float: ...
+
+
+W = TypeVar("W", bound=_Window)
+
+
+def near(planned: Iterable[W], now: float) -> tuple[W, ...]:
+    """Windows that are open, or begin within a day: what comes later is for who asks for it."""
+    return tuple(each for each in planned if each.until > now and each.since < now + AHEAD)
+
+
+def _said(found: Sequence[Override], now: float) -> str:
     first = found[0]
     match standing(first, now):
         case WordStanding.UPCOMING:

@@ -13,7 +13,7 @@ from typing import Final, TypedDict
 from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import KNOWN, WARNING, Announced, Override, Verb, as_planned, in_force
+from failoverd.core.overrides import AHEAD, KNOWN, WARNING, Announced, Override, Verb, as_planned, in_force
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
@@ -25,7 +25,7 @@ NAP: Final = 60.0
 
 
 Plans = Callable[[float], tuple[Override, ...]]
-"""The words that files plan: of windows that are open at a moment, or soon will be. Pure."""
+"""The words that files plan: of windows that are open at a moment, or soon will be, and of some of later. Pure."""
 
 _NAMED: Final = 20
 """Policies that an event names, of those that a word concerns."""
@@ -49,6 +49,7 @@ class Overrides:
         self._plans: Plans | None = None
         self._policies: Callable[[], Iterable[Policy]] = tuple
         self._near: dict[str, Override] = {}
+        self._later: tuple[Override, ...] = ()
         self._looked = 0.0
         self._known: _Known | None = None
 
@@ -100,9 +101,12 @@ class Overrides:
         return tuple(word for word in self.all() if word.in_force(now))
 
     def planned(self) -> PlannedStatus:
-        """The windows of files that are open or soon will be, the next one first."""
+        """The windows of files that are open or soon will be, the next one first, and what files say comes later.
+
+        What comes later is told only: it is no word yet that anybody heeds, or could take back.
+        """
         now = self._clock()
-        words = (word for word in self.all() if word.planned and not word.over_by(now))
+        words = [word for word in self.all() if word.planned and not word.over_by(now)]
         return PlannedStatus(
             now,
             tuple(
@@ -113,9 +117,9 @@ class Overrides:
                     reason=word.reason,
                     since=word.since,
                     until=word.ends,
-                    policies=self._concerned(word),
+                    policies=self._concerned(word) if word.since < now + AHEAD else word.scope.policies,
                 )
-                for word in words
+                for word in (*words, *self._later)
             ),
         )
 
@@ -135,7 +139,10 @@ class Overrides:
         return self._known
 
     def _look(self, plans: Plans, now: float) -> None:
-        self._near, self._looked, self._known = {word.id: word for word in plans(now)}, now, None
+        found = plans(now)
+        self._near = {word.id: word for word in found if word.since < now + AHEAD}
+        self._later = tuple(sorted((word for word in found if word.id not in self._near), key=_age))
+        self._looked, self._known = now, None
 
     def follow(self, plans: Plans, policies: Callable[[], Iterable[Policy]] = tuple) -> bool:
         """Heed what files plan from now on. Whether that is anything else than before."""

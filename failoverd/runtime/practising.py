@@ -28,7 +28,7 @@ from failoverd.core.events import (
     RegionEvent,
 )
 from failoverd.core.overrides import ITSELF, Announced, Override, Verb
-from failoverd.core.practices import MOST_KEPT, PastPractice, PracticeOutcome
+from failoverd.core.practices import PastPractice, PracticeOutcome, remembered
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.estate import Shared
@@ -234,7 +234,7 @@ class Practising:
                     for region in sorted(mine)
                 )
                 state = self._states.of(policy.name)
-                self._states.put(replace(state, practices=(*state.practices, *past)[-MOST_KEPT:]))
+                self._states.put(replace(state, practices=remembered((*state.practices, *past))))
         survival = objection.survival
         numbers = (survival.demand, survival.asked, survival.carried) if survival is not None else (None, None, None)
         self._emit(

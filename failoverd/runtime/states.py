@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.progress import Progress, began, overtaken
+from failoverd.core.control.ramp import taken_up
 from failoverd.core.control.signals import Signalled
 from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
 from failoverd.core.health.region import RegionHealth
@@ -139,9 +140,11 @@ def _completed(memory: TargetMemory, good: LastGood | None, changes: Sequence[Pa
     known = {change.change_id: change for change in (*changes, *mine)}
     goods = [each for each in (memory.last_good, good) if each is not None]
     newest = max(goods, key=lambda each: each.generation, default=None)
+    by_others = good is not None and good.generation > memory.generation
     return replace(
         memory,
         last_good=newest,
+        ramps=taken_up(memory.ramps, good.ramps) if good is not None and by_others else memory.ramps,
         changes=tuple(sorted(known.values(), key=lambda change: change.at))[-MOST_CHANGES:],
         doubts=overtaken(memory.doubts, newest.generation) if newest is not None else memory.doubts,
     )

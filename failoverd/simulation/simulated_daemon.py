@@ -13,7 +13,7 @@ from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.overrides import KNOWN, Override
 from failoverd.core.records import Check, Endpoint, Maintenance, Policy
 from failoverd.core.rules import Rule
-from failoverd.ports import Provider
+from failoverd.ports import MetricsSource, Provider
 from failoverd.runtime.engine import Engine, Installation, Surroundings
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.reconciling import Reconciler
@@ -43,6 +43,7 @@ class SimulatedDaemon:
         sentinels: Sequence[tuple[Endpoint, Check]] = (),
         chance: random.Random | None = None,
         instance: str = "",
+        sources: Mapping[str, MetricsSource] | None = None,
     ) -> None:
         clock = now
         self.zonefile = zonefile or Zonefile()
@@ -62,6 +63,7 @@ class SimulatedDaemon:
             clock=clock,
             emit=self.events.append,
             chance=chance or random.Random(0),  # noqa: S311 - a script, no secret
+            sources=sources or {},
         )
         said = Installation(
             owner,
@@ -99,6 +101,7 @@ class SimulatedDaemon:
     async def _boot(self, policies: Sequence[Policy]) -> None:
         for found in policies:
             await self.take_up(found)
+        self.engine.measure()
 
     async def booted(self) -> None:
         """Every policy was taken up."""

@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from failoverd.core.control.figures import SignalFigures, TargetFigures, held_by, waits_for
+from failoverd.core.loads import excess, loads, shed, speaking
 from failoverd.core.overrides import Announced, Override, Verb
+from failoverd.core.practices import NEVER_BEGAN
+from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import ELSEWHERE, WHOLE, Target
 from failoverd.core.status import Overview, RegionStatus, Status
 from failoverd.core.tallies import CallFigures, ProbingFigures
@@ -97,6 +100,10 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
     yield from _wires(taken.figures)
     yield from _health(taken.overview)
     yield from _records(taken.overview, taken.work)
+    yield from _ramps(taken.overview)
+    yield from _loads(taken.overview)
+    yield from _costs(taken.overview)
+    yield from _practices(taken.overview)
     yield from _budgets(taken.work)
     yield from _files(taken.overview)
     yield from _calls(taken.work)
@@ -269,6 +276,84 @@ def _by_type(regions: Sequence[RegionStatus]) -> Mapping[tuple[str, str], Sequen
 
 def _record(target: Target) -> tuple[str, str, str]:
     return target.policy, str(target.key), target.provider
+
+
+def _ramps(found: Overview) -> Iterator[MetricFamily]:
+    ramp = MetricFamily(
+        "gauge",
+        "failoverd_record_ramp_ratio",
+        "How much of its share a region may have by now that comes back step by step, from 0 to 1.",
+        labels=(*_RECORD, "region"),
+    )
+    for status in found.targets:
+        for told in status.reasons:
+            if told.code is ReasonCode.RAMP:
+                ramp.add((*_record(status.target), told.region), told.numbers["part"] / WHOLE)
+    yield ramp
+
+
+def _loads(found: Overview) -> Iterator[MetricFamily]:
+    """What policies need, what regions carry of it, and what fits nowhere; each in its own unit."""
+    demand = MetricFamily("gauge", "failoverd_policy_demand", "What the whole of a policy needs.", labels=("policy",))
+    over = MetricFamily(
+        "gauge",
+        "failoverd_policy_excess",
+        "What of the demand fits into no region, and is sent to this one all the same.",
+        labels=("policy", "region"),
+    )
+    placed = MetricFamily(
+        "gauge",
+        "failoverd_policy_shed",
+        "What of the demand fits into no region, and goes to the policy's named place.",
+        labels=("policy",),
+    )
+    load = MetricFamily(
+        "gauge", "failoverd_region_load", "What is published at a region, over all policies.", labels=("region",)
+    )
+    capacity = MetricFamily(
+        "gauge", "failoverd_region_capacity", "How much of a region is planned with.", labels=("region",)
+    )
+    for name, status in speaking(found.targets).items():
+        if status.demand is not None:
+            demand.add((name,), status.demand)
+        for region, much in excess(status).items():
+            over.add((name, region), much)
+        if (much_placed := shed(status)) is not None:
+            placed.add((name,), much_placed)
+    for region, on_it in loads(found.targets).items():
+        if on_it.load is not None:
+            load.add((region,), on_it.load)
+        if on_it.capacity is not None:
+            capacity.add((region,), on_it.capacity)
+    yield from (demand, over, placed, load, capacity)
+
+
+def _costs(found: Overview) -> Iterator[MetricFamily]:
+    cost = MetricFamily(
+        "gauge", "failoverd_record_cost_usd_per_hour", "What an answer costs, by list prices.", labels=_RECORD
+    )
+    normal = MetricFamily(
+        "gauge", "failoverd_record_normal_cost_usd_per_hour", "The same of a normal day.", labels=_RECORD
+    )
+    for status in found.targets:
+        if status.bill is not None:
+            cost.add(_record(status.target), status.bill.hour)
+            normal.add(_record(status.target), status.bill.normal_hour)
+    yield from (cost, normal)
+
+
+def _practices(found: Overview) -> Iterator[MetricFamily]:
+    practised = MetricFamily(
+        "gauge",
+        "failoverd_region_practised_timestamp_seconds",
+        "When the last drill of a region began that was held, in seconds since the epoch.",
+        labels=("policy", "region"),
+    )
+    for policy in found.policies:
+        for each in policy.practices:
+            if each.outcome not in NEVER_BEGAN:
+                practised.add((policy.policy, each.region), each.began)
+    yield practised
 
 
 def _budgets(work: Work) -> Iterator[MetricFamily]:

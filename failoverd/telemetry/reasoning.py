@@ -5,6 +5,7 @@ from typing import Final
 
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE
+from failoverd.foreign import quoted
 from failoverd.telemetry.phrases import by_plan, costs, moment, percent
 
 
@@ -50,7 +51,9 @@ def _capacity(reason: Reason) -> str:
     stated = f" x capacity {numbers['capacity']:.12g} / demand {numbers['demand']:.12g}" if "demand" in numbers else ""
     headroom = f" x headroom {percent(numbers['headroom'])}" if "headroom" in numbers else ""
     headroom += f" x {percent(numbers['left'])} of its room" if "left" in numbers else ""
-    taken = f", of which other policies need {numbers['taken']:.12g} first" if "taken" in numbers else ""
+    whole = f"; {numbers['whole']:.12g} as other policies find it" if "whole" in numbers else ""
+    needed = f", of which {'they' if whole else 'other policies'} need {numbers.get('taken', 0.0):.12g} first"
+    taken = whole + (needed if "taken" in numbers else "")
     score = f" (score {percent(numbers['score'])}{stated}{headroom}{taken})"
     return f"{reason.region} would get {percent(numbers['wanted'])} but can carry {percent(numbers['room'])}{score}"
 
@@ -154,6 +157,31 @@ def _cost(reason: Reason) -> str:
 
 def _until(reason: Reason) -> str:
     return f"until {moment(reason.numbers['until'])}"
+
+
+def _during(reason: Reason) -> str:
+    """Since when and until when; what an older version wrote down does not say the first."""
+    return f"{_since(reason)} {_until(reason)}".strip()
+
+
+def _since(reason: Reason) -> str:
+    return f"since {moment(reason.numbers['since'])}" if "since" in reason.numbers else ""
+
+
+def _asked(reason: Reason) -> str:
+    """From which query it is known: ` (signals.errors, which asks main: rate(...))`."""
+    if len(reason.named) < len(("source", "query")):
+        return ""
+    source, query, *_ = reason.named
+    return f" ({reason.rule}, which asks {quoted(source)}: {quoted(query, _QUERY)})"
+
+
+_QUERY: Final = 160
+"""Characters of a query that a sentence has room for."""
+
+
+def _full(reason: Reason) -> str:
+    return f", {_since(reason)}{_asked(reason)}" if "since" in reason.numbers else _asked(reason)
 
 
 def _shares(reason: Reason) -> str:
@@ -266,12 +294,12 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         "is not worth a change"
     ),
     ReasonCode.DWELL: lambda r: f"it was tuned less than {r.numbers['dwell']:g}s ago",
-    ReasonCode.DRAINED: lambda r: f"{r.region} is drained {_until(r)} ({r.detail})",
+    ReasonCode.DRAINED: lambda r: f"{r.region} is drained {_during(r)} ({r.detail})",
     ReasonCode.SHED: lambda r: (
-        f"{r.region} is shed by {percent(r.numbers['part'])} {_until(r)}: it would get {percent(r.numbers['wanted'])} "
+        f"{r.region} is shed by {percent(r.numbers['part'])} {_during(r)}: it would get {percent(r.numbers['wanted'])} "
         f"and gets {percent(r.numbers['room'])} ({r.detail})"
     ),
-    ReasonCode.PINNED: lambda r: f"pinned to {_shares(r)} {_until(r)}, among those that serve ({r.detail})",
+    ReasonCode.PINNED: lambda r: f"pinned to {_shares(r)} {_during(r)}, among those that serve ({r.detail})",
     ReasonCode.PIN_IDLE: lambda r: (
         f"nobody serves of whom it is pinned to ({_shares(r)}), so the pin {_until(r)} says nothing ({r.detail})"
     ),
@@ -280,13 +308,13 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"is in force ({r.detail})"
     ),
     ReasonCode.SAID: lambda r: f"endpoints are up, down or drained by override {_until(r)} ({r.detail})",
-    ReasonCode.PAUSED: lambda r: f"paused {_until(r)}: nothing moves but what fails out ({r.detail})",
-    ReasonCode.HELD: lambda r: f"held {_until(r)}: nothing is written ({r.detail})",
+    ReasonCode.PAUSED: lambda r: f"paused {_during(r)}: nothing moves but what fails out ({r.detail})",
+    ReasonCode.HELD: lambda r: f"held {_during(r)}: nothing is written ({r.detail})",
     ReasonCode.OVERRIDES_LOST: lambda r: (
         f"the marker names overrides that this journal does not know ({r.detail}), {_until(r)}: nobody gets "
         "traffic who has none, and nothing moves but what fails out"
     ),
-    ReasonCode.PRACTISED: lambda r: f"{r.region} gets nothing {_until(r)}, for practice ({r.detail})",
+    ReasonCode.PRACTISED: lambda r: f"{r.region} gets nothing {_during(r)}, for practice ({r.detail})",
     ReasonCode.PRACTICE_YIELDS: lambda r: (
         f"{', '.join(r.regions)} is not left out for practice: it would cost service, or something else is going on"
     ),
@@ -301,17 +329,20 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ),
     ReasonCode.LOADED: lambda r: (
         f"{r.region} has {percent(r.numbers['room'])} of its room, at a load of {r.numbers['load']:.6g} "
-        f"(all of it below {r.numbers['low']:g}, nothing above {r.numbers['high']:g})"
+        f"(all of it below {r.numbers['low']:g}, nothing above {r.numbers['high']:g}){_full(r)}"
     ),
     ReasonCode.LOADED_ALIKE: lambda r: (
         f"{_listed(r.regions)} would shed, and no region is known to have room for it: all keep theirs"
     ),
-    ReasonCode.BURNING: lambda r: f"{_burn(r)}, and the others {r.numbers['others']:.3g}: it is taken to be {r.detail}",
+    ReasonCode.BURNING: lambda r: (
+        f"{_burn(r)}, and the others {r.numbers['others']:.3g}: it is taken to be "
+        f"{' '.join(filter(None, (r.detail, _since(r))))}{_asked(r)}"
+    ),
     ReasonCode.SAME_EVERYWHERE: lambda r: (
         f"{_burn(r)}, and it is the same everywhere (the others {r.numbers['others']:.3g}): nothing moves for it"
     ),
     ReasonCode.NOT_COMPARED: lambda r: f"{_burn(r)}, and nobody says how the others are: nothing moves for it",
-    ReasonCode.ALERTED: lambda r: f"an alert calls {r.region} {r.detail}; {_until(r)}",
+    ReasonCode.ALERTED: lambda r: f"an alert calls {r.region} {r.detail}; {_during(r)}",
     ReasonCode.LAST_LEFT: lambda r: f"{r.region} is called down, and nobody else serves: it stays, as degraded",
     ReasonCode.RIVAL: lambda r: (
         f"another instance of this owner ({r.detail}) writes it as well, found so {moment(r.numbers['since'])}: "

@@ -162,7 +162,9 @@ def test_what_people_said_has_its_owner_its_end_and_the_command_that_ends_it() -
     lines = screen(
         seen(policy("api"), well("api"), PlannedStatus(NOW, (work,)), overrides=(DRAIN,)), wrapped=False
     ).splitlines()
-    begin = lines.index("override drain-1a2b3c4d: drain of policy api, by alice@ops1 until 03:13Z (1h left): rack work")
+    begin = lines.index(
+        "override drain-1a2b3c4d: drain of policy api, by alice@ops1 since 02:12Z until 03:13Z (1h left): rack work"
+    )
     assert lines[begin + 1] == "  about 1 record; stop: failoverctl release drain-1a2b3c4d"
     assert "planned: region oci, open, until 2026-11-23 02:14:20Z: switches (regions.yaml:9)" in lines
     assert lines[-1] == "  to call it off: failoverctl release drain-01234567"

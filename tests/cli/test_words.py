@@ -380,6 +380,20 @@ async def test_with_wait_a_release_says_what_is_left_where_a_hold_keeps_it_away(
         assert re.fullmatch(still, left)
 
 
+async def test_a_drill_that_is_on_is_listed_with_its_end_and_the_command_that_ends_it(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        await here.said("practice", "start", "azure")
+        told = await here.failoverctl("practice")
+        first, who, how, *_ = told.out.decode().splitlines()
+        assert re.fullmatch(r"practice: region azure is away since .*Z, until \S+Z \(\S.* left\)", first), told.said
+        assert (who.endswith(": racks"), how) == (True, "  to end it: failoverctl practice stop")
+        listed = json.loads((await here.failoverctl("practice", "--output", "json")).out)
+        assert [each["about"] for each in listed["on"]] == ["region azure"]
+        told = await here.failoverctl(*how.removeprefix("  to end it: failoverctl ").split())
+        assert told.code == Exit.FINE, told.said
+        assert json.loads((await here.failoverctl("practice", "--output", "json")).out)["on"] == []
+
+
 async def test_what_is_released_comes_back_by_the_ramp_and_with_now_in_one_step(tmp_path: Path) -> None:
     ramp = replace(TRIO, failback_after=0.0, limits=limits(), ramp=RampRules())
     for name in ("steps", "once"):

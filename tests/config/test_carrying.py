@@ -75,7 +75,7 @@ def test_policies_that_count_a_region_in_different_units_are_told(tiers: Path) -
     edited(tiers / "llm-dev.yaml", "demand: 400", "demand: 200\nunit: tokens")
     edited(tiers / "llm-prod.yaml", "demand: 800", "demand: 800\nunit: rps")
     (told,) = found(tiers)
-    assert (told.code, told.is_error) == (Code.UNITS_DIFFER, False)
+    assert (told.code, told.is_error) == (Code.UNIT_UNSAID, False)
     assert told.message == (
         "llm-dev in tokens and llm-prod in rps count what goes to aws-euc1, which says no unit, nor do 2 more: they "
         "are added up all the same"

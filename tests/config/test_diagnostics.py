@@ -1,8 +1,12 @@
+import ast
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from failoverd import config
 from failoverd.config.diagnostics import (
     MOST_PROBLEMS,
     Code,
@@ -124,3 +128,30 @@ def test_no_error_is_left_out_for_a_warning_and_warnings_alone_reject_no_file() 
     warnings = [replace(diagnostic(line), severity=Severity.WARNING) for line in range(1, 1_000)]
     assert diagnostic(2_000) in in_order([*warnings, diagnostic(2_000)])
     assert not any(each.is_error for each in in_order(warnings))
+
+
+# -- their numbers -----------------------------------------------------------------------------------------------------
+
+
+def told_in_the_code() -> Iterator[tuple[Code, bool]]:
+    """Each place that tells of something by its code, and whether as a warning."""
+    for file in sorted(Path(config.__file__).parent.rglob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(call, ast.Call):
+                continue
+            said = ast.unparse(call.func) + "".join(f" {ast.unparse(each.value)}" for each in call.keywords)
+            for each in call.args:
+                if isinstance(each, ast.Attribute) and ast.unparse(each.value) == "Code":
+                    yield Code[each.attr], "WARNING" in said or said.startswith("_warned")
+
+
+def test_the_hundred_of_a_code_says_whether_a_file_with_it_loads() -> None:
+    found = set(told_in_the_code())
+    assert {code for code, _ in found} >= {Code.NOBODY_MAY_ANSWER, Code.RAMP_IDLE, Code.NEVER_FIRES}
+    errors = {"2": True, "3": True, "4": False}
+    wrong = [
+        code
+        for code, warns in sorted(found)
+        if code is not Code.LIMIT_BLOCKS and errors.get(code[2], not warns) is warns
+    ]
+    assert wrong == []

@@ -72,13 +72,31 @@ def test_what_is_skipped_or_blocked_is_left_out() -> None:
 
 
 def test_a_drill_is_a_word_that_is_not_cleared() -> None:
-    (word,) = planned_drills([("api", practice(succeed=("live",)))], at("2026-12-15T00:00Z"))
+    word, _ = planned_drills([("api", practice(succeed=("live",)))], at("2026-12-15T00:00Z"))
     assert (word.verb, word.scope, word.actor) == (Verb.PRACTICE, Scope(("api",), regions=("west",)), "api.yaml:12")
     assert word.id.startswith("practice-")
     assert (word.since, word.until) == (at("2026-12-15T10:00Z"), at("2026-12-15T10:30Z"))
     assert (word.planned, word.cleared, word.succeed) == (True, False, ("live",))
     assert not word.in_force(word.since)
     assert planner_of_all({}, (), [practice()])(at("2026-12-15T00:00Z"))[0].scope == Scope(regions=("west",))
+
+
+def test_the_next_one_is_planned_however_far_it_is() -> None:
+    def coming(said: str, now: str) -> list[str]:
+        found = planned_drills([("api", practice(said))], at(now))
+        return [f"{datetime.fromtimestamp(word.since, UTC):%m-%d %H:%M}" for word in found]
+
+    assert coming("TUE 10:00 UTC", "2026-12-16T00:00Z") == ["12-22 10:00"]
+    assert coming("TUE 10:00 UTC", "2026-12-15T10:10Z") == ["12-15 10:00", "12-22 10:00"]
+    assert coming("DAILY 10:00", "2026-12-15T00:00Z") == ["12-15 10:00", "12-16 10:00"]
+    assert coming("0 10 30 2 * UTC", "2026-12-15T00:00Z") == []
+
+
+def test_of_those_of_later_the_next_are_told_and_of_those_of_a_day_all() -> None:
+    weekly = [(f"api-{number}", practice("TUE 10:00 UTC")) for number in range(300)]
+    later = planned_drills([("first", practice("MON 10:00 UTC")), *weekly], at("2026-12-12T00:00Z"))
+    assert (later[0].scope.policies, len(later)) == (("first",), 100)
+    assert len(planned_drills(weekly, at("2026-12-15T00:00Z"))) == 400
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

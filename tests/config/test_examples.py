@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.manual import CONFIG, REAL_KINDS, SEVERAL_CLOUDS, examples, installed, several_clouds, tiers
+from support.manual import ESTATES, REAL_KINDS, ROOT, SEVERAL_CLOUDS, Estate, examples, installed, several_clouds, tiers
 
 from failoverd.config.loader import load_config, load_policies
 from failoverd.core.records import Policy, RecordType, Steering, Weights
@@ -65,40 +65,56 @@ def test_an_example_has_only_addresses_that_are_kept_for_documentation(path: Pat
         assert address.startswith(("192.0.2.", "198.51.100.", "203.0.113.", "127.0.0.1"))
 
 
+def test_every_folder_of_policies_is_among_those_that_are_mutilated() -> None:
+    seen = {
+        path.parent
+        for place in ("policies", "examples", "kubernetes", "failoverd", "systemd", "packages", "bench")
+        for path in (ROOT / place).rglob("regions.yaml")
+    }
+    assert seen == {estate.policies for estate in ESTATES.values()}
+
+
+@pytest.mark.parametrize("name", ESTATES)
+def test_every_folder_of_policies_loads_with_its_configuration(tmp_path: Path, name: str) -> None:
+    found = loaded(ESTATES[name].installed(tmp_path / "etc"))
+    assert len(found) == len(ESTATES[name].files) - 2  # the configuration, and the inventory
+
+
 # -- mutilation --------------------------------------------------------------------------------------------------------
 
-TEXTS = {path.name: path.read_text() for path in examples()}
+FILES = {(name, file): file.read_text() for name, estate in sorted(ESTATES.items()) for file in estate.files}
 PIECES = st.sampled_from(
     ["", "", *':-{}[]"#\t\n%0é', "&a ", "*a", "!x ", "null", "-1", ".inf", "9d", "400%", "on", "x: y\n"]
 )
 
 
 @st.composite
-def mutilated(draw: st.DrawFn) -> tuple[str, str]:
-    """The name and text of an example in which some places were cut out or overwritten."""
-    name = draw(st.sampled_from(sorted(TEXTS)))
-    text = TEXTS[name]
+def mutilated(draw: st.DrawFn) -> tuple[Estate, Path, str]:
+    """An example, and the text of one of its files in which some places were cut out or overwritten."""
+    name, file = draw(st.sampled_from(sorted(FILES)))
+    text = FILES[name, file]
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
         text = text[:start] + draw(PIECES) + text[start + draw(st.integers(0, 12)) :]
-    return name, text
+    return ESTATES[name], file, text
 
 
 @given(mutilated())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_mutilated_example_is_loaded_or_rejected_and_leaves_the_others_alone(
-    tmp_path_factory: pytest.TempPathFactory, case: tuple[str, str]
+    tmp_path_factory: pytest.TempPathFactory, case: tuple[Estate, Path, str]
 ) -> None:
-    name, text = case
-    config = installed(tmp_path_factory.mktemp("mutilated") / "etc")
+    estate, file, text = case
+    config = estate.installed(tmp_path_factory.mktemp("mutilated") / "etc")
     running = loaded(config)
-    (config if name == CONFIG.name else config.parent / "policies" / name).write_text(text)
+    assert running
+    estate.place(file, config).write_text(text)
     reread = load_config(config, REAL_KINDS)
     assert (reread.config is not None) == (not any(found.is_error for found in reread.diagnostics))
     if reread.config is None:
         return
     found = load_policies(reread.config, REAL_KINDS, running=running)
     assert all(diagnostic.render() for diagnostic in found.diagnostics)
-    if name != CONFIG.name:  # other providers may make any policy unsound
-        others = {policy for policy, was in running.items() if Path(was.source.file).name != name}
+    if file != estate.config:  # other providers may make any policy unsound
+        others = {policy for policy, was in running.items() if Path(was.source.file).name != file.name}
         assert others <= set(found.policies) | found.kept

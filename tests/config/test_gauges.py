@@ -72,17 +72,17 @@ def test_signals_have_the_numbers_of_the_workbook_for_steering(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("said", "code", "words"),
     [
-        ("demand: 800\nunit: tokens", "FD540", "az can carry so many rps"),
-        ("demand: {query: q, from: mian, declared: 8}", "FD541", 'did you mean "main"?'),
-        (f"signals: {{errors: {{{ERRORS.replace('main', 'other')}}}}}", "FD541", "is no source of prometheus"),
-        ("demand: {query: 'q{r=\"$region\"}', from: main, declared: 8}", "FD542", "the whole service"),
-        ("demand: {query: q, from: main, declared: 8, min: 9}", "FD542", "min (9) is above what is declared (8)"),
-        ("signals: {errors: {errors: r, requests: 'n[$window]', from: main}}", "FD542", "$window"),
-        (f"signals: {{errors: {{{ERRORS}, slo: 100%}}}}", "FD543", "leaves nothing for errors"),
-        (f"signals: {{errors: {{{ERRORS}, slo: 99%, burn: 101}}}}", "FD543", "a burn of 101 can never be"),
-        (f"signals: {{errors: {{{ERRORS}, over: 25s}}}}", "FD543", "short (25s) is not shorter than over (25s)"),
-        (f"signals: {{errors: {{{ERRORS}, burn: 30, may: down}}}}", "FD543", "that takes 100"),
-        ("signals: {room: {query: q, from: main, low: 5, high: 5}}", "FD543", "low (5) is not below high (5)"),
+        ("demand: 800\nunit: tokens", "FD350", "az can carry so many rps"),
+        ("demand: {query: q, from: mian, declared: 8}", "FD351", 'did you mean "main"?'),
+        (f"signals: {{errors: {{{ERRORS.replace('main', 'other')}}}}}", "FD351", "is no source of prometheus"),
+        ("demand: {query: 'q{r=\"$region\"}', from: main, declared: 8}", "FD352", "the whole service"),
+        ("demand: {query: q, from: main, declared: 8, min: 9}", "FD352", "min (9) is above what is declared (8)"),
+        ("signals: {errors: {errors: r, requests: 'n[$window]', from: main}}", "FD352", "$window"),
+        (f"signals: {{errors: {{{ERRORS}, slo: 100%}}}}", "FD353", "leaves nothing for errors"),
+        (f"signals: {{errors: {{{ERRORS}, slo: 99%, burn: 101}}}}", "FD353", "a burn of 101 can never be"),
+        (f"signals: {{errors: {{{ERRORS}, over: 25s}}}}", "FD353", "short (25s) is not shorter than over (25s)"),
+        (f"signals: {{errors: {{{ERRORS}, burn: 30, may: down}}}}", "FD353", "that takes 100"),
+        ("signals: {room: {query: q, from: main, low: 5, high: 5}}", "FD353", "low (5) is not below high (5)"),
         ("demand: {query: q, from: main}", "FD202", "declared"),
         ("demand: 0", "FD204", "write a number above 0, 1e-6 at least, or what measures it"),
         ("demand: many", "FD204", "write a number above 0, 1e-6 at least, or what measures it"),
@@ -97,7 +97,7 @@ def test_what_is_wrong_is_said_with_a_remedy(tmp_path: Path, said: str, code: st
 
 
 def test_a_demand_without_a_unit_is_counted_as_its_regions_count(tmp_path: Path) -> None:
-    (told,) = [each for each in found(tmp_path, "demand: 800\n").diagnostics if each.code.value == "FD540"]
+    (told,) = [each for each in found(tmp_path, "demand: 800\n").diagnostics if each.code.value == "FD471"]
     assert not told.is_error
     assert told.message == "the demand says no unit, and az can carry so many rps: it is counted as such"
 
@@ -105,7 +105,7 @@ def test_a_demand_without_a_unit_is_counted_as_its_regions_count(tmp_path: Path)
 def test_one_demand_is_not_compared_with_regions_that_count_in_several_units(tmp_path: Path) -> None:
     regions = REGIONS.replace("capacity: 600", "capacity: 600, unit: tokens")
     got = found(tmp_path, "demand: 800\n", regions)
-    (told,) = [each for each in got.diagnostics if each.code.value == "FD540"]
+    (told,) = [each for each in got.diagnostics if each.code.value == "FD350"]
     assert ("api" in got.policies, told.is_error) == (False, True)
     assert "az in rps and oci in tokens" in told.message
 
@@ -113,13 +113,13 @@ def test_one_demand_is_not_compared_with_regions_that_count_in_several_units(tmp
 def test_the_source_of_a_capacity_is_looked_for_where_a_policy_uses_the_region(tmp_path: Path) -> None:
     regions = REGIONS.replace("capacity: 600", "capacity: {query: slots, from: other, declared: 600}")
     (told,) = [each for each in found(tmp_path, "", regions).diagnostics if each.is_error]
-    assert (told.code.value, "correct it in the inventory" in told.render()) == ("FD541", True)
+    assert (told.code.value, "correct it in the inventory" in told.render()) == ("FD351", True)
 
 
 def test_one_region_alone_has_nobody_to_be_compared_with(tmp_path: Path) -> None:
     alone = POLICY.replace("  oci: {share: 30, endpoints: [198.51.100.10]}\n", "").replace("share: 70", "share: 100")
     (told,) = found(tmp_path, f"signals: {{errors: {{{ERRORS}}}}}\n", policy=alone).diagnostics
-    assert (told.code.value, told.is_error) == ("FD543", False)
+    assert (told.code.value, told.is_error) == ("FD470", False)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from support.alarms import within
 from support.fuzzing import SOAK, damaged_once
-from support.manual import CONFIG, REAL_KINDS, examples, installed, several_clouds
+from support.manual import ESTATES, REAL_KINDS
 
 from failoverd.config.diagnostics import Code
-from failoverd.config.loader import load_config, load_policies
+from failoverd.config.loader import load_config, load_paths, load_policies
 
 PARTS = 4
 FILES = 400 // PARTS * SOAK
@@ -46,28 +46,31 @@ def soon(seed: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_a_file_holds_it_is_loaded_or_told(tmp_path: Path, part: int) -> None:
-    config = installed(tmp_path / "etc")
-    policies, inventory = config.parent / "policies", config.parent / "policies" / "regions.yaml"
-    whole = {path.name: path.read_bytes() for path in (*examples(), *several_clouds())}
-    for path in policies.glob("*.yaml"):
-        if path != inventory:
-            path.unlink()  # one policy at a time: the others would only take their time
+    configs = {name: estate.installed(tmp_path / name) for name, estate in ESTATES.items()}
+    whole = {(name, file): file.read_bytes() for name, estate in sorted(ESTATES.items()) for file in estate.files}
+    for path in (configs["policies"].parent / "policies").glob("*.yaml"):
+        if path.name != "regions.yaml":
+            path.unlink()  # one policy at a time: the others have nothing in common, and would only take their time
     found = Counter[Code]()
     for seed in range(part, PARTS * FILES, PARTS):
         luck = random.Random(seed)  # noqa: S311 - a script, no secret
-        name = luck.choice(sorted(whole))
-        wrong = {CONFIG.name: config, inventory.name: inventory}.get(name, policies / "policy.yaml")
-        right = wrong.read_bytes() if wrong.exists() else b""
+        name, file = luck.choice(sorted(whole))
+        wrong = ESTATES[name].place(file, configs[name])
+        right = wrong.read_bytes() if wrong.exists() else None
         with soon(seed):
-            wrong.write_bytes(damaged_once(whole[name], luck, list(whole.values()), PIECES))
-            loaded = load_config(config, REAL_KINDS)
+            wrong.write_bytes(damaged_once(whole[name, file], luck, list(whole.values()), PIECES))
+            loaded = load_config(configs[name], REAL_KINDS)
             diagnostics = list(loaded.diagnostics)
             if loaded.config is not None:
                 diagnostics += load_policies(loaded.config, REAL_KINDS, running={}).diagnostics
+            diagnostics += load_paths([configs[name].parent / "policies"], REAL_KINDS).diagnostics  # what is in common
             for diagnostic in diagnostics:
                 assert diagnostic.render()
                 assert diagnostic.plain()
             found.update(diagnostic.code for diagnostic in diagnostics)
             assert found[Code.DEFECT] == 0, diagnostics
-        wrong.write_bytes(right)
+        if right is not None:
+            wrong.write_bytes(right)
+        else:
+            wrong.unlink()
     assert len(found) > 5

@@ -11,8 +11,8 @@ import pytest
 from support.files import INVENTORY, POLICY, Folder, told
 
 from failoverd.config.cron import begins
-from failoverd.config.maintenance import AHEAD, planned, windows
-from failoverd.core.overrides import Scope, Verb
+from failoverd.config.maintenance import planned, windows
+from failoverd.core.overrides import AHEAD, Scope, Verb
 from failoverd.core.records import Maintenance
 
 HOUR = 3_600.0

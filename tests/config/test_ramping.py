@@ -51,7 +51,7 @@ def test_a_ramp_needs_to_know_when_it_begins(folder: Folder, said: str) -> None:
 
 def test_where_no_part_can_be_said_a_ramp_has_no_effect(folder: Folder) -> None:
     found = folder.only(policy(record="api.example.com", weights="membership").replace("[cloud]", "[bind]") + RAMP)
-    assert [(each.code, each.is_error) for each in found] == [("FD530", False)]
+    assert [(each.code, each.is_error) for each in found] == [("FD435", False)]
     assert "any share above zero means in the answer" in found[0].message
 
 
@@ -64,13 +64,13 @@ def test_where_no_part_can_be_said_a_ramp_has_no_effect(folder: Folder) -> None:
 )
 def test_a_step_that_is_over_before_it_can_be_judged_is_told(folder: Folder, said: str, why: str) -> None:
     found = folder.only(POLICY + f"failback: {{after: 5m, {said}}}\n")
-    assert [(each.code, each.is_error) for each in found] == [("FD531", False)]
+    assert [(each.code, each.is_error) for each in found] == [("FD436", False)]
     assert why in found[0].message
 
 
 def test_a_limit_that_has_the_ramp_stand_still_is_told(folder: Folder) -> None:
     found = folder.only(POLICY + RAMP + "limits: {max_changes: 3 per 1h}\n")
-    assert [(each.code, each.is_error) for each in found] == [("FD532", False)]
+    assert [(each.code, each.is_error) for each in found] == [("FD437", False)]
     assert found[0].hint == "write limits: {returning: {max_changes: 4 per 1h}} or more"
     assert folder.only(POLICY + RAMP + "limits: {max_changes: 4 per 1h}\n") == []
 
@@ -82,11 +82,11 @@ def test_a_standby_is_kept_tested_by_a_part_of_the_traffic(folder: Folder) -> No
 
 def test_a_trickle_that_cannot_be_said_is_an_error(folder: Folder) -> None:
     text = policy(record="api.example.com", weights="membership").replace("[cloud]", "[bind]")
-    found = [each for each in folder.only(text + "standby: {trickle: 1%}\n") if each.code == "FD533"]
+    found = [each for each in folder.only(text + "standby: {trickle: 1%}\n") if each.code == "FD340"]
     assert [each.is_error for each in found] == [True]
 
 
 def test_a_trickle_that_nobody_gets_is_told(folder: Folder) -> None:
     found = folder.only(POLICY + "standby: {trickle: 1%}\n")
-    assert [(each.code, each.is_error) for each in found] == [("FD534", False)]
+    assert [(each.code, each.is_error) for each in found] == [("FD438", False)]
     assert told(found)[0][0].endswith(":20")

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from support.approving import limits
+from support.residency import break_glass, homes, inside
 from support.scenes import KEY, LIVE, OWNER, RECORD, TARGET, records
 from support.stories import Story, as_it_is, in_or_out
 from support.sums import found, redone
@@ -174,6 +175,19 @@ class World(RuleBasedStateMachine):
         self.words = (*self.words, self.some_word(data))
         self.look(looks=looks)
 
+    @rule(data=st.data(), agreed=st.booleans(), later=st.sampled_from([0.0, GUEST]))
+    def the_glass_is_broken(self, data: st.DataObject, agreed: bool, later: float) -> None:
+        """Somebody lets a region in that may not answer; alone, or with another one, and for longer than he may."""
+        outside = [spec.name for spec in self.story.policy.regions if spec.jurisdiction not in ALLOW]
+        if outside:
+            self.given += 1
+            name = data.draw(st.sampled_from(outside))
+            word = break_glass(self.story.policy, name, self.given, self.story.now, agreed=agreed)
+            self.words = (*self.words, word)
+        self.look()
+        self.story.now += later
+        self.look()
+
     @rule()
     def all_words_end(self) -> None:
         self.words = tuple(each.released("bob@host", "enough", self.story.now) for each in self.words)
@@ -266,31 +280,11 @@ class World(RuleBasedStateMachine):
 
     @property
     def homes(self) -> frozenset[str]:
-        """The regions that may answer, by law."""
-        return frozenset(each.name for each in self.story.policy.regions if each.jurisdiction in ALLOW) | self.guests
-
-    @property
-    def guests(self) -> frozenset[str]:
-        """Who is let in by a word that breaks the residency: told anew from what was said."""
-        now = self.story.now
-        return frozenset(
-            name
-            for word in self.words
-            if word.verb is Verb.PIN and word.breaks and word.agreed and word.in_force(now) and now < word.since + GUEST
-            for name in word.shares
-        )
+        return homes(self.story.policy, self.words, self.story.now)
 
     @property
     def inside(self) -> frozenset[str]:
-        policy = self.story.policy
-        answers = policy.region_of(KEY.type)
-        regions = {each.name for each in policy.regions}
-        places = {
-            place.name
-            for place in (policy.shed_to, policy.when_all_down_place)
-            if place is not None and place.name not in regions and place.jurisdiction in ALLOW
-        }
-        return frozenset(value for value, name in answers.items() if name in self.homes | places)
+        return inside(self.story.policy, KEY.type, self.words, self.story.now)
 
 
 _SHARED = {DecisionKind.NORMAL, DecisionKind.FAILOVER, DecisionKind.OPERATOR}

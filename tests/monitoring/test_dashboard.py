@@ -104,6 +104,29 @@ def test_panels_ask_for_what_the_daemon_exports_and_name_labels_that_it_has() ->
         assert set(re.findall(r'(\w+)[=!]~?"', expression)) <= labels
 
 
+NOT_DRAWN = {
+    "failoverd_start_time_seconds": "a start moves nothing, and what comes with it is drawn",
+    "failoverd_schedule_lag_max_seconds": "the histogram of the same is drawn",
+    "failoverd_override_age_seconds": "an alert asks for it",
+    "failoverd_trip_wires": "how often they trip is drawn",
+    "failoverd_notifications_delivered_total": "what is not delivered is drawn",
+    "process_virtual_memory_bytes": "what is resident is drawn",
+    "process_start_time_seconds": "as that of failoverd",
+    "process_open_fds": "what they allow is drawn: `failoverd_probes_in_flight_limit`",
+    "process_max_fds": "the same",
+}
+"""Metrics without a panel, and why nobody misses one."""
+
+
+def test_what_the_daemon_exports_is_drawn_or_it_is_said_why_not() -> None:
+    """Whoever adds a metric adds a panel, or a row above. Annotations are drawn as well."""
+    asked = [target["expr"] for panel in BOARD["panels"] for target in panel.get("targets", ())]
+    asked += [annotation["expr"] for annotation in BOARD["annotations"]["list"]]
+    drawn = set[str]().union(*map(metrics_of, asked))
+    exported = documented(METRICS).keys() - {"up"}
+    assert exported - drawn == NOT_DRAWN.keys()
+
+
 def test_numbers_that_stand_for_states_have_the_words_of_the_metrics() -> None:
     """A state that metrics know and the timeline does not would be shown as if nothing were there."""
     for title, metric in (

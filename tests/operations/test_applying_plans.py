@@ -26,7 +26,7 @@ from failoverd.core.events import IncidentClosed
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import HAND
 from failoverd.core.reasons import ReasonCode
-from failoverd.core.records import Answer, Maintenance, Marker, Policy, RecordType
+from failoverd.core.records import Answer, Maintenance, Marker, Policy, RampRules, RecordType
 from failoverd.core.rules import Assertion, Rule
 from failoverd.operations.planning import Attempt, PlannedChange
 from failoverd.ports import ChangeOutcome
@@ -312,6 +312,77 @@ async def test_what_a_daemon_learned_meanwhile_is_not_overwritten_by_what_was_re
 async def test_without_a_daemon_the_next_session_knows_which_revision_was_published() -> None:
     desk = await published(ONE)
     assert desk.kept().of(AT).revision == ONE.source.revision
+
+
+CLIMBING = policy(health=QUICK, failback_after=300.0, limits=limits(), ramp=RampRules(judge=60.0))
+
+
+async def brought_back(*, daemon: bool = False) -> Desk:
+    """azure fell and is well again, and a person gave it the first step of its way back."""
+    desk = await published(CLIMBING)
+    desk.fails(AZURE)
+    await desk.settled()
+    desk.heals(AZURE)
+    desk.daemon = daemon
+    await desk.apply(*await desk.planned("azure"))
+    assert desk.shares() == {"azure": 7.0, "oci": 93.0}
+    return desk
+
+
+async def passed(desk: Desk, seconds: float) -> None:
+    """So much later: what was kept is as much older."""
+    state = desk.kept()
+    memory = state.of(AT)
+    ramps = {
+        name: replace(each, since=each.since - seconds if each.since is not None else None)
+        for name, each in memory.ramps.items()
+    }
+    await desk.journal.keep(state.with_target(replace(memory, ramps=ramps)))
+
+
+async def test_without_a_daemon_a_ramp_goes_on_from_where_the_last_plan_left_it() -> None:
+    """Whoever plans judges the region by how it is now: nobody has watched it."""
+    desk = await brought_back()
+    assert await desk.planned() == []
+    for has in (17.5, 35.0, 70.0):
+        await passed(desk, 80.0)
+        assert await desk.planned() == [], "a step lasts for 90 s"
+        await passed(desk, 20.0)
+        await desk.apply(*await desk.planned())
+        assert desk.shares()["azure"] == has
+
+
+async def test_without_a_daemon_no_step_is_planned_for_a_region_that_is_not_well() -> None:
+    desk = await brought_back()
+    await passed(desk, 3_600.0)
+    desk.fails(AZURE)
+    (change,) = await desk.planned()
+    assert change.plan.shares_after == {"oci": 10_000}
+
+
+async def test_what_is_said_to_be_next_without_a_daemon_stays_when_it_is_asked_again() -> None:
+    desk = await brought_back()
+    said = []
+    for _ in range(2):
+        (found,) = await desk.plan()
+        assert found.outcome is not None
+        (step,) = [each for each in found.outcome.reasons if each.code is ReasonCode.RAMP]
+        said.append((step.numbers["step"], step.numbers["next"]))
+        await asyncio.sleep(0)
+    since = desk.kept().of(AT).ramps["azure"].since
+    assert since is not None
+    assert said == [(1.0, since + 90.0)] * 2
+
+
+async def test_a_step_that_was_given_beside_a_daemon_is_gone_on_from() -> None:
+    """The daemon remembers no ramp, and would have given the rest of it at once."""
+    desk = await brought_back(daemon=True)
+    assert desk.kept().of(AT).ramps == {}
+    (found,) = await desk.plan()
+    assert found.outcome is not None
+    assert found.outcome.kind is OutcomeKind.IN_SYNC
+    ramp = found.outcome.state.of(AT).ramps["azure"]
+    assert (ramp.step, ramp.since is not None) == (1, True)
 
 
 async def test_an_incident_is_not_ended_by_who_did_not_see_that_all_is_well() -> None:

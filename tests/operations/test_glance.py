@@ -102,6 +102,42 @@ def test_a_policy_is_named_once_and_of_many_only_a_few() -> None:
     )
 
 
+DRILL = Override(
+    "practice-1a2b3c4d",
+    Verb.PRACTICE,
+    Scope(regions=("azure-eastus",)),
+    "api.yaml:12",
+    NOW - 240.0,
+    NOW + 1_560.0,
+    (Comment(NOW - 240.0, "api.yaml:12", "practice"),),
+    planned=True,
+)
+PRACTISED = Reason(ReasonCode.PRACTISED, "overrides", "azure-eastus", numbers={"until": NOW + 1_560.0})
+
+
+def test_what_a_drill_moves_is_told_as_a_drill() -> None:
+    practised = moved("api", kind=DecisionKind.OPERATOR, reasons=(PRACTISED,))
+    whole = seen(policy("api"), policy("shop"), practised, target("shop"), overrides=(DRILL,))
+    assert (whole.headline, whole.level) == ("practice: region azure-eastus away until 00:42Z", Condition.MOVED)
+
+
+def test_what_else_moved_on_the_day_of_a_drill_is_told_before_it() -> None:
+    practised = moved("api", kind=DecisionKind.OPERATOR, reasons=(PRACTISED,))
+    other = moved("shop", published={"azure-eastus": 10_000})
+    whole = seen(policy("api"), policy("shop"), practised, other, overrides=(DRILL,))
+    assert whole.headline == (
+        "1 of 2 moved: shop left oci-ashburn 4 min ago; practice: region azure-eastus away until 00:42Z"
+    )
+
+
+def test_a_region_that_is_still_away_after_its_drill_has_moved() -> None:
+    practised = moved("api", kind=DecisionKind.OPERATOR, reasons=(PRACTISED,))
+    over = replace(DRILL, until=NOW - 1.0)
+    assert seen(policy("api"), practised, overrides=(over,)).headline == (
+        "1 of 1 moved: api left azure-eastus 4 min ago"
+    )
+
+
 def test_nobody_steers_where_there_is_no_policy() -> None:
     assert line() == "no policies: nothing is steered"
 
@@ -469,6 +505,46 @@ def test_a_region_that_a_signal_calls_ill_says_what_it_is_taken_for_and_why_besi
     assert part(found, ["*"], problems=True).regions == (of_it,), "it is no region that is well"
     (down,) = seen(policy("api"), target("api", reasons=(TAKEN, BURNS)), region("A", "degraded")).regions
     assert (down.taken_for, down.taken_why) == ("", ""), "probes say the same"
+
+
+def test_the_cause_is_told_before_what_a_region_is_taken_for() -> None:
+    since = replace(
+        BURNS,
+        numbers={**BURNS.numbers, "since": 0.0},
+        named=("main", "sum by (region) (rate(errors[5m]))"),
+        detail="down",
+    )
+    taken = Reason(ReasonCode.REGION_DOWN, "signals", "azure-eastus", numbers={"score": 0})
+    (left,) = seen(policy("api"), moved("api", reasons=(taken, since))).records
+    assert left.why == (
+        "azure-eastus makes errors 40 times as fast as its service level allows, 50 lately (9000 requests; 14.4 are "
+        "too many), and the others 1: it is taken to be down since 1970-01-01 00:00:00Z (signals.errors, which asks "
+        "main: sum by (region) (rate(errors[5m]))); azure-eastus is down (score 0%)"
+    )
+    (probed,) = seen(policy("api"), moved("api", reasons=(DOWN, since))).records
+    assert probed.why == "azure-eastus is down (score 0%): HTTP 503", "probes find it down by themselves"
+
+
+FULL = Reason(
+    ReasonCode.LOADED,
+    "signals.room",
+    "azure-eastus",
+    numbers={"load": 50.0, "low": 10.0, "high": 50.0, "room": 0.0, "since": 0.0},
+    named=("main", "queue"),
+)
+
+
+def test_a_region_that_is_full_is_told_with_its_query_where_that_bounds_it() -> None:
+    bound = Reason(
+        ReasonCode.CAPACITY, "demand", "azure-eastus", numbers={"wanted": 7_000, "room": 0, "score": 10_000, "left": 0}
+    )
+    (left,) = seen(policy("api"), moved("api", reasons=(bound, FULL))).records
+    assert left.why == (
+        "azure-eastus has 0% of its room, at a load of 50 (all of it below 10, nothing above 50), since "
+        "1970-01-01 00:00:00Z (signals.room, which asks main: queue)"
+    )
+    (roomy,) = seen(policy("api"), moved("api", reasons=(DOWN, FULL))).records
+    assert roomy.why == "azure-eastus is down (score 0%): HTTP 503"
 
 
 def test_load_and_who_is_short_are_of_all_policies_at_a_region() -> None:

@@ -63,6 +63,20 @@ def seen(*overrides: Override) -> Overview:
         ((word(needed=2),), "drain of region azure-eastus by alice waits for somebody to agree"),
         ((word(Verb.SWITCH, Scope(), name="freeze"),), "1 override: switch of freeze by alice until 03:13Z"),
         ((word(until=NOW - 1.0),), "all well: 2 policies"),
+        ((word(Verb.PRACTICE),), "practice: region azure-eastus away until 03:13Z"),
+        (
+            (word(Verb.PRACTICE), word(Verb.HOLD, Scope())),
+            "1 override: hold of everything by alice until 03:13Z; practice: region azure-eastus away until 03:13Z",
+        ),
+        (
+            (word(Verb.PRACTICE, since=NOW + 600.0, planned=True, cleared=False),),
+            "all well: 2 policies; next practice: region azure-eastus from 02:23Z to 03:13Z",
+        ),
+        (
+            (word(since=NOW + 600.0, planned=True), word(since=NOW + 700.0, planned=True, id="drain-2")),
+            "all well: 2 policies; planned: drain of region azure-eastus from 02:23Z to 03:13Z, 1 more",
+        ),
+        ((word(Verb.PRACTICE, since=NOW - 9.0, planned=True, cleared=False),), "all well: 2 policies"),
     ],
 )
 def test_the_headline_says_what_people_said(overrides: tuple[Override, ...], says: str) -> None:
@@ -74,7 +88,8 @@ def test_the_headline_says_what_people_said(overrides: tuple[Override, ...], say
 def test_a_word_of_each_verb_has_its_headline_and_its_title(verb: Verb) -> None:
     """A verb without a meaning would end what draws a headline: the page, `status`, what a service manager is told."""
     said = word(verb, Scope(), name="freeze", digest="freeze")
-    assert f"1 override: {verb} of " in headline(seen(said), NOW, by_daemon=True)
+    told = headline(seen(said), NOW, by_daemon=True)
+    assert (f"{verb}: everything away" if verb is Verb.PRACTICE else f"1 override: {verb} of ") in told
     assert words.title(said).startswith(f"{verb} of ")
 
 

@@ -9,7 +9,7 @@ import pytest
 from support.stage import API, AT, AZURE, LIVE, NORMAL, Stage, normal, playing, policy
 from support.virtual import until, virtually
 
-from failoverd.config.maintenance import AHEAD, planner
+from failoverd.config.maintenance import planner, window
 from failoverd.core.events import (
     ChangeApplied,
     Event,
@@ -20,7 +20,7 @@ from failoverd.core.events import (
     OverrideGiven,
     OverridesLost,
 )
-from failoverd.core.overrides import WITHDRAWN, Scope, Verb
+from failoverd.core.overrides import AHEAD, WITHDRAWN, Scope, Verb
 from failoverd.core.records import Maintenance, Policy
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
@@ -135,6 +135,19 @@ def test_a_window_is_known_a_day_before_and_not_earlier() -> None:
     assert (word.since, word.in_force(clock[0])) == (1_000 + 2 * AHEAD, False)
     (planned,) = overrides.planned().work
     assert (planned.override, planned.since, planned.actor) == (word.id, word.since, LINE)
+
+
+def test_what_files_plan_for_next_week_is_told_and_is_no_word_yet() -> None:
+    clock = [1_000.0]
+    overrides = Overrides(JournalWriter(PaperJournal(), _unheard, lambda: clock[0]), _unheard, lambda: clock[0])
+    later = replace(window("api", work(), 1_000 + 7 * AHEAD), id="practice-1")
+    overrides.follow(lambda _now: (later,))
+    assert (overrides.all(), overrides.of(API), overrides.get("practice-1")) == ((), (), None)
+    (told,) = overrides.planned().work
+    assert (told.override, told.since, told.policies) == ("practice-1", 1_000 + 7 * AHEAD, ("api",))
+    clock[0] += 6 * AHEAD + 120
+    assert [word.id for word in overrides.of(API)] == ["practice-1"]
+    assert [each.override for each in overrides.planned().work] == ["practice-1"]
 
 
 def test_each_policy_is_asked_for_its_own_work_alone() -> None:

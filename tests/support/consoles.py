@@ -22,6 +22,7 @@ from failoverd.config.schema.config_file import ApiEntry
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.events import Event, OverrideEvent
 from failoverd.core.overrides import Override, Scope
+from failoverd.core.practices import PastPractice
 from failoverd.core.records import Policy, Target
 from failoverd.core.rules import Rule
 from failoverd.core.status import (
@@ -52,6 +53,7 @@ class Crew:
         story: the policy, and what its record answers.
         kept: whether the journal works.
         words_said: in order.
+        practices: drills that are over.
     """
 
     story: Story
@@ -59,6 +61,7 @@ class Crew:
     kept: bool = True
     confirmed: bool = True
     words_said: dict[str, Override] = field(default_factory=dict)
+    practices: tuple[PastPractice, ...] = ()
 
     @property
     def policies(self) -> Mapping[str, Policy]:
@@ -114,7 +117,7 @@ class Crew:
         ends = [end for region in regions for end in region.endpoints]
         return Overview.of(
             (
-                PolicyStatus(of.name, now, f"{of.name}.yaml", "1"),
+                PolicyStatus(of.name, now, f"{of.name}.yaml", "1", practices=self.practices),
                 *(
                     RegionStatus(of.name, "A", on.name, now, "healthy", 10_000, now, cloud=on.cloud)
                     for on in of.regions

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from failoverd import probes, providers
@@ -32,12 +33,47 @@ def several_clouds() -> list[Path]:
     return sorted(SEVERAL_CLOUDS.rglob("*.yaml"))
 
 
+@dataclass(frozen=True)
+class Estate:
+    """An example as a whole: a daemon's configuration, and the folder of policies with an inventory that it is for."""
+
+    config: Path
+    policies: Path
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.config, *sorted(self.policies.glob("*.yaml"))]
+
+    def installed(self, folder: Path) -> Path:
+        """Its files as they are installed below /etc/failoverd. Returns the daemon's configuration."""
+        (folder / "policies").mkdir(parents=True)
+        for path in self.policies.glob("*.yaml"):
+            shutil.copy(path, folder / "policies")
+        config = folder / self.config.name
+        config.write_text(self.config.read_text().replace("policies: /etc/failoverd/policies", "policies: policies"))
+        return config
+
+    def place(self, file: Path, config: Path) -> Path:
+        """Where a file of it is, beside its installed configuration."""
+        return config if file == self.config else config.parent / "policies" / file.name
+
+
+DEMO = ROOT / "failoverd" / "cli" / "demo"
+KUBERNETES = ROOT / "kubernetes" / "overlays" / "example"
+ESTATES = {
+    "policies": Estate(CONFIG, POLICIES),
+    "tiers": Estate(CONFIG, POLICIES / "tiers"),
+    "several-clouds": Estate(SEVERAL_CLOUDS / "failoverd.yaml", SEVERAL_CLOUDS / "policies"),
+    "demo": Estate(DEMO / "files" / "failoverd.yaml", DEMO / "files" / "policies"),
+    "demo-tiers": Estate(DEMO / "tiers_files" / "failoverd.yaml", DEMO / "tiers_files" / "policies"),
+    "kubernetes": Estate(KUBERNETES / "failoverd.yaml", KUBERNETES / "estate" / "policies"),
+}
+"""Every folder of policies that users see, with a configuration that it loads with."""
+
+
 def installed(folder: Path) -> Path:
     """The example files as they are installed below /etc/failoverd. Returns the daemon's configuration."""
-    (folder / "policies").mkdir(parents=True)
-    for path in POLICIES.glob("*.yaml"):
-        shutil.copy(path, folder / "policies")
-    return Path(shutil.copy(CONFIG, folder))
+    return ESTATES["policies"].installed(folder)
 
 
 def blocks(kind: str, text: str | None = None) -> list[str]:

@@ -88,7 +88,7 @@ def _room(reason: Reason) -> float:
     headroom = numbers.get("headroom", WHOLE) / WHOLE * numbers.get("left", WHOLE) / WHOLE
     carries = numbers["score"] / WHOLE * numbers["capacity"] * headroom
     if reason.code is ReasonCode.SHARED_CAPACITY:
-        carries -= numbers["taken"]
+        carries = numbers.get("whole", carries) - numbers["taken"]
     return carries / numbers["demand"] * 100
 
 

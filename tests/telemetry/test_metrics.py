@@ -23,11 +23,14 @@ from failoverd.core.control.figures import SignalFigures, TargetFigures
 from failoverd.core.control.plan import LastGood
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.events import EndpointRecovered, Event, MetricsFailed
+from failoverd.core.loads import excess
 from failoverd.core.overrides import Announced, Override, Scope, Verb
+from failoverd.core.practices import PastPractice, PracticeOutcome
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
 from failoverd.core.records import Endpoint, Limits, ProbeResult, RecordSet, Timings
 from failoverd.core.status import (
+    Bill,
     FilesStatus,
     OrphanedRecord,
     OrphansStatus,
@@ -254,15 +257,42 @@ LIMITED = TargetStatus(
     TargetState.LIMITED,
     cause=Cause.FAILING_OUT,
     published={"west": 5_000, "east": 5_000},
-    reasons=(Reason(ReasonCode.FAILBACK_HOLD, region="north"),),
+    reasons=(
+        Reason(ReasonCode.FAILBACK_HOLD, region="north"),
+        Reason(ReasonCode.RAMP, "failback.ramp", "north", numbers={"step": 2.0, "steps": 4.0, "part": 2_500.0}),
+        Reason(ReasonCode.EXCESS, "tier", "east", numbers={"rest": 1_000.0, "demand": 400.0, "taken": 0.0}),
+        Reason(ReasonCode.SHED_TO, "shed_to", "192.0.2.99", numbers={"short": 60.0, "demand": 400.0}),
+    ),
     checks=(LimitCheck(Limit.MIN_REGIONS, passed=False, found=1, allowed=2),),
+    demand=400.0,
+    capacities={"west": 300.0, "east": 300.0},
+    bill=Bill(12.5, 9.0, 9_000.0),
 )
-POLICY = PolicyStatus(TARGET.policy, NOW, "api.yaml", "r1", rejected="line 3: no such key")
+POLICY = PolicyStatus(
+    TARGET.policy,
+    NOW,
+    "api.yaml",
+    "r1",
+    rejected="line 3: no such key",
+    practices=(
+        PastPractice("east", PracticeOutcome.FAILED, NOW - 86_400, NOW - 86_000, "practice-1", "api.yaml:9"),
+        PastPractice("west", PracticeOutcome.BLOCKED, NOW - 86_400, NOW - 86_400, "practice-2", "api.yaml:9"),
+    ),
+)
 TROUBLE = {
     "failoverd_record_held": ("cause", "policy", "provider", "record"),
     "failoverd_record_waiting": ("policy", "provider", "reason", "record"),
     "failoverd_record_disputed": ("policy", "provider", "record"),
     "failoverd_region_failed_unmoved_seconds": ("policy", "provider", "record", "region"),
+    "failoverd_record_ramp_ratio": ("policy", "provider", "record", "region"),
+    "failoverd_policy_demand": ("policy",),
+    "failoverd_policy_excess": ("policy", "region"),
+    "failoverd_policy_shed": ("policy",),
+    "failoverd_region_load": ("region",),
+    "failoverd_region_capacity": ("region",),
+    "failoverd_record_cost_usd_per_hour": ("policy", "provider", "record"),
+    "failoverd_record_normal_cost_usd_per_hour": ("policy", "provider", "record"),
+    "failoverd_region_practised_timestamp_seconds": ("policy", "region"),
     "failoverd_region_latency_seconds": ("policy", "record_type", "region"),
     "failoverd_signals_lost": ("source",),
     "failoverd_signal_age_seconds": ("policy", "signal"),
@@ -329,6 +359,32 @@ def test_the_rest_of_a_bad_night_is_counted() -> None:
     assert value(page, "failoverd_provider_calls_total", provider="dns-main", call="apply", outcome="ok") == 0
     assert value(page, "failoverd_provider_call_duration_seconds_sum", call="apply") == pytest.approx(0.2)
     assert value(page, "failoverd_budget_shift_left_ratio", ration="returning") == 1.0
+
+
+def test_what_regions_carry_and_what_fits_nowhere_is_counted() -> None:
+    """400 are needed, with room for 300: of the rest, 60 go to a place and 40 to the region that suffers least."""
+    page = in_trouble().snapshot().page()
+    assert value(page, "failoverd_policy_demand", policy=TARGET.policy) == 400
+    loads = {name: value(page, "failoverd_region_load", region=name) for name in ("west", "east")}
+    assert loads == {"west": 200, "east": 200}
+    assert value(page, "failoverd_region_capacity", region="east") == 300
+    assert value(page, "failoverd_policy_excess", policy=TARGET.policy, region="east") == 40
+    assert value(page, "failoverd_policy_shed", policy=TARGET.policy) == 60
+
+
+def test_what_is_overloaded_by_all_alike_is_counted_by_region() -> None:
+    over = Reason(ReasonCode.OVERLOAD, "demand", numbers={"rest": 2_500.0}, shares={"west": 3_000, "east": 1_000})
+    assert excess(replace(LIMITED, reasons=(over,))) == {"west": 75.0, "east": 25.0}
+    assert excess(replace(LIMITED, reasons=(over,), demand=None)) == {}
+
+
+def test_ways_back_costs_and_practice_are_counted() -> None:
+    page = in_trouble().snapshot().page()
+    assert value(page, "failoverd_record_ramp_ratio", policy=TARGET.policy, region="north") == 0.25
+    assert value(page, "failoverd_record_cost_usd_per_hour", policy=TARGET.policy) == 12.5
+    assert value(page, "failoverd_record_normal_cost_usd_per_hour", policy=TARGET.policy) == 9.0
+    practised = families(page)["failoverd_region_practised_timestamp_seconds"].samples
+    assert [(each.labels["region"], each.value) for each in practised] == [("east", NOW - 86_400)]
 
 
 def test_words_in_force_are_counted_by_verb_and_those_that_are_over_or_wait_are_not() -> None:

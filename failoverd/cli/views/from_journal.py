@@ -19,7 +19,7 @@ from failoverd.core.status import Overview
 from failoverd.operations.glance import asked_for
 from failoverd.operations.history import past
 from failoverd.operations.overview import RUNNING, SILENT, daemon_state, overview
-from failoverd.operations.reviewing import review
+from failoverd.operations.reviewing import practised_at, review
 from failoverd.operations.slips import require_policy
 from failoverd.operations.why import Present, explained
 from failoverd.store.reading import HistoryReading
@@ -59,7 +59,8 @@ def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
 def inventory_read(config: Path, now: float, policies: Sequence[Policy]) -> tuple[InventoryTold, float | None]:
     """`policies` are those of the files: the journal does not know what they need."""
     with opened(StatusReading(journal_of(config))) as reading:
-        return inventory_told(review(policies, reading.targets(), now)), _alive(reading)
+        practised = practised_at(reading.policies())
+        return inventory_told(review(policies, reading.targets(), now, practised=practised)), _alive(reading)
 
 
 def history_read(

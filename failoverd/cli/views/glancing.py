@@ -253,9 +253,10 @@ class Glancing:
 
     def _override(self, told: WordLineTold) -> None:
         left = f" ({words.left(told.until - self._now)} left)" if told.state == _IN_FORCE else ""
+        since = f" since {words.until(told.since, self._now)}" if told.state == _IN_FORCE else ""
         state = "" if told.state == _IN_FORCE else f", {told.state}"
         until = words.until(told.until, self._now)
-        text = f"override {told.id}: {told.text}, {by(told.by)} until {until}{left}{state}: {told.reason}"
+        text = f"override {told.id}: {told.text}, {by(told.by)}{since} until {until}{left}{state}: {told.reason}"
         self._prose(text, self._dim("cyan"), indent="    ", first="")
         about = f"about {phrases.counted(told.records, 'record')}; " if told.records is not None else ""
         self._page.say(f"  {about}stop: {failoverctl('release', told.id)}")

@@ -41,6 +41,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import OF_NO_RECORD, by
+from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.records import WHOLE, answered, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
@@ -263,12 +264,11 @@ def _show_probing(page: Printout, probing: ProbingTold | None) -> None:
 
 def _show_planned(page: Printout, planned: Iterable[PlannedTold], now: float) -> None:
     """What will happen by itself, and what does already."""
-    for each in planned:
-        if each.until > now:
-            open_now = f"open, until {phrases.moment(each.until)}"
-            when = open_now if each.since <= now else f"{phrases.moment(each.since)} to {phrases.moment(each.until)}"
-            page.say(("planned: ", "bold"), f"{each.about}, {when}: {each.reason} ({each.actor})")
-            page.say(f"  to call it off: {failoverctl('release', each.override)}")
+    for each in words.near(planned, now):
+        open_now = f"open, until {phrases.moment(each.until)}"
+        when = open_now if each.since <= now else f"{phrases.moment(each.since)} to {phrases.moment(each.until)}"
+        page.say(("planned: ", "bold"), f"{each.about}, {when}: {each.reason} ({each.actor})")
+        page.say(f"  to call it off: {failoverctl('release', each.override)}")
 
 
 _MANY: Final = 10
@@ -319,7 +319,8 @@ def _show_policy(page: Printout, policy: PolicyTold, now: float) -> None:
         page.say((f"  incident {policy.incident_id}", "red"), since, runbook)
     for each in policy.practices:
         why = f" ({each.why})" if each.why else ""
-        page.say(f"  practised: {each.region} {ago(now - each.began)} ago: {each.outcome}{why}")
+        said = "not practised" if each.outcome in NEVER_BEGAN else "practised"
+        page.say(f"  {said}: {each.region} {ago(now - each.began)} ago: {each.outcome.replace('_', ' ')}{why}")
 
 
 def _show_orphans(page: Printout, orphans: Sequence[OrphanTold]) -> None:

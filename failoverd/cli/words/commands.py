@@ -314,7 +314,7 @@ def practised(
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Drills: when each region was last practised, how that went, and what is planned. Works with the daemon dead."""
+    """Drills: which is on, when each region was last practised, how that went, what comes. Needs no daemon."""
     if context.invoked_subcommand is None:
         from failoverd.cli.views import practised
 

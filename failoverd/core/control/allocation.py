@@ -20,7 +20,7 @@ from typing import Final
 from failoverd.core.control.cost import link_sum, through_link
 from failoverd.core.control.eligible import names
 from failoverd.core.control.overriding import by_operator
-from failoverd.core.control.sharing import Draw, Grant
+from failoverd.core.control.sharing import NOTHING, Draw, Grant
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
@@ -109,9 +109,14 @@ def _trickled(
 ) -> dict[str, Fraction]:
     """What each standby gets that is HEALTHY and has room for it, so that real traffic shows whether it serves."""
     well = [spec for spec in idle if regions[spec.name].state is RegionState.HEALTHY]
-    each = Fraction(budget * policy.trickle, WHOLE * max(1, len(well)))
     rooms = _carried(policy, regions, well, bounds)
-    return {name: each for name, of in rooms.items() if of >= each}
+    while rooms:
+        each = Fraction(budget * policy.trickle, WHOLE * len(rooms))
+        roomy = {name: of for name, of in rooms.items() if of >= each}
+        if len(roomy) == len(rooms):
+            return dict.fromkeys(rooms, each)
+        rooms = roomy  # who has none leaves its part to the others, and may as well be away
+    return {}
 
 
 def _split(
@@ -189,9 +194,14 @@ def _carried(
     granted, linked = bounds.granted, _linked(policy, specs, bounds)
     carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
     return {
-        name: min(of, Fraction(bounds.caps.get(name, WHOLE)), granted.get(name, of), linked.get(name, of))
+        name: min(of, Fraction(bounds.caps.get(name, WHOLE)), _less(granted.get(name, of), of), linked.get(name, of))
         for name, of in carries.items()
     }
+
+
+def _less(granted: Fraction, of: Fraction) -> Fraction:
+    """What others leave of a region, where that is less than it can carry; else that, and no rounding of it."""
+    return granted if granted < round(of, _DIGITS) else of
 
 
 def _linked(policy: Policy, specs: Sequence[RegionSpec], bounds: Bounds) -> Mapping[str, Fraction]:
@@ -359,8 +369,9 @@ def _fill(
             elif name in bounds.ramped and rooms[name] < room(policy, specs[name], regions[name]):
                 step = bounds.ramped[name]
                 reasons.append(replace(step, numbers={**step.numbers, **numbers}))
-            elif grant is not None and rooms[name] == granted.get(name):
-                numbers |= _sum_of_room(policy, specs[name], regions[name]) | {"taken": grant.taken[name]}
+            elif grant is not None and rooms[name] == granted.get(name) != room(policy, specs[name], regions[name]):
+                numbers |= _sum_of_room(policy, specs[name], regions[name])
+                numbers |= _taken(policy, specs[name], regions[name], grant)
                 reasons.append(Reason(ReasonCode.SHARED_CAPACITY, f"regions.{name}", name, numbers=numbers))
             elif name in linked and rooms[name] == linked[name] < room(policy, specs[name], regions[name]):
                 numbers |= link_sum(policy, specs[name], grant)
@@ -374,6 +385,13 @@ def _fill(
             rest -= rooms[name]
             del open_pulls[name]
     return filled
+
+
+def _taken(policy: Policy, spec: RegionSpec, health: RegionHealth, grant: Grant) -> dict[str, float]:
+    """What others take of a region; and what it carries as these find it, where that is more than this policy does."""
+    taken, own = grant.taken[spec.name], float(room(policy, spec, health)) * grant.demand / WHOLE
+    whole = grant.rooms[spec.name] + taken
+    return {"taken": taken} if whole <= own * (1 + NOTHING) else {"taken": taken, "whole": whole}
 
 
 def _pull(policy: Policy, spec: RegionSpec, health: RegionHealth, reasons: list[Reason]) -> Fraction:

@@ -6,8 +6,9 @@ failback, or are out for a drill, are a last level: they are drawn upon before a
 failback itself does it. Before them come those that serve and are left out because the others do better (`aside`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import fsum
 
 from failoverd.core.control import practice, ramp
 from failoverd.core.control.allocation import Bounds, all_well, levels
@@ -101,11 +102,19 @@ def _open(
     caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing)}
     bounds = Bounds(caps, heeded.shed)
     mine = [spec for spec in serving if spec.name not in held and spec.name not in aside]
-    spare = [spec for spec in serving if spec.name in aside]
+    out = [spec for spec in serving if spec.name in aside]
     later = [spec for spec in serving if spec.name in held]
-    ordered = (levels(policy, record, view.regions, each, bounds) for each in (mine, spare, later))
+    ordered = [levels(policy, record, view.regions, each, bounds) for each in (mine, out, later)]
+    if later and not _carried(policy, [*ordered[0], *ordered[1]], found.found.frozen):
+        ordered = [levels(policy, record, view.regions, serving, bounds)]  # nobody is held back then: `failback`
     claimed = _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
     return replace(claimed, aside=aside)
+
+
+def _carried(policy: Policy, found: Sequence[Sequence[Draw]], stays: Mapping[str, int]) -> bool:
+    """Whether these regions can carry what the policy needs, as far as it knows by itself."""
+    need = (policy.demand or 0.0) * (1 - sum(stays.values()) / WHOLE)
+    return fsum(draw.most for level in found for draw in level) >= need
 
 
 def _aside(

@@ -721,12 +721,18 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
-        evicted=case.leaving,
+        evicted=_evicted(case, plan),
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
         recalled=_recalled(case, memory, plan),
         saving=memory.saving.moving,
         crowded=_crowded(case.estate.grant),
     )
+
+
+def _evicted(case: _Case, plan: Plan) -> frozenset[str]:
+    """Who stands in the answer and may not; with who stood in that before an edit, from which the limits count."""
+    leaving = case.leaving
+    return leaving | (case.may.evicted & plan.start.keys()) if leaving else leaving
 
 
 def _crowded(grant: Grant | None) -> Mapping[str, float]:

@@ -115,12 +115,12 @@ class Heeded:
 
 
 def by_operator(code: ReasonCode, word: Override, region: str = "", **numbers: float) -> Reason:
-    """A step of the sum that a word makes: which, who gave it and why, and until when it holds."""
+    """A step of the sum that a word makes: which, who gave it and why, since when and until when it holds."""
     return Reason(
         code,
         "overrides",
         region,
-        numbers={**numbers, "until": word.ends},
+        numbers={**numbers, "since": word.since, "until": word.ends},
         shares={name: float(share) for name, share in word.shares.items()},
         named=(word.id,),
         detail=f"{word.id} {by(word.actor)}: {word.reason}",

@@ -12,6 +12,7 @@ from typing import Final
 
 from failoverd.core.control.decision import Decision
 from failoverd.core.control.identity import identity
+from failoverd.core.control.ramp import Ramps, reached
 from failoverd.core.names import failoverctl
 from failoverd.core.reasons import Cause
 from failoverd.core.records import LOWEST_TIER, Marker, Observed, RecordSet, Target
@@ -150,7 +151,9 @@ class Plan:
 
     def verified(self, at: float) -> "LastGood":
         """What is known once the plan was applied."""
-        return LastGood(self.after, self.generation, dict(self.shares_after), at, self.overruled)
+        wanted = {name: each for name, each in (self.decision.ramps or {}).items() if self.shares_after.get(name)}
+        stands = reached(wanted, at) if self.shares_after == self.wanted_shares else wanted
+        return LastGood(self.after, self.generation, dict(self.shares_after), at, self.overruled, stands)
 
 
 def _said(records: RecordSet | None) -> str:
@@ -242,7 +245,7 @@ class LastGood:
     """The answer that failoverd last verified at a target: what to put back, and the generation it belongs to.
 
     `overruled`: this is somebody's edit that was accepted, and failoverd wanted that instead. It stays until failoverd
-    wants something else.
+    wants something else. `ramps`: how far regions have come by it that are on their way back, for who did not write it.
     """
 
     records: RecordSet
@@ -250,6 +253,7 @@ class LastGood:
     shares: Mapping[str, int]
     at: float
     overruled: RecordSet | None = None
+    ramps: Ramps = field(default_factory=dict)
 
 
 def refusal(observed: Observed, owner: str) -> Refused | None:

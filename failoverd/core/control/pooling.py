@@ -301,8 +301,8 @@ class Pool:
         if not seen[room]:
             del seen[room]
         now = max(before, room) if sign > 0 else max(seen, default=0.0) if room == before else before
+        self._room[key] = now
         if now != before:
-            self._room[key] = now
             _touch(part, key)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
@@ -376,7 +376,7 @@ class Pool:
                 return True
         return False
 
-    def _left(self, part: _Part, tier: int, key: Resource) -> float:
+    def _left(self, part: _Part, tier: float, key: Resource) -> float:
         """What a region has left after this tier; less than nothing where it is over its room."""
         stands = sum(each.stands.get(key, 0.0) for each in part.bands.values())
         left = max(0.0, self._room.get(key, 0.0) - stands)

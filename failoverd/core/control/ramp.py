@@ -95,6 +95,26 @@ def reached(ramps: Ramps, now: float) -> Ramps:
     return {name: replace(each, since=now) if stepping(each) else each for name, each in ramps.items()}
 
 
+def taken_up(ramps: Ramps, others: Ramps) -> Ramps:
+    """With the steps that somebody else gave, in a plan that was applied beside who remembers these."""
+    further = {name: each for name, each in others.items() if each.step > (ramps[name].step if name in ramps else 0)}
+    return {**ramps, **further} if further else ramps
+
+
+def judged_now(regions: Mapping[str, RegionHealth], ramps: Ramps) -> Mapping[str, RegionHealth]:
+    """The regions, where nobody has watched them since their last step, and a person judges them by how they are now.
+
+    Seen once, a region is HEALTHY since that look. So none would ever be so for as long as a step is judged.
+    """
+    stood = {name: each.since for name, each in ramps.items() if each.since is not None}
+    return {
+        name: replace(each, since=min(each.since, stood[name]))
+        if name in stood and each.state is RegionState.HEALTHY
+        else each
+        for name, each in regions.items()
+    }
+
+
 def stepping(ramp: Ramp) -> bool:
     """Whether its last step does not stand in the answer yet."""
     return ramp.step > 0 and ramp.since is None

@@ -53,6 +53,7 @@ class FigureQuestion:
         region: of which region the one value is. Without one, there is a value for each region, by the label `region`;
             but a demand is one value of no region.
         measure: of a figure: what is believed of it.
+        low: of a load: a region with more is full, in a part at least.
     """
 
     role: FigureRole
@@ -60,6 +61,7 @@ class FigureQuestion:
     query: str
     region: str = ""
     measure: Measure | None = None
+    low: float | None = None
 
     @property
     def key(self) -> str:
@@ -81,6 +83,7 @@ class FigureReading:
         at: when it was answered.
         every: seconds between two questions.
         found: of a figure: what was answered, where something else is believed.
+        full_since: of a load: since when a region is full, by region as in `values`.
     """
 
     query: str
@@ -88,6 +91,7 @@ class FigureReading:
     at: float
     every: float
     found: float | None = None
+    full_since: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def old_at(self) -> float:
@@ -119,7 +123,8 @@ def asks(policy: Policy) -> tuple[FigureQuestion, ...]:
         found += _each(policy, FigureRole.ERRORS_NOW, budget.source, budget.errors.replace(WINDOW, short))
         found += _each(policy, FigureRole.REQUESTS, budget.source, budget.requests.replace(WINDOW, long))
     if signals.room is not None:
-        found += _each(policy, FigureRole.LOAD, signals.room.source, signals.room.query)
+        loads = _each(policy, FigureRole.LOAD, signals.room.source, signals.room.query)
+        found += [replace(ask, low=signals.room.low) for ask in loads]
     return tuple(found)
 
 
@@ -175,12 +180,19 @@ def taken(
     """The reading that an answer makes; None where it is not believed. Figures are clipped by what counts until now."""
     measure = ask.measure
     if measure is None:
-        return FigureReading(ask.query, dict(values), now, every)
+        return FigureReading(ask.query, dict(values), now, every, full_since=_full(ask, readings, values, now))
     found = values[""]
     value = believed(measure, counting(ask, measure, readings, now).value, found)
     if value is None:
         return None
     return FigureReading(ask.query, {"": value}, now, every, found if value != found else None)
+
+
+def _full(ask: FigureQuestion, readings: Readings, values: Mapping[str, float], now: float) -> Mapping[str, float]:
+    """Since when regions are full that are, as far as readings followed each other."""
+    before = readings.get(ask.key)
+    since = before.full_since if before is not None and before.query == ask.query and before.fresh(now) else {}
+    return {name: since.get(name, now) for name, value in values.items() if ask.low is not None and value > ask.low}
 
 
 def known(ask_role: FigureRole, query: str, readings: Readings, region: str, now: float) -> float | None:
@@ -266,8 +278,17 @@ def _rooms(
         return regions
     for name in full:
         numbers = {"load": loads[name] or 0.0, "low": load.low, "high": load.high, "room": float(left[name])}
-        notes.reasons.append(Reason(ReasonCode.LOADED, "signals.room", name, numbers=numbers))
+        if (since := _full_since(load, readings, name)) is not None:
+            numbers["since"] = since
+        asked = (load.source, load.query.replace(REGION, name))
+        notes.reasons.append(Reason(ReasonCode.LOADED, "signals.room", name, numbers=numbers, named=asked))
     return tuple(replace(spec, room=left.get(spec.name, WHOLE)) for spec in regions)
+
+
+def _full_since(load: Load, readings: Readings, region: str) -> float | None:
+    own = REGION in load.query
+    reading = readings.get(f"{FigureRole.LOAD}/{region}" if own else FigureRole.LOAD)
+    return reading.full_since.get("" if own else region) if reading is not None else None
 
 
 def factor(load: Load, value: float) -> int:

@@ -24,7 +24,7 @@ from typing import Final, TypedDict
 from failoverd.core.control.readings import FigureRole, Readings, asks, known, window
 from failoverd.core.events import Event, SignalCleared, SignalClipped, SignalFired, SignalShared
 from failoverd.core.health.region import DEGRADED_WORTH, RegionHealth, RegionState
-from failoverd.core.measures import WINDOW, ErrorBudget, May
+from failoverd.core.measures import REGION, WINDOW, ErrorBudget, May
 from failoverd.core.overrides import Override, Verb, by
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy
@@ -71,6 +71,7 @@ class Burn:
         others: the median of the others' in the long one; None where none is known.
         requests: in the long one.
         was_down: until when it was called down last; None where it never was, or is.
+        since: since when it is called ill; None where it is not.
     """
 
     found: BurnFinding
@@ -80,6 +81,7 @@ class Burn:
     others: float | None = None
     requests: float = 0.0
     was_down: float | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,13 @@ def _judged(budget: ErrorBudget, burn: Burn, others: list[float]) -> Burn:
 
 
 def _with_memory(burn: Burn, before: Burn | None, now: float) -> Burn:
-    """With until when it was called down: from then on it has to be well before it gets traffic again."""
+    """With since when it is called ill, and until when it was called down.
+
+    From then on it has to be well before it gets traffic again.
+    """
+    if burn.found in ACCUSED:
+        goes_on = before is not None and before.found in ACCUSED and now < before.until
+        burn = replace(burn, since=before.since if before is not None and goes_on and before.since else now)
     if burn.found is BurnFinding.DOWN or before is None:
         return burn
     ended = min(now, before.until) if before.found is BurnFinding.DOWN else before.was_down
@@ -391,10 +399,14 @@ def _of_burn(name: str, burn: Burn, policy: Policy) -> Reason | None:
         return None
     numbers = {"burn": burn.long, "short": burn.short, "requests": burn.requests, "most": budget.burn}
     numbers |= {"others": burn.others} if burn.others is not None else {}
+    numbers |= {"since": burn.since} if burn.since is not None else {}
     detail = str(burn.found) if burn.found in ACCUSED else ""
-    return Reason(code, "signals.errors", name, numbers=numbers, detail=detail)
+    query = budget.errors.replace(WINDOW, window(budget.over)).replace(REGION, name)
+    return Reason(code, "signals.errors", name, numbers=numbers, named=(budget.source, query), detail=detail)
 
 
 def _of_alert(name: str, word: Override) -> Reason:
     detail = f"{word.name}: {word.id} {by(word.actor)}: {word.reason}"
-    return Reason(ReasonCode.ALERTED, "overrides", name, numbers={"until": word.ends}, detail=detail)
+    return Reason(
+        ReasonCode.ALERTED, "overrides", name, numbers={"since": word.since, "until": word.ends}, detail=detail
+    )

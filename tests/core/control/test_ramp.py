@@ -11,6 +11,7 @@ from support.stories import Story
 
 from failoverd.codec import dump, load
 from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.ramp import Ramp, taken_up
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import FailbackAbandoned, FailbackAborted, FailbackStepped
 from failoverd.core.overrides import Comment, Override, Scope, Verb
@@ -62,6 +63,15 @@ def returning(of: Policy = CLIMBING) -> Story:
     story.look(of.failback_after or 0.0)
     assert story.published["azure"] == 7.0
     return story
+
+
+def test_steps_that_somebody_else_gave_are_taken_up_and_none_is_taken_back() -> None:
+    mine, theirs = (
+        {"azure": Ramp(NOW, 2, NOW, aborts=1), "oci": Ramp(NOW)},
+        {"azure": Ramp(NOW, 1), "oci": Ramp(NOW, 1)},
+    )
+    assert taken_up(mine, theirs) == {"azure": mine["azure"], "oci": theirs["oci"]}
+    assert taken_up(mine, {}) is mine
 
 
 def azure(story: Story) -> float:

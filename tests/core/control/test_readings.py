@@ -20,6 +20,8 @@ from failoverd.core.control.signals import Signalled
 from failoverd.core.measures import Load, Measure, Signals
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy
+from failoverd.telemetry.phrases import moment
+from failoverd.telemetry.reasoning import words
 
 EVERY = 15.0
 DEMAND = Measure('sum(rate(http_requests_total{service="api"}[5m]))', "main", declared=800)
@@ -139,6 +141,40 @@ def test_a_full_region_sheds_to_one_that_has_room() -> None:
 def test_where_nobody_has_room_nothing_is_shed() -> None:
     assert loaded(azure=40, oci=30) == [10_000, 10_000]
     assert loaded(azure=40) == [10_000, 10_000]
+
+
+def test_it_says_since_when_a_region_is_full_and_from_which_query() -> None:
+    service = replace(SERVICE, signals=Signals(room=QUEUE))
+    (ask,) = asks(service)
+    readings: dict[str, FigureReading] = {}
+
+    def look(at: float, **loads: float) -> list[Reason]:
+        found = taken(ask, readings, loads, EVERY, at)
+        assert found is not None
+        readings[ask.key] = found
+        return [each for each in measured(service, readings, at).reasons if each.code is ReasonCode.LOADED]
+
+    assert look(NOW, azure=10, oci=5) == []
+    look(NOW + 15, azure=11, oci=5)
+    (full,) = look(NOW + 30, azure=30, oci=5)
+    assert (full.numbers["since"], full.named) == (NOW + 15, ("main", QUEUE.query))
+    assert words(full).endswith(
+        f"nothing above 50), since {moment(NOW + 15)} (signals.room, which asks main: avg by (region) (queue_length))"
+    )
+    (full,) = look(NOW + 900, azure=30, oci=5)
+    assert full.numbers["since"] == NOW + 900, "for a quarter of an hour nobody said so"
+
+
+def test_each_region_that_is_asked_for_by_its_name_is_full_since_its_own_time() -> None:
+    own = replace(QUEUE, query='queue{region="$region"}')
+    service = replace(SERVICE, signals=Signals(room=own))
+    readings: dict[str, FigureReading] = {}
+    for ask, load in zip(asks(service), (30.0, 5.0), strict=True):
+        found = taken(ask, readings, {"": load}, EVERY, NOW)
+        assert found is not None
+        readings[ask.key] = found
+    (full,) = measured(service, readings, NOW).reasons
+    assert (full.region, full.numbers["since"], full.named) == ("azure", NOW, ("main", 'queue{region="azure"}'))
 
 
 def test_a_load_that_is_not_known_takes_nothing_away() -> None:

@@ -132,6 +132,17 @@ def test_neither_min_regions_nor_an_assertion_keeps_who_may_not_answer() -> None
     assert story.published == {"de": 62.5, "fr": 37.5}
 
 
+def test_an_edit_that_leaves_it_is_put_back_though_what_stood_before_may_not_answer_any_more() -> None:
+    """All of the answer before the edit is outside by now, and every ration is spent: what is inside is left."""
+    only_us = policy(replace(US, share=WHOLE), replace(DE, share=0), base=replace(OPEN, limits=SPENT))
+    story = begun(only_us)
+    assert story.published == {"us": 100.0}
+    story.edited(replace(only_us, residency=FENCED.residency))
+    story.observed = replace(story.observed, records=records({address(DE): 9, "203.0.113.77": 1}))
+    assert story.look(10.0).cause is Cause.EVICTED
+    assert story.published == {"de": 100.0}
+
+
 def test_what_a_limit_holds_stays_held_while_others_are_evicted() -> None:
     wide = limits(min_regions=2)
     story = begun(replace(OPEN, limits=wide))

@@ -17,6 +17,8 @@ from failoverd.core.measures import ErrorBudget, May, Signals
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import Policy
+from failoverd.telemetry.phrases import moment
+from failoverd.telemetry.reasoning import words
 
 EVERY = 5.0
 ERRORS = "sum by (region) (rate(errors[$window])) / sum by (region) (rate(requests[$window]))"
@@ -294,6 +296,35 @@ def test_it_tells_what_turns_and_nothing_twice() -> None:
     assert told.names == ["signal.fired", "signal.cleared"]
 
 
+def since(told: Watched) -> float | None:
+    return told.state.signalled.burns["azure"].since
+
+
+def test_it_says_since_when_a_region_burns_and_from_which_query() -> None:
+    told = watched()
+    assert since(told) is None
+    told.measured(5, azure=15, oci=0, aws=0)
+    began = told.now
+    for percent in (16, 30, 15):
+        told.measured(5, azure=percent, oci=0, aws=0)
+        assert since(told) == began
+    reason = told.look().reasons[0]
+    assert (reason.numbers["since"], reason.named) == (began, ("main", ERRORS.replace("$window", "300s")))
+    said = words(reason)
+    assert f"it is taken to be degraded since {moment(began)} (signals.errors, which asks main: sum by (region)" in said
+
+
+def test_it_burns_anew_after_it_was_well_or_nobody_looked() -> None:
+    told = watched()
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.measured(5, azure=0, oci=0, aws=0)
+    assert since(told) is None
+    told.measured(5, azure=15, oci=0, aws=0)
+    assert since(told) == told.now
+    told.measured(600, azure=15, oci=0, aws=0)
+    assert since(told) == told.now, "for ten minutes nobody said so"
+
+
 # -- alerts ------------------------------------------------------------------------------------------------------------
 
 
@@ -309,6 +340,7 @@ def test_an_alert_degrades_a_region_until_it_ends() -> None:
     assert told.published == {"azure": 33.33, "oci": 40, "aws": 26.67}
     assert outcome.until == told.now + 1_800
     assert "alert-00000000 by alertmanager: GpuFailing" in outcome.reasons[0].detail
+    assert f"; since {moment(told.now)} until " in words(outcome.reasons[0])
     told.look(1_800)
     assert told.published == {"azure": 50, "oci": 30, "aws": 20}
 

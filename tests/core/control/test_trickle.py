@@ -36,6 +36,12 @@ def test_several_standbys_share_it() -> None:
     assert story.published == {"aws": 0.5, "gcp": 0.5, "azure": 69.3, "oci": 29.7}
 
 
+def test_a_standby_without_room_leaves_its_part_to_the_others() -> None:
+    story = Story(replace(policy(AZURE, OCI, AWS, region("tiny", 0, capacity=0.4), base=TESTED), demand=100))
+    story.look()
+    assert story.published == {"aws": 1.0, "azure": 69.3, "oci": 29.7}
+
+
 def test_a_standby_that_is_needed_gets_what_is_needed_at_once() -> None:
     story = begun()
     story.look(60, azure="U", oci="U")
