@@ -9,7 +9,7 @@ thousand do, once for all the news of a moment.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from failoverd.core.control.claiming import claim, filters, unnarrowed, usual_claim
@@ -38,19 +38,22 @@ _LONGEST: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Supposition:
-    """That operators said some words `more`, and did not say those of the ids of `less`."""
+    """That operators said some words `more`, and not those of the ids of `less`; whom they bring back, by policy."""
 
-    more: tuple[Override, ...]
-    less: frozenset[str]
+    more: tuple[Override, ...] = ()
+    less: frozenset[str] = frozenset()
+    returning: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, policy: Policy, state: PolicyState) -> PolicyState:
         """What would be known of a policy."""
+        state = replace(state, returning=self.returning.get(policy.name, state.returning))
         more = (word for word in self.more if word.scope.may_have_had(policy))
         less = (word for word in state.overrides if word.id not in self.less)
         return replace(state, overrides=(*less, *more))
 
     def concerns(self, policy: Policy, state: PolicyState) -> bool:
-        return self.of(policy, state).overrides != state.overrides
+        then = self.of(policy, state)
+        return (then.overrides, then.returning) != (state.overrides, state.returning)
 
 
 class Shared:
@@ -115,8 +118,13 @@ class Shared:
             tuple(word for word in said if word not in known),
             frozenset(word.id for word in known if word not in said),
         )
-        if not (supposition.more or supposition.less):
-            return self
+        return self._if(supposition) if supposition.more or supposition.less else self
+
+    def bringing_back(self, returning: Mapping[str, frozenset[str]]) -> "Shared":
+        """The same if a person brought these regions back, by policy; for who only looks."""
+        return self._if(_Supposition(returning=returning)) if any(returning.values()) else self
+
+    def _if(self, supposition: "_Supposition") -> "Shared":
         if self._supposed is None or self._supposed[0] != supposition:
             self._supposed = supposition, self._copy(supposition)
         return self._supposed[1]
