@@ -77,6 +77,7 @@ class Shared:
         self._usual = Pool()
         self._published: dict[str, tuple[float, Mapping[str, int]]] = {}
         self._carried: defaultdict[str, float] = defaultdict(float)
+        self._pressed: frozenset[str] = frozenset()
         self._supposed: tuple[_Supposition, Shared] | None = None
 
     def put(self, policy: Policy) -> None:
@@ -244,7 +245,9 @@ class Shared:
         """The most important are woken first: their writes are the first to be sent."""
         self._waits = False
         self._usual.settle()
-        others = {*self._now.settle(), *self._now.pressed(self._policies)}
+        others, before = self._now.settle(), self._pressed
+        self._pressed = frozenset(self._now.pressed(self._policies))  # who was told already has its reasons
+        others = [*others, *(self._pressed - before).difference(others)]
         known = [name for name in others if name != but and name in self._policies]
         for name in sorted(known, key=lambda each: (self._policies[each].tier, each)):
             self._wake(name)

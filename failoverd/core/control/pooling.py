@@ -179,17 +179,19 @@ class Pool:
         return found
 
     def pressed(self, names: Iterable[str]) -> list[str]:
-        """Those of them that leave regions out and take of others of which somebody is short."""
+        """Those of them that leave regions out and take of others what somebody is short of."""
         mine = {name: self._mine[name] for name in names if name in self._mine}
         aside = {name: each for name, each in mine.items() if each.claim.aside}
         if not aside:
             return []
         lacking = self._lacking(self._mine)
-        return [
-            name
-            for name, each in aside.items()
-            if any((region, each.claim.unit) in lacking for region, load in each.loads.items() if load)
-        ]
+
+        def takes(name: str, mine: _Mine) -> bool:
+            keys = ((region, mine.claim.unit) for region, load in mine.loads.items() if load)
+            part = self._parts[name]
+            return any(key in lacking and self._left(part, inf, key) < lacking[key] for key in keys)
+
+        return [name for name, mine in aside.items() if takes(name, mine)]
 
     def _lacking(self, names: Iterable[str]) -> Mapping[Resource, float]:
         """What these are short of, at each region where they would take it."""
