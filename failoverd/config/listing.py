@@ -9,6 +9,9 @@ from failoverd.config.diagnostics import Code, Diagnostic, about_file
 
 _SUFFIXES = (".yaml", ".yml")
 
+TESTS: Final = (".test.yaml", ".test.yml")
+"""How the name of a file ends that holds tests of policies, and no policy."""
+
 
 def policy_files(directory: Path, inventory: str) -> list[Path] | Diagnostic:
     """The policy files of a directory, by name; or why there are none.
@@ -16,7 +19,7 @@ def policy_files(directory: Path, inventory: str) -> list[Path] | Diagnostic:
     Hidden entries are passed over: Kubernetes keeps the versions of a ConfigMap in them, and links to the current one.
     """
     try:
-        files = sorted(path for path in directory.iterdir() if _named_yaml(path.name) and path.name != inventory)
+        files = sorted(path for path in directory.iterdir() if named_yaml(path.name) and path.name != inventory)
     except OSError as error:
         message = f"the directory of the policies cannot be read: {error.strerror or error}"
         return about_file(Code.UNREADABLE, str(directory), message)
@@ -38,8 +41,9 @@ def leads_out(path: Path) -> bool:
     return not (beside and Path(os.path.realpath(path)).is_relative_to(home))
 
 
-def _named_yaml(name: str) -> bool:
-    return name.endswith(_SUFFIXES) and not name.startswith(".")
+def named_yaml(name: str) -> bool:
+    """Whether a file of this name in the folder of the policies is one of them, or their inventory."""
+    return name.endswith(_SUFFIXES) and not name.endswith(TESTS) and not name.startswith(".")
 
 
 def stamps(paths: Iterable[Path]) -> dict[Path, Hashable]:
@@ -53,7 +57,7 @@ def stamps(paths: Iterable[Path]) -> dict[Path, Hashable]:
         try:
             with os.scandir(path) as entries:
                 found[path] = "directory"
-                found |= {path / entry.name: _stamp(entry.stat) for entry in entries if _named_yaml(entry.name)}
+                found |= {path / entry.name: _stamp(entry.stat) for entry in entries if named_yaml(entry.name)}
         except NotADirectoryError:
             found[path] = stamp(path)
         except OSError as error:

@@ -154,6 +154,7 @@ async def test_on_a_terminal_a_live_table_is_drawn_and_everything_stays_up_for_d
             assert re.search(rf"{name}( *│ *\d+%){{3}}", summary), summary
         assert "from the fault to the changed authoritative answer" in summary
         assert "azure-eastus is down" in summary
+        assert "failoverctl test policies/" in summary
 
         port = summary.split("-p ")[1].split()[0]
         dig = await asyncio.create_subprocess_exec(

@@ -101,10 +101,10 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision looks at
     until = soonest(narrow.until, found.until, *found.capped.values())
     weights = policy.weights_of(record.key.type)
     decided = _decided(record, target, view, found, heeded, whole, normal, until, now, weights, place)
+    kind = decided.kind
     if whole == usually and not found.unknown:
         kind = DecisionKind.OPERATOR if heeded.shaping or drilled else DecisionKind.NORMAL
-        decided = replace(decided, kind=kind)
-    return replace(decided, ramps=narrow.ramps)
+    return replace(decided, kind=kind, ramps=narrow.ramps)
 
 
 def weigh(

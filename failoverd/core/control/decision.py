@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from failoverd.core.control.cost import Saving
@@ -69,7 +70,7 @@ class Decision:
         return self.records is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is reckoned from it is reckoned once
 class View:
     """Everything that a decision may look at, besides the policy and the time.
 
@@ -105,13 +106,13 @@ class View:
     practised: frozenset[str] = frozenset()
     saving: Saving = field(default_factory=Saving)
 
-    @property
+    @cached_property
     def emptied(self) -> bool:
         """Whether nothing is answered where failoverd answered before."""
         answers = self.current is not None and bool(self.current.serving)
         return not answers and (self.owned or self.last_good is not None)
 
-    @property
+    @cached_property
     def standing(self) -> RecordSet | None:
         """Where a decision starts from: what is published, or what was, if somebody else emptied or edited it."""
         return self.last_good if self.last_good is not None and (self.emptied or self.drifted) else self.current
@@ -123,7 +124,7 @@ class View:
         ours = self.standing == self.last_good and self.last_shares
         return self.last_shares if ours else self.standing.shares(region_of)
 
-    @property
+    @cached_property
     def published(self) -> frozenset[str]:
         """The values that `standing` answers with."""
         return frozenset(answer.value for answer in self.standing.serving) if self.standing is not None else frozenset()

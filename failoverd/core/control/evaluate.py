@@ -151,12 +151,18 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
-    memory = replace(memory, lost=_found_lost(memory, heeded, observed))
-    fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
-    left_out = aside.remembered(memory.aside, decision.reasons, view, view.shares(case.region_of))
-    practised = memory.practised.union(case.heeded.practised) & taken_out
-    memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out, aside=left_out)
-    memory = replace(memory, practised=practised, yielded=_yielded(case, decision))
+    taken_out = _taken_out(case, memory, view)
+    memory = replace(
+        memory,
+        kind=decision.kind,
+        told=told,
+        lost=_found_lost(memory, heeded, observed),
+        common_fall=_fallen(case, memory, decision, view),
+        taken_out=taken_out,
+        aside=aside.remembered(memory.aside, decision.reasons, view, view.shares(case.region_of)),
+        practised=memory.practised.union(case.heeded.practised) & taken_out,
+        yielded=_yielded(case, decision),
+    )
     memory, fell = _on_ramps(case, memory, decision, view)
     outcome = _concluded(case, memory, decision)
     change = heard.change if heard is not None else None
@@ -283,7 +289,7 @@ def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple
         case.policy.limits.longest_window,
         case.now,
     )
-    after = replace(memory, rivalry=rivalry)
+    after = replace(memory, rivalry=rivalry) if rivalry != memory.rivalry else memory
     return after, news.rivalled(memory, after, others, ours, case.state.incident)
 
 
@@ -428,7 +434,7 @@ def _on_ramps(
     """How far the regions have come that are on their way back, after this decision; and who fell on it."""
     rules = ramp.rules_of(case.policy, case.record)
     if rules is None:
-        return replace(memory, ramps={}), ()
+        return (replace(memory, ramps={}) if memory.ramps else memory), ()
     published, ttl = view.shares(case.region_of), case.record.ttl
     ramps = dict(decision.ramps if decision.ramps is not None else memory.ramps)
     ramps = _kept_low(case, ramps, decision, published)
@@ -797,7 +803,8 @@ def _ended(
     until: float | None = None,
 ) -> Outcome:
     """Nothing is written: the round ends here."""
-    memory, resumed = progress.through(replace(memory, state=state), case.state.incident, case.now)
+    memory = replace(memory, state=state) if memory.state is not state else memory
+    memory, resumed = progress.through(memory, case.state.incident, case.now)
     after, closing = progress.closed(case.policy, case.state.with_target(memory), case.now)
     told = (*events, *resumed, *closing)
     return Outcome(kind, decision, after, told, until=soonest(decision.until, until))

@@ -380,13 +380,17 @@ class Pool:
 
     def _left(self, part: _Part, tier: float, key: Resource) -> float:
         """What a region has left after this tier; less than nothing where it is over its room."""
-        stands = sum(each.stands.get(key, 0.0) for each in part.bands.values())
-        left = max(0.0, self._room.get(key, 0.0) - stands)
-        return left - sum(each.loads.get(key, 0.0) for other, each in part.bands.items() if other <= tier)
+        stands = taken = 0.0
+        for other, band in part.bands.items():  # in one go: it is asked for each region in each decision
+            stands += band.stands.get(key, 0.0)
+            taken += band.loads.get(key, 0.0) if other <= tier else 0.0
+        return max(0.0, self._room.get(key, 0.0) - stands) - taken
 
     def _vessels(self, part: _Part, tier: int, keys: Iterable[Resource]) -> dict[Resource, Vessel]:
         return {
-            key: Vessel(self._room[key], max(0.0, self._left(part, tier, key))) for key in keys if self._rooms.get(key)
+            key: Vessel(key, self._room[key], max(0.0, self._left(part, tier, key)))
+            for key in keys
+            if self._rooms.get(key)
         }
 
     def _fill(self, part: _Part, number: int, band: _Band) -> None:

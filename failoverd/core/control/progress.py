@@ -124,7 +124,7 @@ def found_in_place(memory: TargetMemory, observed: Observed, now: float) -> tupl
     Another type of the name may have been written since. What leaves the answers as they are is told by its marker.
     """
     marker = observed.marker
-    if marker is None or observed.records is None:
+    if marker is None or observed.records is None or not memory.doubts:
         return memory, None
     for doubt in memory.doubts:
         changes_answers = doubt.after != doubt.before.records

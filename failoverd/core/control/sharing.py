@@ -141,13 +141,14 @@ class Grant:
     spare: Mapping[str, float] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Vessel:
     """A region, or a link, while it is filled. `left` is true at `at`, and falls by `rate`; `closed`: when it was full.
 
     `drawn_by` has the policies that draw from it, or whose load passes it, each with the region from which it is drawn.
     """
 
+    key: Resource
     room: float
     left: float
     at: float = 0.0
@@ -163,10 +164,12 @@ class Filling:
 
     All open regions of its level are raised together, so one number says how far: `height`, by which the pull of each
     is multiplied. `speed` is how fast that rises: need / sum of the open pulls. `served` is the fraction of its need.
+    `vessels` are the regions that are counted in its unit.
     """
 
     claim: Claim
     need: float
+    vessels: Mapping[str, Vessel]
     at: float = 0.0
     level: int = -1
     height: float = 0.0
@@ -215,10 +218,11 @@ def _rooms(claims: Sequence[Claim]) -> dict[Resource, Vessel]:
             for draw in level:
                 if draw.room < inf:
                     key = (draw.region, claim.unit)
-                    rooms[key] = max(rooms.get(key, 0.0), draw.room)
+                    if draw.room > rooms.get(key, -1.0):
+                        rooms[key] = draw.room
         for each in claim.links.values():
             rooms[each.resource] = max(rooms.get(each.resource, 0.0), each.room)
-    vessels = {key: Vessel(room, room) for key, room in rooms.items()}
+    vessels = {key: Vessel(key, room, room) for key, room in rooms.items()}
     for claim in claims:
         stands = (((name, claim.unit), load) for name, load in claim.stands.items())
         for resource, load in (*stands, *claim.passing(claim.stands)):
@@ -250,10 +254,13 @@ class _Tier:
 
     def __init__(self, claims: Sequence[Claim], vessels: Mapping[Resource, Vessel]) -> None:
         self._vessels = vessels
-        self._moved: set[Resource] = set()  # regions whose rate changed, and with it their border
+        self._moved: set[Vessel] = set()  # regions whose rate changed, and with it their border
         self._full: list[tuple[float, int, Resource]] = []
         self._enough: list[tuple[float, int, str, str]] = []
-        self._fillings = {claim.policy: Filling(claim, need_of(claim)) for claim in claims}
+        by_unit: defaultdict[str, dict[str, Vessel]] = defaultdict(dict)
+        for (region, unit), vessel in vessels.items():
+            by_unit[unit][region] = vessel
+        self._fillings = {claim.policy: Filling(claim, need_of(claim), by_unit[claim.unit]) for claim in claims}
 
     def filled(self) -> list[Filling]:
         for vessel in self._vessels.values():
@@ -278,11 +285,10 @@ class _Tier:
     def _next(self) -> bool:
         """Pass the next border. Whether there was one."""
         vessels, fillings, heaped, enough = self._vessels, self._fillings, self._full, self._enough
-        for key in self._moved:
-            vessel = vessels[key]
+        for vessel in self._moved:
             vessel.version += 1
             if vessel.rate > 0 and vessel.drawn_by:
-                heappush(heaped, (vessel.at + vessel.left / vessel.rate, vessel.version, key))
+                heappush(heaped, (vessel.at + vessel.left / vessel.rate, vessel.version, vessel.key))
         self._moved.clear()
         while heaped and vessels[heaped[0][2]].version != heaped[0][1]:
             heappop(heaped)
@@ -293,31 +299,45 @@ class _Tier:
             return False
         if most < first:
             at, _, policy, name = heappop(enough)
-            self._drop(fillings[policy], name, at)
+            self._drop(fillings[policy], (name,), at)
             return True
-        at, _, key = heappop(heaped)
-        vessel = vessels[key]
-        _advance(vessel, at)
-        vessel.left, vessel.closed = 0.0, at
-        for (_, name), each in tuple(vessel.drawn_by.items()):
-            self._drop(each, name, at)
+        for policy, regions in self._filled_at(first).items():
+            self._drop(fillings[policy], regions, first)
         return True
 
-    def _drop(self, each: Filling, name: str, at: float) -> None:
-        """A region gives a policy no more: it draws the more from the others, or goes on with its next level."""
+    def _filled_at(self, at: float) -> Mapping[str, Iterable[str]]:
+        """Close the regions and links that are full now, and say which regions each policy gets no more from.
+
+        Those who draw alike fill several in one moment, and each policy goes on from there once.
+        """
+        dropped: dict[str, dict[str, None]] = {}
+        heaped = self._full
+        while heaped and heaped[0][0] == at:
+            _, version, key = heappop(heaped)
+            vessel = self._vessels[key]
+            if vessel.version == version:
+                _advance(vessel, at)
+                vessel.left, vessel.closed = 0.0, at
+                for policy, region in vessel.drawn_by:
+                    dropped.setdefault(policy, {})[region] = None
+        return dropped
+
+    def _drop(self, each: Filling, regions: Iterable[str], at: float) -> None:
+        """Regions give a policy no more: it draws the more from the others, or goes on with its next level."""
         each.height += each.speed * (at - each.at)
         each.at = at
         before = each.speed
-        gone = _close(each, name)
-        key = (name, each.claim.unit)
-        vessel = self._vessels.get(key)
-        if vessel is not None:
-            vessel.drawn_by.pop((each.claim.policy, name), None)
-            _advance(vessel, at)
-            vessel.rate = vessel.rate - gone.pull * before if vessel.drawn_by else 0.0
-            self._moved.add(key)
-        if each.claim.links:
-            self._pass_less(each, gone, before, at)
+        for name in regions:
+            gone = _close(each, name)
+            vessel = each.vessels.get(name)
+            if vessel is not None:
+                vessel.drawn_by.pop((each.claim.policy, name), None)
+                if vessel.at != at:
+                    _advance(vessel, at)
+                vessel.rate = vessel.rate - gone.pull * before if vessel.drawn_by else 0.0
+                self._moved.add(vessel)
+            if each.claim.links:
+                self._pass_less(each, gone, before, at)
         if each.open:
             self._draw(each, at, before)
         else:
@@ -342,7 +362,7 @@ class _Tier:
             _advance(link, at)
             link.drawn_by[each.claim.policy, draw.region] = each
             link.rate += draw.pull * more * passage.bits
-            self._moved.add(passage.resource)
+            self._moved.add(link)
 
     def _pass_less(self, each: Filling, gone: Draw, before: float, at: float) -> None:
         """It draws no more from a region, so nothing of it passes the link."""
@@ -352,16 +372,16 @@ class _Tier:
             _advance(link, at)
             link.drawn_by.pop((each.claim.policy, gone.region), None)
             link.rate = link.rate - gone.pull * before * passage.bits if link.drawn_by else 0.0
-            self._moved.add(passage.resource)
+            self._moved.add(link)
 
     def _go_on(self, each: Filling, at: float) -> None:
         """Take up the next level that has any room."""
-        claim, vessels = each.claim, self._vessels
+        claim, vessels = each.claim, each.vessels
         each.at = at
         while not each.open and each.level + 1 < len(claim.levels):
             each.level += 1
             for draw in claim.levels[each.level]:
-                vessel = vessels.get((draw.region, claim.unit))
+                vessel = vessels.get(draw.region)
                 left = draw.most - each.loads[draw.region] if draw.region in each.loads else draw.most
                 if vessel is not None:
                     if vessel.at != at:
@@ -383,22 +403,21 @@ class _Tier:
 
     def _draw(self, each: Filling, at: float, before: float) -> None:
         """Draw from the open regions of its level by pull from now on; until now it rose with the speed `before`."""
-        claim, vessels, moved = each.claim, self._vessels, self._moved
-        unit = claim.unit
-        each.speed = speed = each.need / sum([draw.pull for draw in each.open.values()])
+        claim, vessels, moved = each.claim, each.vessels, self._moved
+        need = each.need
+        each.speed = speed = need / sum([draw.pull for draw in each.open.values()])
         each.version += 1
         more = speed - before
         for name, draw in each.open.items():
-            key = (name, unit)
-            vessel = vessels.get(key)
+            vessel = vessels.get(name)
             if vessel is not None:
                 if vessel.at != at:
                     _advance(vessel, at)
                 vessel.rate += draw.pull * more
-                moved.add(key)
+                moved.add(vessel)
             if claim.links:
                 self._pass_more(each, draw, more, at)
-            if draw.most < inf and (vessel is None or draw.most < vessel.room):
+            if draw.most < need and (vessel is None or draw.most < vessel.room):  # else it is not what bounds it
                 left = draw.most - each.loads.get(name, 0.0) - draw.pull * (each.height - each.began[name])
                 heappush(self._enough, (at + max(0.0, left) / (draw.pull * speed), each.version, claim.policy, name))
 
@@ -558,16 +577,18 @@ def granted(
         loads[name] = loads.get(name, 0.0) + load
     rooms: dict[str, float] = {}
     taken: dict[str, float] = {}
+    unit = claim.unit
     for level in claim.levels:
         for draw in level:
-            vessel = vessels.get((draw.region, claim.unit))
+            name = draw.region
+            vessel = vessels.get((name, unit))
             if vessel is None:
                 continue
-            mine = loads.get(draw.region, 0.0)
-            rooms[draw.region] = min(draw.room, mine + vessel.left)
-            others = vessel.room - vessel.left - mine
+            mine, left, room = loads.get(name, 0.0), vessel.left, draw.room
+            rooms[name] = min(room, mine + left)
+            others = vessel.room - left - mine
             if others > vessel.room * NOTHING:
-                taken[draw.region] = others
+                taken[name] = others
     linked = _linked(claim, loads, vessels) if claim.links else {}
     return Grant(claim.demand, loads, rooms, taken, short, excess_on, linked=linked)
 

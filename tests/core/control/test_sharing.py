@@ -77,6 +77,20 @@ def test_a_standby_is_drawn_upon_when_the_first_level_is_full() -> None:
     assert grant.loads == pytest.approx({"oci": 600, "aws": 200})
 
 
+def test_who_fills_several_regions_in_one_moment_goes_on_from_there() -> None:
+    both, then = (Draw("oci", 2, 600, 600), Draw("lab", 1, 300, 300)), (Draw("aws", 1, 900, 900),)
+    grants = share_out([Claim(name, 100, 800, (both, then)) for name in ("one", "other")])
+    assert grants["one"] == grants["other"]
+    assert grants["one"].loads == pytest.approx({"oci": 300, "lab": 150, "aws": 350})
+
+
+def test_what_fills_a_region_and_the_link_to_it_in_one_moment_leaves_it_once() -> None:
+    link = Passage("mesh", 2, 1_200)
+    level = (Draw("oci", 1, 600, 600), Draw("aws", 1, 900, 900))
+    grants = share_out([Claim("one", 100, 1_400, (level,), links={"oci": link})])
+    assert grants["one"].loads == pytest.approx({"oci": 600, "aws": 800})
+
+
 def test_nobody_gets_more_of_a_region_than_it_may_have() -> None:
     shed = Claim("prod", 100, 800, ((Draw("oci", 1, 600, 150), Draw("aws", 1, 900, 900)),))
     assert share_out([shed])["prod"].loads == pytest.approx({"oci": 150, "aws": 650})
