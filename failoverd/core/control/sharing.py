@@ -499,9 +499,8 @@ class _Movable:
         self._next: dict[Resource, list[Resource]] = {}
         self._dead: set[Resource] = set()  # from there nothing leads to room, and never will: nobody gives any back
         for each in tier:
-            for level in each.claim.levels:
-                for draw in level:
-                    self._drawers[draw.region, each.claim.unit].append(each)
+            for region in dict.fromkeys(draw.region for level in each.claim.levels for draw in level):
+                self._drawers[region, each.claim.unit].append(each)
 
     def moved(self, movers: Iterable[tuple[Filling, float]]) -> None:
         """These have something else of their regions now."""
@@ -558,11 +557,15 @@ def _idle(key: Resource, vessels: Mapping[Resource, Vessel]) -> bool:
 def _drawable(each: Filling, vessels: Mapping[Resource, Vessel]) -> Iterable[tuple[Resource, float]]:
     """The regions of which it may have more, and how much as far as it itself is concerned."""
     claim = each.claim
+    most: dict[str, float] = {}
     for level in claim.levels:
         for draw in level:
-            key, more = (draw.region, claim.unit), draw.most - each.loads.get(draw.region, 0.0)
-            if key in vessels and draw.pull > 0 and draw.region not in claim.links and more > _dust(vessels[key]):
-                yield key, more
+            if draw.pull > 0 and draw.region not in claim.links:
+                most[draw.region] = max(draw.most, most.get(draw.region, 0.0))
+    for region, bound in most.items():
+        vessel, more = vessels.get((region, claim.unit)), bound - each.loads.get(region, 0.0)
+        if vessel is not None and more > _dust(vessel):
+            yield (region, claim.unit), more
 
 
 # -- what comes of it --------------------------------------------------------------------------------------------------
