@@ -540,7 +540,7 @@ def test_a_region_that_is_full_is_told_with_its_query_where_that_bounds_it() -> 
     )
     (left,) = seen(policy("api"), moved("api", reasons=(bound, FULL))).records
     assert left.why == (
-        "azure-eastus has 0% of its room, at a load of 50 (all of it below 10, nothing above 50), since "
+        "azure-eastus has 0% of its room, at a load of 50 (full above 10, nothing left at 50), since "
         "1970-01-01 00:00:00Z (signals.room, which asks main: queue)"
     )
     (roomy,) = seen(policy("api"), moved("api", reasons=(DOWN, FULL))).records
