@@ -31,10 +31,11 @@ from failoverd.core.control.viewing import remembered
 from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec, WhenDegraded
 
 
-def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
+def claim(policy: Policy, state: PolicyState, now: float, spare: Mapping[str, float] | None = None) -> Claim | None:
     """What a policy wants now; None if nobody said what it needs.
 
     A policy has one demand. So its first record speaks for all of them, as it stands at the first of its targets.
+    `spare` is what it may take of each region without anybody having less, where others are known that share them.
     """
     policy = as_seen(measured(policy, state.signalled.readings, now).policy, state.served).policy
     if not policy.demand:
@@ -55,8 +56,8 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     if isinstance(found, Decision):
         stays = found.shares or view.shares(policy.region_of(kind))
         return _claim(policy, (), stays)
-    claimed = _open(policy, record, view, found, heeded, now)
-    return replace(claimed, sheds=may.place(policy.shed_to, kind) is not None)
+    claimed = _open(policy, record, view, found, heeded, now, spare)
+    return replace(claimed, sheds=may.overflow(policy, kind) is not None)
 
 
 def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | None:
@@ -75,33 +76,52 @@ def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | Non
     far = state.of(record.targets[0]).far if state is not None else frozenset[str]()
     near, rest = ([spec for spec in specs if (spec.name in far) is away] for away in (False, True))
     found = tuple(level for each in (near, rest) for level in levels(policy, record, all_well(each), each))
-    sheds = may.place(policy.shed_to, kind) is not None
+    sheds = may.overflow(policy, kind) is not None
     return replace(_claim(policy, found, {}), sheds=sheds) if found else None
 
 
-def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> Claim:
+def filters(policy: Policy) -> bool:
+    """Whether it may leave out regions that serve, because others do better."""
+    return policy.latency is not None or policy.degraded is WhenDegraded.OUT
+
+
+def unnarrowed(policy: Policy) -> Mapping[str, float]:
+    """What lets a policy leave out nobody: others may need all that there is."""
+    return dict.fromkeys((spec.name for spec in policy.regions), 0.0)
+
+
+def _open(
+    policy: Policy,
+    record: RecordSpec,
+    view: View,
+    found: Open,
+    heeded: Heeded,
+    now: float,
+    spare: Mapping[str, float] | None,
+) -> Claim:
     serving, published = found.found.serving, found.published
     rules = ramp.rules_of(policy, record)
     held = held_back(policy, rules, view, published, serving, heeded, now)
-    aside = _aside(policy, record, view, found, heeded, now).difference(held)
+    aside = _aside(policy, record, view, found, heeded, now, spare).difference(held)
     climbing = to_climb(rules, view, published, serving, heeded)
     unmeasured = (name for name in view.unmeasured if published)
     capped, kept = ({name: published.get(name, 0) for name in each} for each in (found.found.capped, unmeasured))
     slowly = {name: published.get(name, 0) for name in climbing} | kept
     mine = [spec for spec in serving if spec.name not in held and spec.name not in aside]
-    spare = [spec for spec in serving if spec.name in aside]
+    out = [spec for spec in serving if spec.name in aside]
     later = [spec for spec in serving if spec.name in held]
     at_once = [spec for spec in mine if spec.name in slowly]
 
     def drawn(specs: Sequence[RegionSpec], caps: Mapping[str, int]) -> tuple[tuple[Draw, ...], ...]:
         return levels(policy, record, view.regions, specs, Bounds(caps, heeded.shed))
 
-    first = [drawn(mine, slowly | capped), drawn(spare, slowly | capped)]
+    first = [drawn(mine, slowly | capped), drawn(out, slowly | capped)]
     first += [drawn(at_once, capped)] if at_once else []
     ordered = [*first, drawn(later, capped)]
-    if later and not _carried(policy, drawn([*mine, *spare], capped), found.found.frozen):
+    if later and not _carried(policy, drawn([*mine, *out], capped), found.found.frozen):
         ordered = [drawn(serving, capped)]  # nobody is held back then: `failback`
-    return _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
+    claimed = _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
+    return replace(claimed, aside=aside)
 
 
 def _carried(policy: Policy, found: Sequence[Sequence[Draw]], stays: Mapping[str, int]) -> bool:
@@ -110,15 +130,24 @@ def _carried(policy: Policy, found: Sequence[Sequence[Draw]], stays: Mapping[str
     return fsum(draw.most for level in found for draw in level) >= need
 
 
-def _aside(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> frozenset[str]:
+def _aside(
+    policy: Policy,
+    record: RecordSpec,
+    view: View,
+    found: Open,
+    heeded: Heeded,
+    now: float,
+    spare: Mapping[str, float] | None,
+) -> frozenset[str]:
     """Who is left out because the others do better. A policy that leaves out nobody is not allocated for it."""
-    if policy.latency is None and policy.degraded is WhenDegraded.KEEP:
+    if not filters(policy):
         return frozenset()
-    narrow = narrowed(policy, record, view, found.published, found.specs, found.found, heeded, now)
+    narrow = narrowed(policy, record, view, found.published, found.specs, found.found, heeded, now, spare=spare)
     return frozenset(each.name for each in narrow.out)
 
 
 def _claim(policy: Policy, found: tuple[tuple[Draw, ...], ...], stays: Mapping[str, int]) -> Claim:
+    """A region has one capacity, so all that is taken of it is one sum: which unit a file says makes no second room."""
     demand = policy.demand or 0.0
     stands = {name: demand * share / WHOLE for name, share in stays.items()}
-    return Claim(policy.name, policy.tier, demand, found, stands, policy.unit, links=passages(policy))
+    return Claim(policy.name, policy.tier, demand, found, stands, links=passages(policy))

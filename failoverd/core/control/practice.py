@@ -112,6 +112,14 @@ class Survival:
     def enough(self) -> bool:
         return not self.short
 
+    @property
+    def told(self) -> str:
+        """Why it is not."""
+        short = ", ".join(f"{name} {missing:g}" for name, missing in (self.short or {}).items())
+        return (
+            f"the others carry {self.carried:g} of {self.asked:g}, which is {MARGIN:g} times the demand; short: {short}"
+        )
+
 
 def survival(claims: Iterable[Claim], without: Mapping[str, frozenset[str]]) -> Survival:
     """Whether the others can carry everybody, with something to spare, once policies lose regions.
