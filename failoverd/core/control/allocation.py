@@ -243,7 +243,7 @@ def levels(
 
     def draw(spec: RegionSpec) -> Draw:
         health, most = regions[spec.name], rooms[spec.name]
-        carried = room(policy, spec, health) if spec.capacity is not None else None
+        carried = room(policy, emptied(spec), health) if spec.capacity is not None else None
         carries = float(carried) * unit if carried is not None else inf
         bounded = most < (carried if carried is not None else WHOLE)
         return Draw(spec.name, pull(policy, spec, health) / WHOLE, carries, float(most) * unit if bounded else carries)
@@ -253,6 +253,11 @@ def levels(
         rest = [spec for spec in sorted(specs, key=lambda each: each.name) if spec is not first]
         return ((draw(first),), *((draw(spec),) for spec in rest)) if first is not None else ()
     return tuple(tuple(map(draw, tier)) for tier in tiers(policy, specs))
+
+
+def emptied(spec: RegionSpec) -> RegionSpec:
+    """The same where it is not full: that bounds what this policy sends, and is nothing that the region has less of."""
+    return replace(spec, room=WHOLE) if spec.room < WHOLE else spec
 
 
 def normal_shares(

@@ -13,6 +13,7 @@ waits as such. Those who were left out come back without a hold of their own, fo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from failoverd.core.control import ramp
 from failoverd.core.control.allocation import Allocation, room
 from failoverd.core.control.decision import View, soonest
 from failoverd.core.control.degraded import unwell
@@ -63,7 +64,8 @@ def narrowed(  # noqa: PLR0913, PLR0917 - all that an allocation is made of
     back = with_failback(policy, record, view, published, found, heeded, now, grant)
     shared = back.shared
     far = too_far(policy, found.serving, view, published, now)
-    leaving = (*far.leaving, *unwell(policy, found.serving, view, published, now))
+    rules = ramp.rules_of(policy, record)
+    leaving = (*far.leaving, *unwell(policy, found.serving, view, published, now, rules))
     matters = {name for name, share in (*shared.shares.items(), *published.items()) if share}
     leaving = tuple(each for each in leaving if each.name in matters or each.name in view.aside)
     speaks: dict[str, str] = {}

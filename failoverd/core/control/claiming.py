@@ -4,19 +4,22 @@ The same stages as a decision, up to the question how much each region gets, for
 region that is drained, down, or held back in one policy leaves its room to the others. Regions that wait for their
 failback, or are out for a drill, are a last level: they are drawn upon before anything is left without room, as the
 failback itself does it. Before them come those that serve and are left out because the others do better (`aside`).
+
+Who comes back by a ramp counts with what it has, from the moment at which it begins: the room that its steps will leave
+elsewhere is nobody else's before they are taken. Before anything is left without room it is drawn upon in full, too.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import fsum
 
-from failoverd.core.control import practice, ramp
+from failoverd.core.control import practice, ramp, relieving
 from failoverd.core.control.allocation import Bounds, all_well, levels
 from failoverd.core.control.aside import narrowed
 from failoverd.core.control.cost import passages
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
-from failoverd.core.control.failback import held_back
+from failoverd.core.control.failback import held_back, to_climb
 from failoverd.core.control.overriding import Heeded, heed, seen
 from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import allowed
@@ -25,7 +28,7 @@ from failoverd.core.control.sharing import Claim, Draw
 from failoverd.core.control.sighted import as_seen
 from failoverd.core.control.state import PolicyState
 from failoverd.core.control.viewing import remembered
-from failoverd.core.records import WHOLE, Policy, RecordSpec, WhenDegraded
+from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec, WhenDegraded
 
 
 def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
@@ -39,10 +42,12 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     record = policy.records[0]
     target, kind = record.targets[0], record.key.type
     memory = state.of(target)
+    policy = relieving.in_force(policy, memory.reliefs)
     heeded = heed(policy, target, state.overrides, None, "", now, memory.lost)
-    regions = seen(policy, target, state.regions(kind), state.signalled, state.overrides, heeded, now).regions
+    lowered = seen(policy, target, state.regions(kind), state.signalled, state.overrides, heeded, now)
+    regions = lowered.regions
     heeded = practice.heard(heeded, regions, state.incident, memory.yielded)
-    view = remembered(policy, state, memory, heeded, regions)
+    view = replace(remembered(policy, state, memory, heeded, regions), unmeasured=lowered.unmeasured)
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
     may = allowed(policy, kind, heeded, now)
@@ -79,15 +84,23 @@ def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: H
     rules = ramp.rules_of(policy, record)
     held = held_back(policy, rules, view, published, serving, heeded, now)
     aside = _aside(policy, record, view, found, heeded, now).difference(held)
-    climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
-    caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing)}
-    bounds = Bounds(caps, heeded.shed)
+    climbing = to_climb(rules, view, published, serving, heeded)
+    unmeasured = (name for name in view.unmeasured if published)
+    capped, kept = ({name: published.get(name, 0) for name in each} for each in (found.found.capped, unmeasured))
+    slowly = {name: published.get(name, 0) for name in climbing} | kept
     mine = [spec for spec in serving if spec.name not in held and spec.name not in aside]
     spare = [spec for spec in serving if spec.name in aside]
     later = [spec for spec in serving if spec.name in held]
-    ordered = [levels(policy, record, view.regions, each, bounds) for each in (mine, spare, later)]
-    if later and not _carried(policy, [*ordered[0], *ordered[1]], found.found.frozen):
-        ordered = [levels(policy, record, view.regions, serving, bounds)]  # nobody is held back then: `failback`
+    at_once = [spec for spec in mine if spec.name in slowly]
+
+    def drawn(specs: Sequence[RegionSpec], caps: Mapping[str, int]) -> tuple[tuple[Draw, ...], ...]:
+        return levels(policy, record, view.regions, specs, Bounds(caps, heeded.shed))
+
+    first = [drawn(mine, slowly | capped), drawn(spare, slowly | capped)]
+    first += [drawn(at_once, capped)] if at_once else []
+    ordered = [*first, drawn(later, capped)]
+    if later and not _carried(policy, drawn([*mine, *spare], capped), found.found.frozen):
+        ordered = [drawn(serving, capped)]  # nobody is held back then: `failback`
     return _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
 
 

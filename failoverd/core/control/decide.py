@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from failoverd.core.control import ramp
-from failoverd.core.control.allocation import Bounds, normal_shares
+from failoverd.core.control.allocation import Bounds, emptied, normal_shares
 from failoverd.core.control.aside import narrowed
 from failoverd.core.control.cost import bill
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
@@ -93,9 +93,11 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision looks at
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
     bounds, usual_policy = Bounds(shed=heeded.shed, grant=usual), _shedding(policy, place, weighed.specs)
     drilled = bool(out(shared.reasons))  # a drill is on a day on which nothing is wrong
-    normal = whole if drilled else normal_shares(usual_policy, record, weighed.specs, bounds)
+    full = any(spec.room < WHOLE for spec in weighed.specs)
+    empty = [emptied(spec) for spec in weighed.specs] if full else weighed.specs
+    normal = whole if drilled else normal_shares(usual_policy, record, empty, bounds)
     near = [spec for spec in weighed.specs if spec.name not in narrow.far]
-    usually = normal_shares(usual_policy, record, near, bounds) if narrow.far and not drilled else normal
+    usually = normal_shares(usual_policy, record, near, bounds) if (narrow.far or full) and not drilled else normal
     found = replace(found, reasons=(*found.reasons, *shared.reasons, *_costs(policy, whole, normal)))
     until = soonest(narrow.until, found.until, *found.capped.values())
     weights = policy.weights_of(record.key.type)

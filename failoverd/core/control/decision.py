@@ -88,6 +88,8 @@ class View:
         incident: whether one is open.
         aside: regions that serve and were left out, with the reason, and that are not back.
         practised: regions that a drill took out, and that are not back: they never failed.
+        unmeasured: regions that were called ill when their figures were lost: they get no more than they have.
+        cut_short: those of them whose drill failoverd itself ended, for trouble here or elsewhere.
         saving: shares that were chosen for their price.
     """
 
@@ -104,6 +106,8 @@ class View:
     incident: bool = False
     aside: Mapping[str, ReasonCode] = field(default_factory=dict)
     practised: frozenset[str] = frozenset()
+    cut_short: frozenset[str] = frozenset()
+    unmeasured: frozenset[str] = frozenset()
     saving: Saving = field(default_factory=Saving)
 
     @cached_property

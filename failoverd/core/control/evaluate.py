@@ -7,7 +7,8 @@ done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
         → aside (of latency and degraded) → answers (decide) → plan → drift → limits
 
 What others measure stands before all of them: figures count as they do now (readings), regions serve the models that
-were seen there (sighted), and what signals and alerts say lowers what probes found (signals).
+were seen there (sighted), who is full has less room (relieving), and what signals and alerts say lowers what probes
+found (signals).
 """
 
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
 from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.readings import measured
+from failoverd.core.control.relieving import Relieved, relieved
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rule_checks import people, ruled, withheld
 from failoverd.core.control.saving import considered
@@ -121,11 +123,14 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     """
     figures = measured(policy, state.signalled.readings, now)
     models = as_seen(figures.policy, state.served)
-    policy = models.policy
-    record, nothing_said = policy.record_of(observed.target), Heeded()
+    record, nothing_said = models.policy.record_of(observed.target), Heeded()
+    relief = _relieved(models.policy, record, state, observed, now)
+    policy = relief.policy
     may = allowed(policy, record.key.type, nothing_said, now)
     case = _Case(policy, record, state, observed, estate, now, nothing_said, may)
     memory, found, generation = _remembered(case)
+    if relief.reliefs != memory.reliefs:
+        memory = replace(memory, reliefs=relief.reliefs)
     memory, heard = _by_hand(case, memory, generation)
     for _ in filter(None, (found, heard)):
         case = replace(case, state=progress.counted(case.state))
@@ -143,10 +148,9 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     shared = estate.grant, estate.usual
     decision = decide(policy, case.record, observed.target, view, now, case.heeded, case.may, *shared)
     said = case.seen
-    until = soonest(decision.until, figures.until, said.until, priced_at)
-    decision = replace(
-        decision, reasons=(*figures.reasons, *models.reasons, *said.reasons, *decision.reasons), until=until
-    )
+    until = soonest(decision.until, figures.until, relief.until, said.until, priced_at)
+    first = (*figures.reasons, *models.reasons, *relief.reasons, *said.reasons)
+    decision = replace(decision, reasons=(*first, *decision.reasons), until=until)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
@@ -168,6 +172,13 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     change = heard.change if heard is not None else None
     told_of = (*rivals_told, *lost, *events, *fell, *outcome.events)
     return replace(outcome, events=told_of, found=found, by_hand=change, words=words)
+
+
+def _relieved(policy: Policy, record: RecordSpec, state: PolicyState, observed: Observed, now: float) -> Relieved:
+    memory = state.of(observed.target)
+    shares = memory.last_good.shares if memory.last_good is not None else {}
+    regions = state.regions(record.key.type)
+    return relieved(policy, record, state.signalled.readings, regions, shares, memory.reliefs, now)
 
 
 # -- what is known -----------------------------------------------------------------------------------------------------
@@ -348,6 +359,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
     return replace(
         remembered(case.policy, case.state, memory, case.heeded, case.regions),
         current=observed.records,
+        unmeasured=case.seen.unmeasured,
         owned=observed.marker is not None and kind in observed.marker.types,
         drifted=drifted(observed, memory.last_good),
     )
@@ -445,9 +457,9 @@ def _on_ramps(
             del ramps[name]
         elif not each.step or decision.kind not in _DECIDED or decision.shares.get(name):
             continue
-        elif health.serves or name in case.heeded.drained or case.heeded.pin is not None:
+        elif name in case.heeded.drained or case.heeded.pin is not None:
             ramps[name] = each.foot(case.now)
-        elif published.get(name):
+        elif published.get(name) and (not health.serves or ramp.hurts(each, health)):
             ramps[name] = each.fallen(case.now)
             fell.append(name)
         else:
@@ -741,9 +753,18 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         evicted=_evicted(case, plan),
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
         recalled=_recalled(case, memory, plan),
+        hurt=_hurt(case, memory),
         saving=memory.saving.moving,
         crowded=_crowded(case.estate.grant),
     )
+
+
+def _hurt(case: _Case, memory: TargetMemory) -> frozenset[str]:
+    """Regions that a step of their ramp makes ill."""
+    if not ramp.by_steps(ramp.rules_of(case.policy, case.record)):
+        return frozenset()
+    known = ((name, each, case.regions.get(name)) for name, each in memory.ramps.items())
+    return frozenset(name for name, each, health in known if health is not None and ramp.hurts(each, health))
 
 
 def _evicted(case: _Case, plan: Plan) -> frozenset[str]:
@@ -761,8 +782,9 @@ def _crowded(grant: Grant | None) -> Mapping[str, float]:
 
 def _recalled(case: _Case, memory: TargetMemory, plan: Plan) -> bool:
     """Whether a region comes back that a drill took out, because the drill was cut short."""
-    wanted, overrides = plan.shares_after, case.state.overrides
-    back = practice.recalled(case.policy, memory.practised, case.heeded, overrides, plan.decision.shares)
+    wanted, practised = plan.shares_after, memory.practised
+    short = practice.cut_short(case.policy, practised, case.state.overrides)
+    back = practice.recalled(practised, short, case.heeded, plan.decision.shares)
     return any(wanted.get(name, 0) > plan.start.get(name, 0) for name in back)
 
 

@@ -68,6 +68,8 @@ def stepped(
     if rules is None or not new:
         return memory, ()
     ramps = ramp.reached(memory.ramps, now)
+    if not ramp.by_steps(rules):  # the change itself says that it is back
+        return replace(memory, ramps=ramps), ()
     events = tuple(
         FailbackStepped(
             **news.names(memory.target, news.id_of(incident), now),
