@@ -635,8 +635,9 @@ def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSyn
         revision=case.policy.source.revision,
         generation=max(memory.generation, found.generation),
     )
+    until = _next_step(case, memory)
     memory, stepped = progress.stepped(case.policy, memory, case.state.incident, decision.shares, case.now)
-    outcome = _ended(case, memory, decision, OutcomeKind.IN_SYNC, TargetState.IN_SYNC, stepped)
+    outcome = _ended(case, memory, decision, OutcomeKind.IN_SYNC, TargetState.IN_SYNC, stepped, until)
     return replace(outcome, verified=news_of_it)
 
 
@@ -690,6 +691,14 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
     return _write(case, memory, decision, result, events, paced.until)
 
 
+def _next_step(case: _Case, memory: TargetMemory) -> float | None:
+    """When the step after one that stands from now on is due, if there is one."""
+    rules = ramp.rules_of(case.policy, case.record)
+    if rules is None or not any(ramp.stepping(each) and each.step < len(rules.steps) for each in memory.ramps.values()):
+        return None
+    return case.now + rules.pause(case.record.ttl)
+
+
 def _agreed(case: _Case, memory: TargetMemory, held: Held) -> int:
     """How many people approved a held plan. An approval lets it through once, and not whenever it is wanted again."""
     wanted, digest = held.plan.shares_after, held.plan.digest
@@ -708,6 +717,8 @@ def _write(
     until: float | None,
 ) -> Outcome:
     plan = approved.plan
+    if plan.whole is None:
+        until = soonest(until, _next_step(case, memory))
     return Outcome(
         kind=OutcomeKind.WRITE,
         decision=decision,

@@ -196,17 +196,17 @@ def _climb(
         ramps[name] = each
         if each.step >= len(rules.steps):
             continue
-        upcoming = (
-            now + rules.pause(ttl) if ramp.stepping(each) else ramp.due(rules, each, ground.view.regions[name], ttl)
-        )
+        known = ground.view.ramps.get(name)
+        begins = ramp.stepping(each) and (known is None or known.step != each.step)
+        due = ramp.due(rules, each, ground.view.regions[name], ttl)  # not known while the step does not stand
+        upcoming = now + rules.pause(ttl) if begins else due
         caps[name] = ramp.allowed(rules, each, has, of)
         numbers = {"step": float(each.step), "steps": float(len(rules.steps))}
         numbers |= {"part": float(rules.steps[each.step - 1]), "of": float(of)}
         if upcoming is not None and upcoming > now:
-            until = soonest(until, upcoming) if caps[name] < of else until
-            known = ground.view.ramps.get(name)
-            if each.since is not None or known is None or known.step != each.step:
-                numbers["next"] = upcoming  # else it is not known: the last one is not there yet
+            numbers["next"] = upcoming
+        if due is not None and due > now and caps[name] < of:
+            until = soonest(until, due)
         told[name] = Reason(ReasonCode.RAMP, "failback.ramp", name, numbers=numbers)
     return _Climb(ramps, caps, told, until)
 

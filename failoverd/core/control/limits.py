@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, NoReturn, final
 
-from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.rule_checks import FREE, Move, Ruled, asserted, gated, passing_at
 from failoverd.core.health.region import RegionHealth, RegionState
@@ -323,7 +323,7 @@ def _failing_out(step: Step) -> frozenset[str]:
     Also the place that answered while all were down, for no rate keeps traffic there once somebody serves; and one that
     answers since somebody edited the record, of which the shares that are counted from know nothing.
     """
-    if step.decision.kind in {DecisionKind.ALL_DOWN_NORMAL, DecisionKind.ALL_DOWN_ANSWER}:
+    if step.decision.kind in ALL_DOWN:
         return frozenset(step.before)
     answering = {name for name, share in (*step.before.items(), *step.plan.shares_before.items()) if share > 0}
     gone = {name for name in answering if not step.wanted.get(name)}
@@ -345,7 +345,7 @@ def _dead(step: Step, region: str) -> bool:
 
 
 def _after_leaving(step: Step, leaving: frozenset[str]) -> tuple[Mapping[str, int], bool]:
-    """The shares once what fails out has left, and whether anything does.
+    """The shares once what fails out has left, and whether anything does that answers.
 
     What leaves goes to those who are to get more anyway, so nobody gets more than is wanted for it.
     """
@@ -360,7 +360,15 @@ def _after_leaving(step: Step, leaving: frozenset[str]) -> tuple[Mapping[str, in
         name: Fraction(kept.get(name, 0)) + (Fraction(freed * lack.get(name, 0), total) if total else 0)
         for name in {*kept, *lack}
     }
-    return apportion(shares, WHOLE), True
+    return apportion(shares, WHOLE), gone or _stand(step, leaving)
+
+
+def _stand(step: Step, leaving: frozenset[str]) -> bool:
+    """Whether any of those that fail out stands in the answer.
+
+    Where a person took them out before, all that is left to do is to put that edit back, which is no urgent matter.
+    """
+    return bool(leaving) and (step.decision.kind in ALL_DOWN or any(map(step.plan.shares_before.get, leaving)))
 
 
 def _dead_values(step: Step) -> bool:
@@ -699,7 +707,7 @@ def _cause(plan: Plan, step: Step, shifts: Mapping[Cause, int]) -> Cause:
 
 def _takes_out(step: Step) -> bool:
     """Whether the step takes out something that is down."""
-    return bool(_failing_out(step) - {step.sorry}) or _dead_values(step)
+    return _stand(step, _failing_out(step) - {step.sorry}) or _dead_values(step)
 
 
 def _evicting(step: Step, replan: Replan, held: Held) -> Paced | None:

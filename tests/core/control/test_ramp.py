@@ -198,6 +198,18 @@ def test_what_a_limit_makes_smaller_is_waited_for_and_the_ramp_goes_on_from_ther
     assert 17.5 < azure(story) <= 27.5
 
 
+def test_a_step_that_no_change_is_left_for_is_looked_at_again_when_one_is_free() -> None:
+    """Not after each pause of a ramp whose step does not stand: nothing would have changed by then."""
+    story = returning(replace(CLIMBING, limits=limits(max_changes=1)))
+    taken = story.now
+    assert woken(story, 1) == [(taken + 90, 7.0)]
+    outcome = story.look(1.0)
+    assert outcome.kind is OutcomeKind.LIMITED
+    assert outcome.until == taken + 3_600
+    due = taken + 3_600 + 90
+    assert woken(story, 3) == [(taken + 3_600, 17.5), (due, 17.5), (taken + 7_200, 35.0)]
+
+
 def test_a_write_that_did_not_come_about_is_no_step() -> None:
     story = returning()
     story.now += 90
