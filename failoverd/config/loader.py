@@ -67,6 +67,7 @@ __all__ = [
     "PolicySet",
     "Rejected",
     "load_config",
+    "load_instead",
     "load_inventory",
     "load_paths",
     "load_policies",
@@ -338,6 +339,24 @@ def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]
     if inventory is None:
         return found
     return replace(found, diagnostics=in_order((*found.diagnostics, *crowded(found.policies, inventory))))
+
+
+def load_instead(config: Config, kinds: Kinds, file: Path) -> tuple[PolicySet, str]:
+    """All that the configuration names, with `file` in place of the one that holds the same policy.
+
+    And the name of the policy in `file`; "" if it does not load, and then it is among what is rejected.
+    """
+    found = PolicyLoader(config, kinds).load({})
+    inventory, about = load_inventory(config.inventory)
+    judged = _judge(read(file), str(file), kinds, config, inventory)
+    others = [
+        _Judged(policy.source.file, policy.name, policy, ())
+        for policy in found.policies.values()
+        if policy.name != judged.named
+    ]
+    both = _sifted([judged, *others], about if inventory is None else (), {})
+    named = judged.named if judged.named in both.policies and not both.rejected else ""
+    return replace(both, rules=found.rules, maintenance=found.maintenance, practices=found.practices), named
 
 
 def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None) -> PolicySet:

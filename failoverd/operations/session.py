@@ -113,15 +113,15 @@ class Session:
         """Policies that were not probed are taken to carry what they publish."""
         shared = self.beside.shared
         if shared is None:
-            shared = self.beside.shared = Shared(self._looked_at, lambda _: None)
+            shared = self.beside.shared = Shared(self.looked_at, lambda _: None)
             for policy in self.policies.values():
                 shared.put(policy)
         policy = self.policies[target.policy]
-        grant, usual = shared.grants(policy, self._looked_at(policy), self.clock())
+        grant, usual = shared.grants(policy, self.looked_at(policy), self.clock())
         normalise = self.providers[target.provider].normalise
         return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual)
 
-    def _looked_at(self, policy: Policy) -> PolicyState:
+    def looked_at(self, policy: Policy) -> PolicyState:
         return replace(self.states.told(policy), verdicts=self.beside.verdicts.get(policy.name, {}))
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:
