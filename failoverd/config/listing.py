@@ -16,7 +16,7 @@ def policy_files(directory: Path, inventory: str) -> list[Path] | Diagnostic:
     Hidden entries are passed over: Kubernetes keeps the versions of a ConfigMap in them, and links to the current one.
     """
     try:
-        files = sorted(path for path in directory.iterdir() if _named_yaml(path.name) and path.name != inventory)
+        files = sorted(path for path in directory.iterdir() if named_yaml(path.name) and path.name != inventory)
     except OSError as error:
         message = f"the directory of the policies cannot be read: {error.strerror or error}"
         return about_file(Code.UNREADABLE, str(directory), message)
@@ -38,7 +38,8 @@ def leads_out(path: Path) -> bool:
     return not (beside and Path(os.path.realpath(path)).is_relative_to(home))
 
 
-def _named_yaml(name: str) -> bool:
+def named_yaml(name: str) -> bool:
+    """Whether a file of that name is one that people see, and that holds YAML."""
     return name.endswith(_SUFFIXES) and not name.startswith(".")
 
 
@@ -53,7 +54,7 @@ def stamps(paths: Iterable[Path]) -> dict[Path, Hashable]:
         try:
             with os.scandir(path) as entries:
                 found[path] = "directory"
-                found |= {path / entry.name: _stamp(entry.stat) for entry in entries if _named_yaml(entry.name)}
+                found |= {path / entry.name: _stamp(entry.stat) for entry in entries if named_yaml(entry.name)}
         except NotADirectoryError:
             found[path] = stamp(path)
         except OSError as error:

@@ -341,10 +341,10 @@ def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]
     return replace(found, diagnostics=in_order((*found.diagnostics, *crowded(found.policies, inventory))))
 
 
-def load_instead(config: Config, kinds: Kinds, file: Path) -> tuple[PolicySet, str]:
-    """All that the configuration names, with `file` in place of the one that holds the same policy.
+def load_instead(config: Config, kinds: Kinds, file: Path) -> PolicySet:
+    """All that loads of what the configuration names, with `file` in place of the one that holds the same policy.
 
-    And the name of the policy in `file`; "" if it does not load, and then it is among what is rejected.
+    Something is rejected where `file` does not load, or wants what another policy has.
     """
     found = PolicyLoader(config, kinds).load({})
     inventory, about = load_inventory(config.inventory)
@@ -355,8 +355,7 @@ def load_instead(config: Config, kinds: Kinds, file: Path) -> tuple[PolicySet, s
         if policy.name != judged.named
     ]
     both = _sifted([judged, *others], about if inventory is None else (), {})
-    named = judged.named if judged.named in both.policies and not both.rejected else ""
-    return replace(both, rules=found.rules, maintenance=found.maintenance, practices=found.practices), named
+    return replace(both, rules=found.rules, maintenance=found.maintenance, practices=found.practices)
 
 
 def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None) -> PolicySet:

@@ -47,8 +47,21 @@ class Supposition:
         """Whether a region of the policy would be down, or drained."""
         return bool(self.loses(policy)) or any(spec.name in self.drained for spec in policy.regions)
 
+    def within(self, policies: Mapping[str, Policy]) -> "Supposition":
+        """The part of it that these policies know."""
+        regions, clouds = regions_of(policies), clouds_of(policies)
+        return Supposition(self.down & regions, self.clouds & clouds, self.drained & regions)
+
 
 NOTHING: Final = Supposition()
+
+
+def regions_of(policies: Mapping[str, Policy]) -> frozenset[str]:
+    return frozenset(spec.name for policy in policies.values() for spec in policy.regions)
+
+
+def clouds_of(policies: Mapping[str, Policy]) -> frozenset[str]:
+    return frozenset(spec.cloud for policy in policies.values() for spec in policy.regions) - {""}
 
 
 async def plans_if(
@@ -68,8 +81,7 @@ async def plans_if(
 
 
 def _require_known(at: Lookout, said: Supposition) -> None:
-    specs = [spec for policy in at.policies.values() for spec in policy.regions]
-    known = {"region": {spec.name for spec in specs}, "cloud": {spec.cloud for spec in specs} - {""}}
+    known = {"region": regions_of(at.policies), "cloud": clouds_of(at.policies)}
     asked = [("region", name) for name in sorted(said.down | said.drained)]
     for what, name in (*asked, *(("cloud", name) for name in sorted(said.clouds))):
         if name not in known[what]:

@@ -7,10 +7,11 @@ import pytest
 from support.api import heard
 from support.commands import POLICY, answered, failoverctl, written
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
+from support.repositories import git
 from support.servers import DnsServer
 
 from failoverd.api.shapes import FindingTold, TargetTold
-from failoverd.cli.what_if import MOST_LINES, tell
+from failoverd.cli.what_if import MOST_LINES, paired, tell, tell_pairs
 
 FINE, FAILED, USAGE, PENDING = 0, 1, 2, 10
 
@@ -80,6 +81,35 @@ async def test_a_loss_a_drain_and_another_file_are_played_from_here_and_nothing_
         code, printed = await here.control("plan", "--policy", str(other), "--if-down", "west")
         assert (code, "-> east 100%" in printed) == (PENDING, True), printed
         assert bind_server.dig(NAME, "A") == serial == [WEST, EAST]
+
+
+async def test_two_revisions_are_compared_by_what_they_would_do(bind_server: DnsServer, tmp_path: Path) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        await published(here, tmp_path / "first.plan")
+        git(tmp_path, "init", "-q", "-b", "main")
+        git(tmp_path, "add", "policies")
+        git(tmp_path, "commit", "-q", "-m", "first")
+        code, printed = await here.control("plan", "--against", "git:main")
+        assert (code, "1 policy: the same as by git:main" in printed) == (FINE, True), printed
+        here.edit_policy("ttl: 5s", "ttl: 7s")
+        code, printed = await here.control("plan", "--against", "git:main")
+        assert code == PENDING, printed
+        lines = [line.strip() for line in printed.splitlines()]
+        assert lines[:3] == ["api", "git:main:", f"{NAME} A at main: nothing to do"], printed
+        assert f"{NAME} A at main: change (operator): east 50%, west 50% -> east 50%, west 50%" in lines
+        assert len(lines) <= MOST_LINES
+        _, printed = await here.control("plan", "--against", "git:main", "--if-down", "west", "--output", "json")
+        (pair,) = json.loads(printed)
+        assert [pair[side]["plan"]["shares_after"] for side in ("old", "new")] == [{"east": 10_000}] * 2
+        code, printed = await here.control("plan", "--against", "git:nosuch")
+        assert (code, "no git repository that has 'nosuch'" in printed) == (FAILED, True), printed
+
+
+def test_a_record_that_only_one_revision_has_is_told() -> None:
+    (pair,) = paired([], [long_finding(1)])
+    lines = tell_pairs("", "git:main", [pair], every=False)
+    assert lines[:3] == ["api", "  git:main:", "    no such record"]
+    assert len(lines) <= MOST_LINES
 
 
 async def test_a_file_that_does_not_load_is_played_by_nobody(tmp_path: Path) -> None:

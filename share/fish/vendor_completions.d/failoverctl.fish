@@ -192,6 +192,7 @@ complete -c failoverctl -n '__failoverctl_is plan' -l if-down -x -d 'what would 
 complete -c failoverctl -n '__failoverctl_is plan' -l if-cloud-down -x -d 'the same of whole clouds'
 complete -c failoverctl -n '__failoverctl_is plan' -l drain -x -d 'what would be done if these regions were drained'
 complete -c failoverctl -n '__failoverctl_is plan' -l policy -x -d 'by this file, in place of the one that holds the same policy'
+complete -c failoverctl -n '__failoverctl_is plan' -l against -x -d 'compare with what the files of this revision would do'
 complete -c failoverctl -n '__failoverctl_is plan' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is practice' -a start -d 'Have a region get no traffic for a while'
 complete -c failoverctl -n '__failoverctl_is practice' -a stop -d 'End a drill before its time'
