@@ -286,16 +286,22 @@ def _lines(findings: Sequence[FindingTold]) -> Iterator[str]:
     yield from (f"limit  {words}" for words in limits if _EXCEEDED in words)
     if within := [words.partition(":")[0] for words in limits if _EXCEEDED not in words]:
         yield f"within {', '.join(dict.fromkeys(within))}"
-    for words, _ in _alike((words, "") for each in findings for words in each.reasons if not _costs(words)):
-        yield f"why    {words}"
+    reasons = [words for words, _ in _alike((words, "") for each in findings for words in each.reasons)]
+    those = (words for words in sorted(reasons, key=_is_well) if not words.startswith(_COSTS))
+    yield from (f"why    {words}" for words in those)
 
 
 _EXCEEDED: Final = ", not within "
 """How a limit is told that holds a step, or makes it smaller: these come with their numbers."""
 
 
-def _costs(words: str) -> bool:
-    return words.startswith("these shares cost")
+_COSTS: Final = "these shares cost"
+"""How the reason begins that is told as the cost."""
+
+
+def _is_well(words: str) -> bool:
+    """Whether a reason says that all is well with a region: what is not comes first."""
+    return " is healthy (" in words
 
 
 def _alike(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
