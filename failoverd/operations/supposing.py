@@ -95,13 +95,16 @@ class _Supposed:
         self._said = said
         self._shared: Shared | None = None
         self._at = at
-        self.policies = at.policies
         self.providers = at.providers
         self.clock = at.clock
         self.by_turns = at.by_turns
         self.alive = at.alive
         self.waits = at.waits
         self._began = at.clock()
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        return self._at.policies
 
     def policy(self, name: str) -> Policy:
         return self._at.policy(name)

@@ -12,7 +12,7 @@ from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.errors import ConfigError
 from failoverd.core.overrides import Scope, Verb
 from failoverd.core.reasons import Cause
-from failoverd.core.records import WHOLE, Policy
+from failoverd.core.records import WHOLE, Policy, RecordType
 from failoverd.operations.commanding import Desk as WordDesk
 from failoverd.operations.commanding import WordRequest
 from failoverd.operations.plan_desk import PlanDesk
@@ -194,3 +194,28 @@ async def test_without_a_daemon_neighbours_that_lose_the_same_are_looked_at_as_w
     await desk.settled()
     (found,) = await plans_if(desk.session(), down("azure"), [dev], frozenset())
     assert (found.target.policy, after(found)) == ("dev", {"oci": 100.0})
+
+
+# -- what could be mistaken --------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_when_every_region_is_supposed_to_be_down_the_answer_is_never_empty() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        found = (await asked(stage, down("azure", "oci")))["api"]
+        assert found.outcome is not None
+        assert found.outcome.kind is not OutcomeKind.WRITE
+        assert found.following is None
+
+
+@virtually
+async def test_a_region_that_is_down_already_is_as_it_is() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        real = stage.engine.board.regions("api", RecordType.A)["azure"]
+        found = (await asked(stage, down("azure")))["api"]
+        assert found.outcome is not None
+        assert found.outcome.state.regions(RecordType.A)["azure"] == real

@@ -90,13 +90,14 @@ class RegionHealth:
 
         When the failures began is not said: who is well has passed its probes since.
         """
-        if self.state is RegionState.DOWN:
+        down = self.state is RegionState.DOWN
+        if down and not self.serving and not self.unknown:
             return self
         return replace(
             self,
             state=RegionState.DOWN,
             score=0,
-            since=now,
+            since=self.since if down else now,
             well_since=None,
             serving=(),
             unknown=(),
