@@ -12,6 +12,7 @@ from failoverd.api.shapes import (
     FollowingTold,
     PlanTold,
     PolicyTold,
+    RegionFiguresTold,
     TargetTold,
 )
 from failoverd.codec import plain
@@ -79,6 +80,8 @@ def finding_told(finding: PlanFinding) -> FindingTold:
         change=plain(finding.change) if finding.change is not None else None,
         bill=BillTold.model_validate(cost) if cost is not None else None,
         following=_following(finding.following) if finding.following is not None else None,
+        demand=finding.demand,
+        figures=tuple(map(RegionFiguresTold.model_validate, finding.figures)),
     )
 
 

@@ -11,11 +11,12 @@ from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
-from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
+from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, schema_of_tests
 from failoverd.config.listing import leads_out
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
 from failoverd.config.schema.config_file import ApiTcpEntry
+from failoverd.config.test_files import is_test_file, tests_of, wrong_tests
 from failoverd.core.errors import ConfigError, JournalError
 from failoverd.files import CREDENTIALS
 from failoverd.installed import kinds, unfit
@@ -32,6 +33,8 @@ def print_schema(kind: FileKind) -> None:
             print_json(inventory_schema())
         case FileKind.CONFIG:
             print_json(config_schema(kinds()))
+        case FileKind.TESTS:
+            print_json(schema_of_tests())
         case FileKind.API:
             print_json(document())
         case FileKind.EVENTS:
@@ -63,6 +66,7 @@ def check_everything(config: Path, output: Output, *, on_site: bool = False) -> 
             if loaded.config.api.tcp is not None and not any(each.code is Code.FILE_MISSING for each in missing):
                 diagnostics += _of_api(loaded.config, loaded.config.api.tcp)
             diagnostics += [*found.diagnostics, *_idle(loaded.config, found)]
+            diagnostics += tests_of([loaded.config.policies], found)[1]
             diagnostics += [replace(each, severity=Severity.ERROR) if on_site else each for each in lacks]
             held = {each.file for each in diagnostics if each.code is Code.CHECK_UNFIT and each.is_error}
             policies = sorted(policy.name for policy in found.policies.values() if policy.source.file not in held)
@@ -83,8 +87,9 @@ def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> E
         policies: list[str] = []
         if loaded is None or loaded.config is not None:
             rest = [path for path in paths if path not in configs]
-            found = load_paths(rest, kinds(), loaded.config if loaded is not None else None)
-            diagnostics += found.diagnostics
+            known = loaded.config if loaded is not None else None
+            found = load_paths([path for path in rest if not is_test_file(path)], kinds(), known)
+            diagnostics += [*found.diagnostics, *wrong_tests(rest, kinds(), known)]
             policies = sorted(found.policies)
         return _told(diagnostics, policies, output, config)
 

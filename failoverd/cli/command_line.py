@@ -99,6 +99,35 @@ def check(
     raise typer.Exit(checking.check_files(paths or [], config, output, named=named))
 
 
+@app.command("test")
+def play_tests(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="policy files, files *.test.yaml, and folders of them; here without any")
+    ] = None,
+    run: Annotated[
+        str, typer.Option("--run", metavar="PATTERN", help="only tests whose name has it; * for any letters")
+    ] = "",
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="write a report for a CI server, in JUnit's XML")
+    ] = None,
+    fail_under: Annotated[
+        float,
+        typer.Option(
+            "--fail-under", metavar="PERCENT", help="fail if less of a policy is shown at work", min=0, max=100
+        ),
+    ] = 0.0,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Play the tests of policies on a virtual clock, without a daemon or a network; exit 1 if one fails."""
+    from failoverd.cli import testing
+
+    source = context.get_parameter_source("config")
+    named = config if source is not None and source.name == "COMMANDLINE" else None
+    raise typer.Exit(testing.play_tests(paths or [], named, output, testing.TestsWanted(run, junit, fail_under)))
+
+
 @app.command()
 def schema(
     kind: Annotated[
@@ -150,7 +179,8 @@ def plan(  # noqa: PLR0913, PLR0917 - each is something to say on the command li
         list[str] | None, typer.Option("--return", help="a region to bring back now, whatever failback says")
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="each record with its reasons, although nothing is to be done")
+        bool,
+        typer.Option("--verbose", "-v", help="each record with its reasons, and what it needs and has in each region"),
     ] = False,
     without_daemon: WithoutDaemon = False,
     if_down: Annotated[

@@ -39,6 +39,7 @@ class FileKind(StrEnum):
     POLICY = "policy"
     REGIONS = "regions"
     CONFIG = "config"
+    TESTS = "tests"
     API = "api"
     EVENTS = "events"
 

@@ -12,7 +12,7 @@ from failoverd.core.errors import FailoverdError
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_REASONS: Final = {"page": "page_unwritable", "plan": "plan_unwritable"}
+_REASONS: Final = {"page": "page_unwritable", "plan": "plan_unwritable", "report": "report_unwritable"}
 """By `what` is written. Codes are searched for, so each stands here as it is said."""
 
 

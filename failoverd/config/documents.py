@@ -63,6 +63,16 @@ class Document:
                 return None
         return value
 
+    def digest_without(self, key: str) -> str:
+        """SHA-256 of the text without the lines of one of its first keys, as if nobody had written that."""
+        mark = self.keys.get((key,))
+        if mark is None or mark.column != 1:  # in braces, others stand in its lines
+            return self.digest
+        later = (each.line for place, each in self.keys.items() if len(place) == 1 and each.line > mark.line)
+        after = min(later, default=len(self.lines) + 1)
+        text = "\n".join((*self.lines[: mark.line - 1], *self.lines[after - 1 :])).rstrip("\n")
+        return sha256(f"{text}\n".encode()).hexdigest()
+
     def diagnose(
         self,
         code: Code,

@@ -1,4 +1,4 @@
-"""JSON Schemas of the three kinds of file, for editors: draft 2020-12, made from the models and the installed kinds."""
+"""JSON Schemas of the kinds of file, for editors: draft 2020-12, made from the models and the installed kinds."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from pydantic_core.core_schema import WithDefaultSchema
 from failoverd.config.schema.config_file import ConfigFile
 from failoverd.config.schema.inventory_file import InventoryFile
 from failoverd.config.schema.policy_file import PolicyFile
+from failoverd.config.schema.test_file import MOST_TESTS, TestEntry, TestFile
 from failoverd.config.values import DURATION, say_duration
 from failoverd.ports import Kinds
 
@@ -22,13 +23,19 @@ Schema = dict[str, Any]
 def policy_schema(kinds: Kinds) -> Schema:
     """What a policy file can say, with the check kinds that are installed."""
     models = {name: kinds.probes[name].settings for name in sorted(kinds.probes)}
-    schema, refs = _schema(PolicyFile, list(models.values()))
+    schema, refs = _schema(PolicyFile, [*models.values(), TestEntry])
+    schema["properties"]["tests"] |= {"type": "array", "items": refs[TestEntry], "maxItems": MOST_TESTS}
     return _with_kinds(schema, "checks", [refs[model] for model in models.values()])
 
 
 def inventory_schema() -> Schema:
     """What the inventory can say."""
     return _schema(InventoryFile, [])[0]
+
+
+def schema_of_tests() -> Schema:
+    """What a file of tests beside the policies can say."""
+    return _schema(TestFile, [])[0]
 
 
 def config_schema(kinds: Kinds) -> Schema:

@@ -9,6 +9,9 @@ from failoverd.config.diagnostics import Code, Diagnostic, about_file
 
 _SUFFIXES = (".yaml", ".yml")
 
+TESTS: Final = (".test.yaml", ".test.yml")
+"""How the name of a file ends that holds tests of policies, and no policy."""
+
 
 def policy_files(directory: Path, inventory: str) -> list[Path] | Diagnostic:
     """The policy files of a directory, by name; or why there are none.
@@ -39,8 +42,8 @@ def leads_out(path: Path) -> bool:
 
 
 def named_yaml(name: str) -> bool:
-    """Whether a file of that name is one that people see, and that holds YAML."""
-    return name.endswith(_SUFFIXES) and not name.startswith(".")
+    """Whether a file of this name in the folder of the policies is one of them, or their inventory."""
+    return name.endswith(_SUFFIXES) and not name.endswith(TESTS) and not name.startswith(".")
 
 
 def stamps(paths: Iterable[Path]) -> dict[Path, Hashable]:

@@ -258,9 +258,7 @@ class PolicyLoader:
             return replace(_all_rejected(judged, about_inventory, running), doubted=frozenset(doubted))
         idle_rules = (*idle(inventory, {each.named for each in judged}), *_idle_drills(inventory, judged))
         found = _sifted(judged, (*about_inventory, *idle_rules), running)
-        practices = (inventory.practice,) if inventory.practice is not None else ()
-        found = replace(found, rules=inventory.rules, maintenance=inventory.maintenance, practices=practices)
-        return replace(found, doubted=frozenset(doubted))
+        return replace(_with_work(found, inventory), doubted=frozenset(doubted))
 
     def _read_inventory(self, watch: Watch | None) -> tuple["_Inventory", set[Path]]:
         """What it says; or said before, while it is written, with its path if it may be half written."""
@@ -386,7 +384,15 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
         about.extend((*idle(inventory, named), *_idle_drills(inventory, judged)) if inventory is not None else ())
         sound = {each.policy.name: each.policy for each in judged if each.policy and Path(each.file).parent == folder}
         about.extend(crowded(sound, inventory) if inventory is not None else ())
-    return _sifted(judged, in_order(about), {})
+    sifted = _sifted(judged, in_order(about), {})
+    only = next(iter(inventories.values()))[0] if len(inventories) == 1 else None  # no rule binds another folder
+    return _with_work(sifted, only) if only is not None else sifted
+
+
+def _with_work(found: PolicySet, inventory: Inventory) -> PolicySet:
+    """With what the inventory says of all policies."""
+    practices = (inventory.practice,) if inventory.practice is not None else ()
+    return replace(found, rules=inventory.rules, maintenance=inventory.maintenance, practices=practices)
 
 
 def _idle_drills(inventory: Inventory, judged: Iterable[_Judged]) -> Iterator[Diagnostic]:
@@ -521,12 +527,17 @@ def _work(policy: Policy, document: Document, inventory: Inventory) -> Iterator[
 
 
 def _source(draft: Draft, inventory: InventoryFile) -> Source:
-    """The revision changes with the text of the file and with the inventory's entries that it uses."""
+    """The revision changes with the text of the file and with the inventory's entries that it uses.
+
+    But not with its tests: nothing that runs heeds them, so nothing is taken up again where they alone are others.
+    """
     used: dict[str, object] = {name: inventory.regions[name].model_dump() for name in sorted(draft.policy.regions)}
     used |= data_from(draft.policy, inventory)
-    revision = sha256(f"{draft.document.digest}\n{json.dumps(used, sort_keys=True)}".encode()).hexdigest()
-    lines = MappingProxyType(draft.document.line_of_keys())
-    return Source(draft.file, revision[:_REVISION_LENGTH], lines)
+    revision = sha256(
+        f"{draft.document.digest_without('tests')}\n{json.dumps(used, sort_keys=True)}".encode()
+    ).hexdigest()
+    lines = {key: line for key, line in draft.document.line_of_keys().items() if key.partition(".")[0] != "tests"}
+    return Source(draft.file, revision[:_REVISION_LENGTH], MappingProxyType(lines))
 
 
 # -- what does not load ------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from failoverd.operations.planning import (
     Planned,
     PlannedChange,
     apply_plans,
+    back,
     chosen,
     longest,
 )
@@ -183,9 +184,10 @@ class _AtWork:
             raise unknown("running policy", name, sorted(self.engine.policies), "policy_unknown", remedy)
         return found
 
-    def estate(self, target: Target) -> Estate:
-        policy = self.policy(target.policy)
-        return self.engine.tools.estate(policy, self.providers[target.provider], self.looked_at(policy))
+    def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
+        policy, engine = self.policy(target.policy), self.engine
+        state, shared = back(self.looked_at(policy), returning), engine.shared.bringing_back(returning)
+        return engine.tools.estate(policy, self.providers[target.provider], state, shared)
 
     def looked_at(self, policy: Policy) -> PolicyState:
         return self.engine.states.looked_at(policy, self.engine.board)

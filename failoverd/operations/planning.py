@@ -23,6 +23,7 @@ from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target, percentages
 from failoverd.core.status import PolicyStatus
 from failoverd.operations.ahead import Following, following
+from failoverd.operations.reckoning import RegionFigures, demanded
 from failoverd.operations.slips import unknown
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.ports import Clock, Provider, Urgency
@@ -72,7 +73,8 @@ class Lookout(Protocol):
     def looked_at(self, policy: Policy) -> PolicyState:
         """What is known of a policy now, for who shares regions with it."""
 
-    def estate(self, target: Target) -> Estate: ...
+    def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
+        """What a decision about it looks at besides, if a person brings these regions back, by policy."""
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed: ...
 
@@ -129,6 +131,8 @@ class PlanFinding:
         outcome: what would be done.
         error: why nobody can say.
         manual: does the same by hand.
+        demand: what its policy needs.
+        figures: what of that goes where.
         supposed: it is what would be done if something were so that is not: nothing of it may be applied.
         following: of what is supposed: the next change that time alone would bring.
     """
@@ -137,6 +141,8 @@ class PlanFinding:
     outcome: Outcome | None
     error: FailoverdError | None = None
     manual: str = ""
+    demand: float | None = None
+    figures: tuple[RegionFigures, ...] = ()
     supposed: bool = False
     following: Following | None = None
 
@@ -212,18 +218,27 @@ def _known(found: T | FailoverdError) -> T:
     return found
 
 
+def back(state: PolicyState, returning: Mapping[str, frozenset[str]]) -> PolicyState:
+    """The state if a person brings these regions back, by policy."""
+    return replace(state, returning=returning.get(state.policy, frozenset()))
+
+
 async def _evaluated(
-    session: Lookout, observed: Observed, health: Verdicts, returning: frozenset[str]
+    session: Lookout, observed: Observed, health: Verdicts, returning: Mapping[str, frozenset[str]]
 ) -> tuple[Outcome, Estate]:
-    """What is to be done about a target, the daemon's own way to say so; and what it looked at besides."""
+    """What is to be done about a target, the daemon's own way to say so; and what it looked at besides.
+
+    `returning` are regions by policy.
+    """
     target = observed.target
     policy = session.policy(target.policy)
     state = await session.recalled(policy, target)
     if not session.alive():
         key = target.key.type
         health = {**health, key: judged_now(health.get(key, {}), state.of(target).ramps)}
-    state = replace(state, verdicts=health, returning=returning)
-    estate = replace(session.estate(target), spare=None)  # what is chosen for its price, a daemon chooses and remembers
+    state = back(replace(state, verdicts=health), returning)
+    # what is chosen for its price, a daemon chooses and remembers
+    estate = replace(session.estate(target, returning), spare=None)
     return evaluate(policy, state, observed, estate, session.clock()), estate
 
 
@@ -257,17 +272,21 @@ async def make_plans(
     health = await session.verdicts([policy for policy in policies if policy.name in in_sight], _failures(looks))
     if not session.by_turns:
         looks |= await _looks(session, [target for target in targets if target.policy in in_sight])
-    found = []
+    found, back = [], dict.fromkeys((policy.name for policy in policies), returning)
     for target in targets:
         try:
             observed = _known(looks[target])
-            outcome, estate = await _evaluated(session, observed, _known(health[target.policy]), returning)
+            outcome, estate = await _evaluated(session, observed, _known(health[target.policy]), back)
+            policy = session.policy(target.policy)
+            demand, figures = demanded(policy, outcome, outcome.decision.at)
             if supposed:
-                then = following(session.policy(target.policy), outcome, observed, estate, session.clock())
-                found.append(PlanFinding(target, outcome, supposed=True, following=then))
+                then = following(policy, outcome, observed, estate, session.clock())
+                found.append(
+                    PlanFinding(target, outcome, demand=demand, figures=figures, supposed=True, following=then)
+                )
                 continue
             by_hand = manual_command(session.providers[target.provider], outcome.plan) if outcome.plan else ""
-            found.append(PlanFinding(target, outcome, manual=by_hand))
+            found.append(PlanFinding(target, outcome, manual=by_hand, demand=demand, figures=figures))
         except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
             found.append(PlanFinding(target, None, classified(error)))
     return found
@@ -361,6 +380,7 @@ class _Applying:
         self.changes = changes
         self._session = session
         self._health: Mapping[str, Verdicts | FailoverdError] = {}
+        self._returning = {each.target.policy: each.said.returning for each in changes}
         self._ours: defaultdict[tuple[str, str, str], set[str | None]] = defaultdict(set)
         """By name: markers that are newer than the file because a change of the file stands there."""
 
@@ -430,7 +450,7 @@ class _Applying:
         plan, target = change.plan, change.target
         self._check_record(change, observed)
         health = _known(self._health[target.policy])
-        outcome, _ = await _evaluated(self._session, observed, health, change.said.returning)
+        outcome, _ = await _evaluated(self._session, observed, health, self._returning)
         refused, found = outcome.refused, _to_do(outcome)
         if refused is not None:
             raise Fenced(refused.detail, reason=refused.reason, remedy=refused.remedy)

@@ -15,7 +15,7 @@ from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.records import Observed, Policy, Target
 from failoverd.operations.ahead import HORIZON
-from failoverd.operations.planning import Lookout, PlanFinding, make_plans
+from failoverd.operations.planning import Lookout, PlanFinding, back, make_plans
 from failoverd.operations.slips import unknown
 from failoverd.ports import Urgency
 from failoverd.runtime.estate import Shared
@@ -131,15 +131,16 @@ class _Supposed:
     def looked_at(self, policy: Policy) -> PolicyState:
         return self._state(policy, self._at.looked_at(policy))
 
-    def estate(self, target: Target) -> Estate:
+    def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
         """What the others leave to a policy if they lose the same regions."""
         if self._shared is None:
             self._shared = Shared(self.looked_at, lambda _: None)
             for each in self.policies.values():
                 self._shared.put(each)
         policy = self.policy(target.policy)
-        grant, usual = self._shared.grants(policy, self.looked_at(policy), self.clock())
-        return replace(self._at.estate(target), grant=grant, usual=usual, spare=None)
+        state, shared = back(self.looked_at(policy), returning), self._shared.bringing_back(returning)
+        grant, usual = shared.grants(policy, state, self.clock())
+        return replace(self._at.estate(target, returning), grant=grant, usual=usual, spare=None)
 
     def _state(self, policy: Policy, state: PolicyState) -> PolicyState:
         supposed = state.with_verdicts(

@@ -11,6 +11,7 @@ class Stage(StrEnum):
     PROBING = "probing"
     PROVING = "proving"
     ASKING = "asking"  # a daemon, which does all that by itself
+    PLAYING = "playing"
 
 
 @dataclass(frozen=True, slots=True)

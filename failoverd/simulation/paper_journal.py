@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from failoverd import codec
 from failoverd.core.control.limits import PastChange
@@ -26,6 +27,14 @@ class _Entry:
     settled_at: float | None = None
 
 
+T = TypeVar("T")
+
+
+def _through_the_file(value: T) -> T:
+    """What a file gives back. Frozen values need no writing until somebody reads them."""
+    return codec.load(type(value), codec.dump(value))
+
+
 @dataclass
 class PaperJournal:
     """`ports.Journal` on paper. What it holds survives the process, like a file.
@@ -41,7 +50,7 @@ class PaperJournal:
     changes: dict[str, _Entry] = field(default_factory=dict)
     answers: dict[Target, LastGood] = field(default_factory=dict)
     statuses: dict[object, Status] = field(default_factory=dict)
-    states: dict[tuple[str, str], str] = field(default_factory=dict)
+    states: dict[tuple[str, str], PolicyState | TargetMemory] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     belongs: str = ""
     trail: list[AuditEntry] = field(default_factory=list)
@@ -104,13 +113,14 @@ class PaperJournal:
 
     async def keep(self, state: PolicyState) -> None:
         await self._turn(writes=True)
-        self.states[state.policy, ""] = codec.dump(replace(state, targets={}, overrides=()))
-        self.states |= {(state.policy, key): codec.dump(memory) for key, memory in state.targets.items()}
+        self.states[state.policy, ""] = replace(state, targets={}, overrides=())
+        self.states |= {(state.policy, key): memory for key, memory in state.targets.items()}
 
     def states_kept(self) -> list[PolicyState]:
         """What an earlier process left, after the way through the file."""
-        heads = {policy: codec.load(PolicyState, text) for (policy, key), text in self.states.items() if not key}
-        memories = [codec.load(TargetMemory, text) for (_, key), text in self.states.items() if key]
+        kept = list(self.states.values())
+        heads = {each.policy: _through_the_file(each) for each in kept if isinstance(each, PolicyState)}
+        memories = [_through_the_file(each) for each in kept if isinstance(each, TargetMemory)]
         for memory in memories:
             heads[memory.target.policy] = heads[memory.target.policy].with_target(memory)
         return list(heads.values())

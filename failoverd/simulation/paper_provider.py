@@ -85,7 +85,7 @@ class PaperProvider:
         self.zonefile.markers.pop((zone, key.name), None)
         if plan.marker_text is not None:
             self.zonefile.markers[zone, key.name] = plan.marker_text
-        self.zonefile.writes.append(Write(self._clock(), plan.target, plan.after, plan.marker, found))
+        self.zonefile.wrote(Write(self._clock(), plan.target, plan.after, plan.marker, found))
 
     async def _call(self, target: Target, faults: deque[Fault], effect: Callable[[], T], nothing: Callable[[], T]) -> T:
         fault = faults.popleft() if faults else Fault()

@@ -43,9 +43,11 @@ class SimulatedDaemon:
         sentinels: Sequence[tuple[Endpoint, Check]] = (),
         chance: random.Random | None = None,
         instance: str = "",
+        tick: float = TICK,
         sources: Mapping[str, MetricsSource] | None = None,
     ) -> None:
         clock = now
+        self._every = tick
         self.zonefile = zonefile or Zonefile()
         self.journal = journal or PaperJournal()
         self.world = world or World(clock)
@@ -95,7 +97,7 @@ class SimulatedDaemon:
         """Start with what an earlier process left."""
         self.engine.start(states, interrupted, words, proofs)
         self.engine.watch_sentinels({check.name: self.world.prober(check) for _, check in self.engine.sentinels})
-        self.timetable.every("tick", TICK, self._tick, phase=TICK)
+        self.timetable.every("tick", self._every, self._tick, phase=self._every)
         self._booting = asyncio.create_task(self._boot(policies))
 
     async def _boot(self, policies: Sequence[Policy]) -> None:

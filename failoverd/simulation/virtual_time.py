@@ -32,11 +32,13 @@ class LeftOver(RuntimeError):  # noqa: N818 - the same
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Use it through `run`."""
 
-    def __init__(self) -> None:
-        self._now = START
+    def __init__(self, start: float = START) -> None:
+        self._now = start
+        self.horizon = start + HORIZON
         self.complaints: list[str] = []
         self._expected: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
         super().__init__(_Skipping(self))
+        self._clock_resolution = 1e-6  # of seconds since the epoch; with less, a timer that is due would not be
         self.set_default_executor(_AtOnce())
         self.set_exception_handler(self._complain)
 
@@ -106,13 +108,17 @@ class _Skipping(selectors.SelectSelector):
         ready = super().select(0)
         came_true = self._loop.look()
         if not ready and not came_true and timeout != 0:
-            self._loop.skip(START + HORIZON)
+            self._loop.skip(self._loop.horizon)
         return ready
 
 
-def run(scenario: Coroutine[Any, Any, T]) -> T:
-    """Play a scenario on a loop of its own. It has to clean up behind itself: a task that is left over is a failure."""
-    loop = VirtualLoop()
+def run(scenario: Coroutine[Any, Any, T], start: float = START) -> T:
+    """Play a scenario on a loop of its own, whose clock begins at `start`.
+
+    Raises:
+        LeftOver: it did not clean up behind itself, or a task of it failed unheard.
+    """
+    loop = VirtualLoop(start)
     try:
         asyncio.set_event_loop(loop)
         result = loop.run_until_complete(scenario)

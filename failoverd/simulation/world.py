@@ -67,64 +67,75 @@ class World:
         """When this endpoint was looked at."""
         return [look.at for look in self.looks if look.endpoint.address == address]
 
-    async def look(self, endpoint: Endpoint, check: Check) -> ProbeResult:
+    def begin(self, endpoint: Endpoint, check: Check) -> float:
+        """A probe begins now."""
         began, key = self._clock(), (endpoint, check.name)
         self._abreast[key] = self._abreast.get(key, 0) + 1
         self.looks.append(Look(endpoint, check.name, began, self._abreast[key]))
-        try:
-            outcome, reason = await self._answer(endpoint, check)
-        finally:
-            self._abreast[key] -= 1
-        now = self._clock()
-        served = self.serves.get(endpoint.address) if outcome is ProbeOutcome.PASS else None
-        return ProbeResult(endpoint, check.name, outcome, reason, Timings(now - began), now, served=served)
+        return began
 
-    async def _answer(self, endpoint: Endpoint, check: Check) -> tuple[ProbeOutcome, ProbeReason]:
+    def end(self, endpoint: Endpoint, check: Check) -> float:
+        """It is over, or abandoned, now."""
+        self._abreast[endpoint, check.name] -= 1
+        return self._clock()
+
+    def answer(self, endpoint: Endpoint, check: Check) -> "PaperAnswer":
+        """What comes of a probe that begins now."""
         match self.does(endpoint):
             case Does.REFUSE:
-                return ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED
-            case Does.DROP:
-                await asyncio.sleep(check.timeout)
-                return ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT
+                return PaperAnswer(0.0, ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
+            case Does.DROP | Does.STUBBORN:
+                return PaperAnswer(check.timeout, ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT)
             case Does.BLIND:
-                return ProbeOutcome.BLIND, ProbeReason.NO_ROUTE
-            case Does.OVERLOAD | Does.ERROR as does:
-                await asyncio.sleep(self.latency)
-                overload = ProbeOutcome.DEGRADED, ProbeReason.OVERLOADED
-                return overload if does is Does.OVERLOAD else (ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
-            case Does.STUBBORN:
-                return await self._hold_out(check)
+                return PaperAnswer(0.0, ProbeOutcome.BLIND, ProbeReason.NO_ROUTE)
+            case Does.OVERLOAD:
+                return PaperAnswer(self.latency, ProbeOutcome.DEGRADED, ProbeReason.OVERLOADED)
+            case Does.ERROR:
+                return PaperAnswer(self.latency, ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
             case _:
-                await asyncio.sleep(self._slow.get(endpoint.address, self.latency))
-                return ProbeOutcome.PASS, ProbeReason.OK
+                return PaperAnswer(self._slow.get(endpoint.address, self.latency), ProbeOutcome.PASS, ProbeReason.OK)
 
-    async def _hold_out(self, check: Check) -> tuple[ProbeOutcome, ProbeReason]:
-        try:
-            await asyncio.sleep(check.timeout)
-        except asyncio.CancelledError:
-            return ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT
-        return ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT
+
+@dataclass(frozen=True, slots=True)
+class PaperAnswer:
+    """What comes of a probe, after so many seconds."""
+
+    after: float
+    outcome: ProbeOutcome
+    reason: ProbeReason
 
 
 @dataclass(frozen=True)
 class PaperProber:
-    """`ports.Prober` that looks into the world on paper."""
+    """`ports.Prober` that looks into the world on paper. A probe is one timer: there are many of them."""
 
     world: World
     check: Check
 
     def start(self, endpoint: Endpoint, tell: Tell) -> Cancel:
-        if self.world.does(endpoint) is Does.CRASH:
+        world, check = self.world, self.check
+        does, answer = world.does(endpoint), world.answer(endpoint, check)
+        if does is Does.CRASH:
             raise RuntimeError("a defect in the prober")
-        task = asyncio.get_running_loop().create_task(self.world.look(endpoint, self.check))
+        began = world.begin(endpoint, check)
+        over = False
 
-        def report(done: asyncio.Task[ProbeResult]) -> None:
-            if not done.cancelled():
-                tell(done.result())
+        def end() -> float:
+            nonlocal over
+            over = True
+            return world.end(endpoint, check)
+
+        def report() -> None:
+            now = end()
+            served = world.serves.get(endpoint.address) if answer.outcome is ProbeOutcome.PASS else None
+            timings = Timings(now - began)
+            tell(ProbeResult(endpoint, check.name, answer.outcome, answer.reason, timings, now, served=served))
+
+        timer = asyncio.get_running_loop().call_later(answer.after, report)
 
         def abandon() -> None:
-            task.remove_done_callback(report)
-            task.cancel()
+            if not over:
+                timer.cancel()
+                end()
 
-        task.add_done_callback(report)
         return abandon

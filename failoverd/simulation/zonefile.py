@@ -1,6 +1,6 @@
 """What stands in DNS on paper."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from failoverd.core.records import Marker, Observed, RecordKey, RecordSet, Target
@@ -19,16 +19,24 @@ class Write:
 
 @dataclass
 class Zonefile:
-    """What stands in DNS: shared by every provider that serves it, and by people who edit it."""
+    """What stands in DNS: shared by every provider that serves it, and by people who edit it.
+
+    `heard` is told of each write that took effect.
+    """
 
     records: dict[tuple[str, RecordKey], RecordSet] = field(default_factory=dict)
     markers: dict[tuple[str, str], str] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
+    heard: Callable[[Write], None] = lambda write: None  # noqa: ARG005 - what it is called with
 
     def observe(self, target: Target) -> Observed:
         text = self.markers.get((target.zone, target.key.name))
         marker = Marker.parse(text) if text is not None else None
         return Observed(target, self.records.get((target.zone, target.key)), marker, text)
+
+    def wrote(self, write: Write) -> None:
+        self.writes.append(write)
+        self.heard(write)
 
     def put(self, target: Target, weights: Mapping[str, int] | None, *, ttl: int = 30) -> None:
         """A person edits the record, past failoverd. None removes it."""

@@ -137,6 +137,10 @@ async def test_tiers_prod_and_pilot_are_served_by_what_is_left_and_dev_is_short(
         name: each["llm-prod"] for name, each in before.items()
     }
     assert "pilot and dev follow" in said[-1]
+    fetched = told["interconnect"]["fetched"]
+    assert fetched["before"] == 240 + 150
+    assert fetched["during"] == pytest.approx(tiers.PASSES, abs=2), "it is full, and no more goes over it"
+    assert f"{fetched['during']} requests per second of 437.5" in "\n".join(said)
 
 
 async def test_on_a_terminal_a_live_table_is_drawn_and_everything_stays_up_for_dig() -> None:
@@ -154,6 +158,7 @@ async def test_on_a_terminal_a_live_table_is_drawn_and_everything_stays_up_for_d
             assert re.search(rf"{name}( *│ *\d+%){{3}}", summary), summary
         assert "from the fault to the changed authoritative answer" in summary
         assert "azure-eastus is down" in summary
+        assert "failoverctl test policies/" in summary
 
         port = summary.split("-p ")[1].split()[0]
         dig = await asyncio.create_subprocess_exec(

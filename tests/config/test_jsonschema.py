@@ -11,16 +11,20 @@ from support.manual import MANUAL, POLICIES, REAL_KINDS, blocks, examples, sever
 from support.schemas import Checker
 
 from failoverd.config.documents import parse
-from failoverd.config.jsonschema import DIALECT, config_schema, inventory_schema, policy_schema
+from failoverd.config.jsonschema import DIALECT, config_schema, inventory_schema, policy_schema, schema_of_tests
+from failoverd.config.listing import TESTS
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "policy": policy_schema(REAL_KINDS),
     "regions": inventory_schema(),
     "config": config_schema(REAL_KINDS),
+    "tests": schema_of_tests(),
 }
 
 
 def schema_of(path: Path) -> dict[str, Any]:
+    if path.name.endswith(TESTS):
+        return SCHEMAS["tests"]
     return SCHEMAS[{"regions.yaml": "regions", "failoverd.yaml": "config"}.get(path.name, "policy")]
 
 
@@ -102,7 +106,7 @@ def test_kinds_that_are_installed_are_in_the_schema() -> None:
 
 
 def test_the_manual_explains_every_key_that_a_file_can_have() -> None:
-    text = MANUAL.read_text()
+    text = MANUAL.read_text() + (MANUAL.parent / "testing.md").read_text()
     keys = {
         key
         for schema in SCHEMAS.values()

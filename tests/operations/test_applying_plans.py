@@ -11,7 +11,6 @@ from support.approving import limits
 from support.sessions import AZURE6, QUICK, Desk, both_types
 from support.stage import AZURE, OCI, policy, record, target
 
-from failoverd import codec
 from failoverd.api.planned import attempt_told
 from failoverd.cli.options import Exit
 from failoverd.cli.plan_views import exit_code
@@ -304,7 +303,7 @@ async def test_what_a_daemon_learned_meanwhile_is_not_overwritten_by_what_was_re
     desk.fails(AZURE)
     (change,) = await desk.planned()
     newer = replace(desk.kept().of(AT), common_fall={"azure": False})
-    desk.dns.audit = lambda _, __: desk.journal.states.update({("api", key_of(AT)): codec.dump(newer)})
+    desk.dns.audit = lambda _, __: desk.journal.states.update({("api", key_of(AT)): newer})
     assert reasons(await desk.apply(change)) == [None]
     assert desk.kept().of(AT).common_fall == {"azure": False}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from support.files import Folder
+from support.files import CONFIG, Folder
 from support.scenes import OWNER
 from support.stories import as_it_is
 from support.sums import redone, said_shares
@@ -20,9 +20,14 @@ from failoverd.core.control import progress
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate, Outcome
+from failoverd.core.control.readings import FigureQuestion, FigureRole, asks, taken
+from failoverd.core.control.signals import judged
 from failoverd.core.control.state import PolicyState
-from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.records import WHOLE, Observed, Policy, Target
+from failoverd.core.health.endpoint import Health, Verdict, combined
+from failoverd.core.health.region import RegionHealth, RegionState, roll_up
+from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import WHOLE, Model, Observed, Policy, RecordSet, RegionSpec, Target
 from failoverd.runtime.estate import Shared
 from failoverd.settings import parse_duration
 
@@ -30,6 +35,14 @@ NOON = 1_800_000_000.0
 """When each example begins. Everything is well by then, and has been for long."""
 
 _SCORES = {RegionState.HEALTHY: WHOLE, RegionState.DEGRADED: WHOLE // 2, RegionState.DOWN: 0}
+
+_EVERY = 15.0
+"""Seconds between two questions to whoever measures."""
+
+_MANY = 1e6
+"""Requests of which a ratio of errors is certain."""
+
+_SOURCES = "prometheus: {main: {url: 'https://prometheus.example.com', every: 15s}}\n"
 
 _BASE = {
     "version": 1,
@@ -45,6 +58,9 @@ class _Region:
     since: float = NOON - 86_400.0
     well_since: float | None = NOON - 86_400.0
     latency: float | None = None
+    endpoints: tuple[tuple[Health, ...], ...] = ()
+    """Of each of its endpoints what each check found, where a step says that."""
+    served: tuple[Model, ...] = ()
 
 
 @dataclass
@@ -63,6 +79,8 @@ class Example:
         self._observed = {name: Observed(_target(policy), None) for name, policy in self.policies.items()}
         self._shared = Shared(self._state, lambda _: None)
         self._causes: dict[str, list[str]] = {name: [] for name in self.policies}
+        self._words: dict[str, Override] = {}
+        self._figures: dict[str, Mapping[str, Any]] = {}
         for policy in self.policies.values():
             self._shared.put(policy)
         self._round()
@@ -73,10 +91,7 @@ class Example:
             self._pass(NOON + parse_duration(step["at"]))
             for causes in self._causes.values():
                 causes.clear()
-            for name, health in step.get("health", {}).items():
-                self._turn(name, str(health))
-            for name, latency in step.get("latency", {}).items():
-                self._regions[name].latency = parse_duration(latency)
+            self._happens(step)
             self._round()
             self._compare(step)
 
@@ -106,6 +121,7 @@ class Example:
 
     def _load(self) -> Mapping[str, Policy]:
         folder = Folder(self.folder)
+        (folder.root / "failoverd.yaml").write_text(CONFIG + _SOURCES)
         regions = {name: {"cloud": name.partition("-")[0], **said} for name, said in self.said["regions"].items()}
         inventory = {"version": 1, "regions": regions, **self.said.get("inventory", {})}
         folder.write("regions.yaml", json.dumps(inventory))
@@ -123,6 +139,56 @@ class Example:
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
+    def _happens(self, step: Mapping[str, Any]) -> None:
+        for name, health in step.get("health", {}).items():
+            self._turn(name, str(health))
+        for name, latency in step.get("latency", {}).items():
+            self._regions[name].latency = parse_duration(latency)
+        for name, found in step.get("endpoints", {}).items():
+            self._regions[name].endpoints = tuple(_of_checks(each) for each in found)
+        for name, model in step.get("serves", {}).items():
+            self._regions[name].served = (Model(model),)
+        self._figures |= step.get("measured", {})
+        for said in step.get("say", ()):
+            self._say(said)
+        for verb in step.get("release", ()):
+            self._words = {
+                key: replace(word, ended_at=self.now, ended_by="alice@bastion") if word.verb == verb else word
+                for key, word in self._words.items()
+            }
+        for name, shares in step.get("edit", {}).items():
+            self._edit(self.policies[name], shares)
+
+    def _say(self, said: Mapping[str, Any]) -> None:
+        """What an operator says, or an alert: `{drain: REGION}`, `{shed: {REGION: 25%}}`, `{pin: {REGION: 60}}`."""
+        verb = next(each for each in Verb if each in said)
+        about = said[verb]
+        word = Override(
+            id=f"{verb}-{len(self._words):08x}",
+            verb=verb,
+            scope=Scope(tuple(said.get("policies", ())), regions=() if verb is Verb.PIN else _names(about)),
+            actor="alice@bastion",
+            since=self.now,
+            until=self.now + parse_duration(said["for"]),
+            comments=(Comment(self.now, "alice@bastion", "an example"),),
+        )
+        if verb is Verb.PIN:
+            word = replace(word, shares={name: parse_percent(f"{share}%") for name, share in about.items()})
+        if verb is Verb.SHED:
+            word = replace(word, part=parse_percent(next(iter(about.values()))))
+        if verb is Verb.ALERT:
+            word = replace(word, name=next(iter(about.values())))
+        self._words[word.id] = word
+
+    def _edit(self, policy: Policy, shares: Mapping[str, int]) -> None:
+        """Somebody writes other weights, past failoverd."""
+        target = _target(policy)
+        region_of, found = policy.region_of(target.key.type), self._observed[policy.name]
+        weights = {value: shares[name] for value, name in region_of.items() if shares.get(name)}
+        assert found.records is not None
+        edited = RecordSet.of(target.key, found.records.ttl, weights)
+        self._observed[policy.name] = replace(found, records=edited)
+
     def _turn(self, name: str, health: str) -> None:
         """`healthy`, `down`, or `degraded 62.5%`."""
         word, _, score = health.partition(" ")
@@ -133,26 +199,64 @@ class Example:
         region.well_since = (region.well_since if region.well_since is not None else self.now) if well else None
 
     def _state(self, policy: Policy) -> PolicyState:
-        health = {}
-        for spec in policy.regions:
-            found = self._regions[spec.name]
-            values = tuple(sorted(str(end.answer(_target(policy).key.type)) for end in spec.endpoints))
-            health[spec.name] = RegionHealth(
+        state = self._states[policy.name]
+        health = {spec.name: self._health(policy, spec, state) for spec in policy.regions}
+        calm = all(each.state is RegionState.HEALTHY for each in health.values())
+        state = replace(state, overrides=tuple(self._words.values()))
+        state = self._measured(policy, state.with_verdicts({_target(policy).key.type: health}, calm=calm))
+        ill = not calm or progress.accused_now(policy, state, self.now)
+        if not ill or state.incident is not None:
+            return state
+        return progress.opened(policy, state, "example", self.now)[0]
+
+    def _health(self, policy: Policy, spec: RegionSpec, state: PolicyState) -> RegionHealth:
+        found, kind = self._regions[spec.name], _target(policy).key.type
+        values = tuple(sorted(str(end.answer(kind)) for end in spec.endpoints))
+        if not found.endpoints:
+            health = RegionHealth(
                 spec.name,
                 found.state,
                 found.score,
                 since=found.since,
                 well_since=found.well_since,
                 serving=values if found.state is not RegionState.DOWN else (),
-                failing_since=found.since if found.state is RegionState.DOWN else None,
-                passed_at=self.now if found.state is not RegionState.DOWN else None,
-                latency=found.latency,
             )
-        calm = all(each.state is RegionState.HEALTHY for each in health.values())
-        state = replace(self._states[policy.name], verdicts={_target(policy).key.type: health}, calm=calm)
-        if calm or state.incident is not None:
-            return state
-        return progress.opened(policy, state, "example", self.now)[0]
+        else:
+            health = self._rolled_up(policy, spec, state.regions(kind).get(spec.name))
+        down = health.state is RegionState.DOWN
+        return replace(
+            health,
+            failing_since=health.since if down else None,
+            passed_at=None if down else self.now,
+            latency=found.latency,
+            served=found.served,
+        )
+
+    def _rolled_up(self, policy: Policy, spec: RegionSpec, before: RegionHealth | None) -> RegionHealth:
+        """The health of a region whose endpoints differ: each by its checks, and the region by their weights."""
+        kind, rules = _target(policy).key.type, policy.health
+        states = [combined(each, rules.needed(len(each))) for each in self._regions[spec.name].endpoints]
+        judged_so = [
+            (str(end.answer(kind)), Verdict(each, self.now, "live", ProbeReason.OK, ""))
+            for end, each in zip(spec.endpoints, states, strict=True)
+        ]
+        return roll_up(spec.name, judged_so, before, rules, self.now, spec.weights)
+
+    def _measured(self, policy: Policy, state: PolicyState) -> PolicyState:
+        """With what is measured now; where nobody answers any more, with what was answered last."""
+        figures, readings = self._figures.get(policy.name, {}), dict(state.signalled.readings)
+        for ask in asks(policy):
+            values = _values(ask, figures)
+            reading = taken(ask, readings, values, _EVERY, self.now) if values is not None else None
+            if reading is not None:
+                readings[ask.key] = reading
+        down = frozenset(
+            name
+            for regions in state.verdicts.values()
+            for name, health in regions.items()
+            if health.state is RegionState.DOWN
+        )
+        return replace(state, signalled=judged(policy, state.signalled, readings, down, self.now))
 
     def _pass(self, moment: float) -> None:
         """Time passes, with a look whenever an outcome asks for one, and at each tick."""
@@ -183,6 +287,7 @@ class Example:
         estate = Estate(OWNER, as_it_is, grant=grant, usual=usual, spare=self._shared.spare(policy))
         outcome = evaluate(policy, state, self._observed[policy.name], estate, self.now)
         self._states[policy.name], self.outcomes[policy.name] = outcome.state, outcome
+        self._words |= {word.id: word for word in outcome.words}
         if outcome.approved is None:
             return False
         plan = outcome.approved.plan
@@ -225,3 +330,32 @@ class Example:
 
 def _target(policy: Policy) -> Target:
     return policy.records[0].targets[0]
+
+
+def _names(about: str | Mapping[str, Any]) -> tuple[str, ...]:
+    return (about,) if isinstance(about, str) else tuple(about)
+
+
+def _of_checks(found: str | list[str]) -> tuple[Health, ...]:
+    """What the checks of an endpoint found: one word for all of them, or one for each."""
+    return tuple(map(Health, [found] if isinstance(found, str) else found))
+
+
+_SAID = {FigureRole.ERRORS_NOW: FigureRole.ERRORS}
+
+
+def _values(ask: FigureQuestion, figures: Mapping[str, Any]) -> Mapping[str, float] | None:
+    """What a question is answered with; None where nobody answers. Errors are the same in both windows."""
+    if ask.role is FigureRole.REQUESTS and FigureRole.ERRORS in figures:
+        return dict.fromkeys(figures[FigureRole.ERRORS], _MANY)
+    found = figures.get(_SAID.get(ask.role, ask.role))
+    if found is None:
+        return None
+    if ask.single:
+        value = found[ask.region] if ask.region else found
+        return {"": float(value)}
+    return {name: _number(value) for name, value in found.items()}
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - as a page says it
+    return parse_percent(value) / WHOLE if isinstance(value, str) else float(value)

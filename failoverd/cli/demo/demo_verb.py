@@ -22,6 +22,8 @@ def share(output: Output, port: int | None) -> None:
         raise typer.Exit(Exit.INTERRUPTED)
     if output is Output.JSON:
         print_json(found)
+    else:
+        view.tell_what_is_next(console)
 
 
 def demo(output: Output, port: int | None, *, keep_running: bool) -> None:

@@ -127,6 +127,12 @@ def summarise(console: Console, result: dict[str, Any]) -> None:
     console.print(f"{len(changes)} changes, each with its reasons; this is why the second one was made:")
     for reason in changes[1]["reasons"] if len(changes) > 1 else ():
         console.print(Text(f"  - {reason}"), soft_wrap=True)
+    tell_what_is_next(console)
+
+
+def tell_what_is_next(console: Console) -> None:
+    """The same for policies of one's own, without waiting for it."""
+    console.print("next:  failoverctl test policies/  plays such a night against policies")
 
 
 def _standing(world: "DemoWorld") -> tuple[dict[str, str], dict[str, int]]:

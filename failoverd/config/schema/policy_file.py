@@ -618,3 +618,6 @@ class PolicyFile(Settings):
     cost: CostEntry | None = Field(
         default=None, description="shares that follow the price on calm days; off without it"
     )
+    tests: Any = Field(  # one that is wrong keeps no policy from being run: who plays tests judges them
+        default=(), description="what must come of it: failoverctl test plays them, and nothing else heeds them"
+    )

@@ -1,0 +1,123 @@
+"""`failoverctl test`: play the tests of policies, and say what came out otherwise than they say."""
+
+import fnmatch
+import sys
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from failoverd.cli.failing import note, print_json, print_text, told
+from failoverd.cli.options import Exit, Output
+from failoverd.cli.output_file import save, try_place
+from failoverd.cli.progress_line import progress
+from failoverd.cli.screen import shown
+from failoverd.cli.telling_tests import Played, as_json, as_junit, as_text
+from failoverd.config.diagnostics import Diagnostic
+from failoverd.config.loader import load_config
+from failoverd.config.test_files import PolicyTest, TestSet, load_tests
+from failoverd.core.errors import ConfigError
+from failoverd.installed import kinds
+from failoverd.operations.waiting import Stage, Waiting
+from failoverd.simulation.coverage import Coverage, coverage
+from failoverd.simulation.trial import play, site_of
+from failoverd.telemetry.phrases import counted
+
+
+@dataclass(frozen=True, slots=True)
+class TestsWanted:
+    """What of the tests is wanted.
+
+    Attributes:
+        run: a part of the name of those to play, * for any letters; "" for all.
+        junit: where a report for a CI server goes.
+        fail_under: percent of each policy's parts that tests have to show at work.
+    """
+
+    run: str = ""
+    junit: Path | None = None
+    fail_under: float = 0.0
+
+
+def play_tests(paths: Sequence[Path], config: Path | None, output: Output, wanted: TestsWanted) -> Exit:
+    """Play what these files and folders say; those of the working directory, without any."""
+    with told():
+        found = _read(paths or [Path()], config)
+        if found is None:
+            return Exit.FAILED
+        chosen = [each for each in found.tests if fnmatch.fnmatchcase(each.entry.name, f"*{wanted.run}*")]
+        if not chosen:
+            return _nothing(found, wanted, output)
+        if wanted.junit is not None:
+            try_place(wanted.junit, "report")
+        played = _play(found, chosen)
+        covered = [] if wanted.run else list(_covered(found, played))
+        if wanted.junit is not None:
+            save(wanted.junit, as_junit(played), "report")
+        if output is Output.JSON:
+            print_json(as_json(played, covered).model_dump())
+        else:
+            print_text(as_text(played, covered, every=wanted.fail_under > 0))
+        under = [each for each in covered if each.percent < wanted.fail_under]
+        for each in under:
+            note(
+                f"{each.policy}: {each.percent:.0f}% of its parts are shown by tests, less than {wanted.fail_under:g}%"
+            )
+        failed = any(not each.verdict.passed for each in played)
+        return Exit.FAILED if failed or under else Exit.FINE
+
+
+def _read(paths: Sequence[Path], config: Path | None) -> TestSet | None:
+    """The tests, and None if something is wrong with the files. What is wrong is said."""
+    for path in paths:
+        if not path.exists():
+            raise ConfigError(f"{path} is not there", reason="no_such_file", remedy="name a policy file, or its folder")
+    loaded = load_config(config, kinds()) if config is not None else None
+    found = load_tests(paths, kinds(), loaded.config if loaded is not None else None)
+    about = [*(loaded.diagnostics if loaded is not None else ()), *found.diagnostics]
+    wrong = [each for each in about if each.is_error]
+    with_tests = {test.file for test in found.tests}
+    _say(each for each in about if each.is_error or each.file in with_tests)
+    return None if wrong else found
+
+
+def _say(diagnostics: Iterator[Diagnostic]) -> None:
+    for each in diagnostics:
+        sys.stderr.write(shown(each.render(), lines=True) + "\n")
+
+
+def _nothing(found: TestSet, wanted: TestsWanted, output: Output) -> Exit:
+    if output is Output.JSON:
+        print_json(as_json([], []).model_dump())
+    if found.tests:
+        note(f"none of {counted(len(found.tests), 'test')} has {wanted.run!r} in its name")
+    else:
+        note("no test is in these files: write some under tests: in a policy file, or in a file *.test.yaml beside it")
+    return Exit.FAILED
+
+
+def _play(found: TestSet, chosen: Collection[PolicyTest]) -> list[Played]:
+    played, picked = list[Played](), {id(each) for each in chosen}
+    with progress() as tell:
+        for estate in found.estates:
+            site = site_of(estate.found, found.config)
+            for each in estate.tests:
+                if id(each) in picked:
+                    tell(Waiting(Stage.PLAYING, len(played), len(chosen)))
+                    began = time.monotonic()
+                    played.append(Played(play(each, site), time.monotonic() - began))
+    return played
+
+
+def _covered(found: TestSet, played: Sequence[Played]) -> Iterator[Coverage]:
+    """Of each policy that a test is about, whichever test showed it."""
+    for estate in found.estates:
+        own = {id(each) for each in estate.tests}
+        mine = [each.verdict for each in played if id(each.verdict.test) in own]
+        names: dict[str, set[str]] = {}
+        for verdict in mine:
+            for policy, parts in verdict.shown:
+                names.setdefault(policy, set()).update(parts)
+        for name in sorted({verdict.test.policy for verdict in mine}):
+            rules = estate.found.rules or ()
+            yield coverage(estate.found.policies[name], rules, frozenset(names.get(name, ())))
