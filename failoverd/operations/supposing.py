@@ -5,6 +5,7 @@ record by record, with the regions that policies share shared out anew, for the 
 supposes that the failures are believed: whether the prober would doubt itself is not played.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -93,7 +94,7 @@ class _Supposed:
 
     def __init__(self, at: Lookout, said: Supposition) -> None:
         self._said = said
-        self._shared: Shared | None = None
+        self._shared = Shared(self.looked_at, lambda _: None)
         self._at = at
         self.providers = at.providers
         self.clock = at.clock
@@ -119,7 +120,7 @@ class _Supposed:
         names = {policy.name for policy in policies}
         others = (each for each in self.policies.values() if each.demand and each.name not in names)
         found = await self._at.verdicts([*policies, *filter(self._said.concerns, others)], failed)
-        self._shared = None
+        self._shared = await self._shared_out()
         return {
             name: each if isinstance(each, FailoverdError) else self._without(self.policy(name), each)
             for name, each in found.items()
@@ -133,14 +134,19 @@ class _Supposed:
 
     def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
         """What the others leave to a policy if they lose the same regions."""
-        if self._shared is None:
-            self._shared = Shared(self.looked_at, lambda _: None)
-            for each in self.policies.values():
-                self._shared.put(each)
         policy = self.policy(target.policy)
         state, shared = back(self.looked_at(policy), returning), self._shared.bringing_back(returning)
         grant, usual = shared.grants(policy, state, self.clock())
         return replace(self._at.estate(target, returning), grant=grant, usual=usual, spare=None)
+
+    async def _shared_out(self) -> Shared:
+        """The regions as they would be shared; after each policy, whatever else the loop has to do is done."""
+        shared = Shared(self.looked_at, lambda _: None)
+        for each in tuple(self.policies.values()):
+            shared.put(each)
+            shared.count(each.name, self.clock())
+            await asyncio.sleep(0)
+        return shared
 
     def _state(self, policy: Policy, state: PolicyState) -> PolicyState:
         supposed = state.with_verdicts(

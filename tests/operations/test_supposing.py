@@ -9,7 +9,9 @@ from support.stage import API, AWS, AZURE, NORMAL, OCI, Stage, normal, playing, 
 from support.virtual import until, virtually
 
 from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Scope, Verb
 from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE, Policy, RecordType
@@ -18,6 +20,7 @@ from failoverd.operations.commanding import WordRequest
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import PlanFinding
 from failoverd.operations.supposing import Supposition, plans_if
+from failoverd.runtime.estate import Shared
 from failoverd.simulation.virtual_time import elapse, now
 
 
@@ -219,3 +222,23 @@ async def test_a_region_that_is_down_already_is_as_it_is() -> None:
         found = (await asked(stage, down("azure")))["api"]
         assert found.outcome is not None
         assert found.outcome.state.regions(RecordType.A)["azure"] == real
+
+
+def test_policies_that_are_counted_one_by_one_get_what_they_get_together() -> None:
+    able = tuple(replace(spec, capacity=100.0) for spec in regions(azure=(70, AZURE), oci=(30, OCI)))
+    three = [policy(f"p{number}", regions=able, demand=60.0, tier=number) for number in range(3)]
+    healths = {
+        spec.name: RegionHealth(spec.name, RegionState.HEALTHY, WHOLE, 0.0, 0.0, (spec.endpoints[0].address,))
+        for spec in able
+    }
+    verdicts = {RecordType.A: healths | {"azure": healths["azure"].lost(100.0)}}
+
+    def granted(*, one_by_one: bool) -> list[object]:
+        shared = Shared(lambda each: PolicyState(each.name, verdicts=verdicts), lambda _: None)
+        for each in three:
+            shared.put(each)
+            if one_by_one:
+                shared.count(each.name, 100.0)
+        return [shared.grants(each, PolicyState(each.name, verdicts=verdicts), 100.0) for each in three]
+
+    assert granted(one_by_one=True) == granted(one_by_one=False)
