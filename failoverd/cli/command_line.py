@@ -170,7 +170,7 @@ def probe(
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913, PLR0917 - each is something to say on the command line
     policies: Annotated[list[str] | None, typer.Argument(help="policies; all of them when none is named")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
@@ -183,16 +183,43 @@ def plan(
         typer.Option("--verbose", "-v", help="each record with its reasons, and what it needs and has in each region"),
     ] = False,
     without_daemon: WithoutDaemon = False,
+    if_down: Annotated[
+        list[str] | None,
+        typer.Option("--if-down", metavar="REGION[,REGION]", help="what would be done if these regions were down"),
+    ] = None,
+    if_cloud_down: Annotated[
+        list[str] | None, typer.Option("--if-cloud-down", metavar="CLOUD[,CLOUD]", help="the same of whole clouds")
+    ] = None,
+    drain: Annotated[
+        list[str] | None,
+        typer.Option("--drain", metavar="REGION[,REGION]", help="what would be done if these regions were drained"),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="by this file, in place of the one that holds the same policy"),
+    ] = None,
+    against: Annotated[
+        str,
+        typer.Option("--against", metavar="git:REVISION", help="compare with what the files of this revision would do"),
+    ] = "",
 ) -> None:
     """Show what would be changed now, writing nothing: by the daemon's verdicts, or probed from here without one.
+
+    With --if-down, --if-cloud-down, --drain or --policy: what would be done if that were so, in 12 lines a policy at
+    most, with the next step that comes by itself. With --against: what the files would do, and those of a revision of
+    their git repository; 0: the same.
 
     Exit 0: nothing is to be done, and everything was seen. 10: changes pending. 11: a limit or a rule keeps what stands
     there. 1: a record is refused or cannot be read, or endpoints cannot be judged from here. 12: a daemon is there, and
     does not answer.
     """
-    from failoverd.cli import verbs
+    from failoverd.cli import verbs, what_if
 
     names, regions = policies or [], returning or []
+    asked = what_if.IfSo.of(if_down, if_cloud_down, drain, file, against)
+    if asked is not None:
+        wanted = what_if.WhatIf(config, tuple(names), tuple(regions), asked, without_daemon=without_daemon)
+        raise typer.Exit(what_if.show(wanted, output, out, verbose=verbose))
     raise typer.Exit(verbs.plan(config, output, names, out, regions, without_daemon=without_daemon, verbose=verbose))
 
 
