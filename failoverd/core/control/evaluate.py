@@ -561,8 +561,7 @@ def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[t
     told = memory.told
     stands = shares_now(case.observed, memory.last_good, case.region_of)
     if (case.heeded.words or case.heeded.lost) and worst(case.regions, stands) is RegionState.DOWN:
-        verdicts = Heeded(words=tuple(word for word in case.heeded.words if word.verb in {Verb.UP, Verb.DOWN}))
-        view = replace(_view(case, memory), regions=_seen(case, verdicts).regions)
+        view = replace(_view(case, memory), regions=_undrained(case))
         shared = case.estate.grant, case.estate.usual
         would = decide(case.policy, case.record, case.observed.target, view, case.now, None, None, *shared)
         dead = {name for name in stands if (health := case.regions.get(name)) and health.state is RegionState.DOWN}
@@ -789,10 +788,16 @@ def _recalled(case: _Case, memory: TargetMemory, plan: Plan) -> bool:
 
 
 def _ill(case: _Case, values: frozenset[str]) -> frozenset[str]:
-    """Those of the values that are known not to serve: that they are drained as well keeps none in the answer."""
-    regions = case.state.regions(case.record.key.type)
+    """Those of the values that do not serve, as is known or said: that they are drained as well keeps none of them."""
+    regions = _undrained(case) if values else {}
     healths = ((value, regions.get(case.region_of.get(value, ""))) for value in values)
     return frozenset(value for value, health in healths if health is not None and health.fails(value))
+
+
+def _undrained(case: _Case) -> Mapping[str, RegionHealth]:
+    """The regions as they are known, with what people call up or down, and without what they keep out."""
+    words = tuple(word for word in case.heeded.words if word.verb in {Verb.UP, Verb.DOWN})
+    return _seen(case, Heeded(words=words)).regions
 
 
 def _by_word(case: _Case, plan: Plan, out: frozenset[str]) -> bool:
