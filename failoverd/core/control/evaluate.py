@@ -155,7 +155,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
-    taken_out = _taken_out(case, memory, view)
+    taken_out = _taken_out(case, memory, view, decision)
     memory = replace(
         memory,
         kind=decision.kind,
@@ -423,10 +423,15 @@ def _yielded(case: _Case, decision: Decision) -> frozenset[str]:
     return frozenset(word.id for word in (*case.heeded.yielded.values(), *back))
 
 
-def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
-    """The regions that a word keeps out, or kept out: until they are back, or fall by themselves."""
+def _taken_out(case: _Case, memory: TargetMemory, view: View, decision: Decision) -> frozenset[str]:
+    """The regions that a word keeps out, or kept out: until they are back, or fall by themselves.
+
+    A pin of which nobody serves keeps nobody out.
+    """
     published, drained = view.shares(case.region_of), case.heeded.drained
-    kept = [word.shares for word in (case.heeded.pin, case.heeded.hold) if word is not None and word.shares]
+    idle = any(reason.code is ReasonCode.PIN_IDLE for reason in decision.reasons)
+    said = (case.heeded.pin if not idle else None, case.heeded.hold)
+    kept = [word.shares for word in said if word is not None and word.shares]
     out = {
         *drained,
         *case.heeded.practised,

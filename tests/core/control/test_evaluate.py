@@ -411,6 +411,19 @@ def test_an_endpoint_that_is_drained_and_then_called_down_leaves_whatever_is_spe
     assert "10.0.2.1" not in {answer.value for answer in story.observed.records.serving}
 
 
+def test_a_pin_of_which_nobody_serves_brings_nobody_back() -> None:
+    """It takes nobody out, so its end is not waited for: a person still brings back who failed before."""
+    story = begun(replace(THREE, failback_after=None))
+    story.look(a="U")
+    story.look(60.0, a="H", b="U")
+    assert story.published == {"c": 100}
+    pin = Override("pin-00000001", Verb.PIN, Scope(), "alice@bastion", story.now, story.now + 900, shares={"b": 10_000})
+    story.say(pin)
+    for _ in range(3):
+        story.look(1.0)
+        assert story.published == {"c": 100}
+
+
 def test_a_dead_region_that_a_person_left_in_goes_whatever_is_spent() -> None:
     story = begun(THREE, NO_BUDGET)
     story.observed = replace(story.observed, records=published(THREE, {"a": 50, "c": 50}))
