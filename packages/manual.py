@@ -45,6 +45,7 @@ def pages(daemon: Command, operator: Command) -> dict[str, str]:
     return {
         "man8/failoverd.8": _page("failoverd", 8, _daemon(daemon)),
         "man1/failoverctl.1": _page("failoverctl", 1, _operator(operator, verbs)),
+        "man1/failoverctl-offline.1": _page("failoverctl-offline", 1, _offline()),
         **{f"man1/{_title(each)}.1": _page(_title(each), 1, _verb(each)) for each in verbs},
     }
 
@@ -93,6 +94,27 @@ def _operator(command: Command, verbs: list[Command]) -> Iterator[str]:
     yield from _listed("ENVIRONMENT", _ENVIRONMENT)
     yield from _listed("FILES", _FILES)
     yield from _see("failoverd(8)", *(f"{_title(each)}(1)" for each in verbs))
+
+
+def _offline() -> Iterator[str]:
+    yield from _name("failoverctl-offline", "run failoverctl with the credentials of the service while it is stopped")
+    yield ".SH SYNOPSIS"
+    yield ".B failoverctl-offline"
+    yield "\\fIVERB\\fR [\\fIOPTIONS\\fR] [\\fIWORDS\\fR]..."
+    yield ".SH DESCRIPTION"
+    yield _line(
+        "systemd hands credentials to failoverd.service, and takes them away when it stops. This runs one command of "
+        "failoverctl in a unit of its own that has the same credentials at the same place, where nobody else sees them."
+    )
+    yield ".PP"
+    yield "Only root is handed them:"
+    yield ".PP"
+    yield ".B sudo failoverctl\\-offline plan \\-\\-out move.plan"
+    yield ".PP"
+    yield ".B sudo failoverctl\\-offline apply move.plan"
+    yield ".SH EXIT STATUS"
+    yield "That of failoverctl; 1 for whoever is not root."
+    yield from _see("failoverctl(1)", "failoverd(8)", "systemd.exec(5)")
 
 
 def _verb(command: Command) -> Iterator[str]:

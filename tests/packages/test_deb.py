@@ -125,6 +125,9 @@ def files_are_where_they_belong(root: Root) -> None:
         "/usr/share/doc/failoverd/copyright",
         f"/{EXAMPLE}",
     } <= listed
+    programs = [path.removeprefix("/usr/bin/") for path in listed if path.startswith("/usr/bin/")]
+    for name in programs:  # lintian refuses a package of which one has none
+        assert any(f"/usr/share/man/man{section}/{name}.{section}.gz" in listed for section in (1, 8)), name
     tops = {path.split("/")[1] for path in listed if path.count("/") > 1}
     assert tops == {"opt", "usr", "etc"}
     conffiles = done(root, "dpkg-query", "--show", "--showformat=${Conffiles}", "failoverd")
