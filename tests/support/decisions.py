@@ -6,30 +6,25 @@ evaluated, and what is approved is written and read back. Only probes and DNS ar
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from support.files import Folder
-from support.scenes import OWNER
-from support.stories import as_it_is
 from support.sums import redone, said_shares
 
 from failoverd.config.values import parse_percent
-from failoverd.core.control import progress
 from failoverd.core.control.decision import DecisionKind
-from failoverd.core.control.evaluate import evaluate
-from failoverd.core.control.outcome import Estate, Outcome
-from failoverd.core.control.state import PolicyState
-from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.records import WHOLE, Observed, Policy, Target
-from failoverd.runtime.estate import Shared
+from failoverd.core.control.outcome import Outcome
+from failoverd.core.health.region import RegionState
+from failoverd.core.records import Policy, Target
 from failoverd.settings import parse_duration
+from failoverd.simulation.worksheet import Worksheet
 
 NOON = 1_800_000_000.0
 """When each example begins. Everything is well by then, and has been for long."""
 
-_SCORES = {RegionState.HEALTHY: WHOLE, RegionState.DEGRADED: WHOLE // 2, RegionState.DOWN: 0}
+_TICK = 30.0
 
 _BASE = {
     "version": 1,
@@ -39,68 +34,52 @@ _BASE = {
 
 
 @dataclass
-class _Region:
-    state: RegionState = RegionState.HEALTHY
-    score: int = WHOLE
-    since: float = NOON - 86_400.0
-    well_since: float | None = NOON - 86_400.0
-    latency: float | None = None
-
-
-@dataclass
 class Example:
     """One example at work. `outcomes` are the last of each policy."""
 
     folder: Path
     said: Mapping[str, Any]
-    now: float = NOON
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.policies = self._load()
-        self._regions: dict[str, _Region] = {name: _Region() for name in self.said["regions"]}
-        self._states = {name: PolicyState(name) for name in self.policies}
-        self._observed = {name: Observed(_target(policy), None) for name, policy in self.policies.items()}
-        self._shared = Shared(self._state, lambda _: None)
-        self._causes: dict[str, list[str]] = {name: [] for name in self.policies}
-        for policy in self.policies.values():
-            self._shared.put(policy)
-        self._round()
+        self.sheet = Worksheet(self._load(), NOON)
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        return self.sheet.policies
+
+    @property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        return {name: self.sheet.outcomes[_target(policy)] for name, policy in self.policies.items()}
 
     def play(self) -> None:
         """Everything that the example says, in order. Raises AssertionError where it is not so."""
         for step in self.said["steps"]:
-            self._pass(NOON + parse_duration(step["at"]))
-            for causes in self._causes.values():
-                causes.clear()
+            self.sheet.wait(NOON + parse_duration(step["at"]), _TICK)
+            self.forget()
             for name, health in step.get("health", {}).items():
                 self._turn(name, str(health))
             for name, latency in step.get("latency", {}).items():
-                self._regions[name].latency = parse_duration(latency)
-            self._round()
+                self.sheet.connects(name, parse_duration(latency))
+            self.sheet.look()
             self._compare(step)
 
     def turn(self, region: str, health: str) -> None:
         """A region turns, and everybody looks."""
         self._turn(region, health)
-        self._round()
+        self.sheet.look()
 
     def measure(self, policies: Mapping[str, Policy]) -> None:
         """The same policies with other demands, as they were measured now; and everybody looks."""
-        self.policies = policies
-        for policy in policies.values():
-            self._shared.put(policy)
-        self._round()
+        self.sheet.measure(policies)
 
     def forget(self) -> None:
         """What was written until now is not counted."""
-        for causes in self._causes.values():
-            causes.clear()
+        self.sheet.written.clear()
 
     @property
     def written(self) -> int:
         """How many changes were made since."""
-        return sum(map(len, self._causes.values()))
+        return len(self.sheet.written)
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -126,71 +105,7 @@ class Example:
     def _turn(self, name: str, health: str) -> None:
         """`healthy`, `down`, or `degraded 62.5%`."""
         word, _, score = health.partition(" ")
-        state, region = RegionState(word), self._regions[name]
-        region.state, region.since = state, self.now
-        region.score = parse_percent(score) if score else _SCORES[state]
-        well = state is not RegionState.DOWN
-        region.well_since = (region.well_since if region.well_since is not None else self.now) if well else None
-
-    def _state(self, policy: Policy) -> PolicyState:
-        health = {}
-        for spec in policy.regions:
-            found = self._regions[spec.name]
-            values = tuple(sorted(str(end.answer(_target(policy).key.type)) for end in spec.endpoints))
-            health[spec.name] = RegionHealth(
-                spec.name,
-                found.state,
-                found.score,
-                since=found.since,
-                well_since=found.well_since,
-                serving=values if found.state is not RegionState.DOWN else (),
-                failing_since=found.since if found.state is RegionState.DOWN else None,
-                passed_at=self.now if found.state is not RegionState.DOWN else None,
-                latency=found.latency,
-            )
-        calm = all(each.state is RegionState.HEALTHY for each in health.values())
-        state = replace(self._states[policy.name], verdicts={_target(policy).key.type: health}, calm=calm)
-        if calm or state.incident is not None:
-            return state
-        return progress.opened(policy, state, "example", self.now)[0]
-
-    def _pass(self, moment: float) -> None:
-        """Time passes, with a look whenever an outcome asks for one, and at each tick."""
-        while True:
-            asked = [each.until for each in self.outcomes.values() if each.until is not None and each.until > self.now]
-            then = min([*asked, self.now + 30.0])
-            if then > moment:
-                break
-            self.now = then
-            self._round()
-        self.now = moment
-
-    def _round(self) -> None:
-        """Look at every policy until none writes any more: the most important first, as they are woken."""
-        for policy in self.policies.values():
-            self._shared.touch(policy.name)
-        for _ in range(10):
-            if not any(self._looks()):
-                return
-        raise AssertionError("policies that answer each other without end")
-
-    def _looks(self) -> list[bool]:
-        return [self._look(policy) for policy in sorted(self.policies.values(), key=lambda each: each.tier)]
-
-    def _look(self, policy: Policy) -> bool:
-        state = self._state(policy)
-        grant, usual = self._shared.grants(policy, state, self.now)
-        estate = Estate(OWNER, as_it_is, grant=grant, usual=usual, spare=self._shared.spare(policy))
-        outcome = evaluate(policy, state, self._observed[policy.name], estate, self.now)
-        self._states[policy.name], self.outcomes[policy.name] = outcome.state, outcome
-        if outcome.approved is None:
-            return False
-        plan = outcome.approved.plan
-        self._causes[policy.name].append(plan.cause.value)
-        began = progress.began(outcome.state, plan)
-        self._observed[policy.name] = Observed(plan.target, plan.after, plan.marker, plan.marker_text)
-        self._states[policy.name] = progress.applied(policy, began, plan, self.now)[0]
-        return True
+        self.sheet.turn(name, RegionState(word), parse_percent(score) if score else None)
 
     # -- what is said of it --------------------------------------------------------------------------------------------
 
@@ -202,7 +117,8 @@ class Example:
             found = {reason.code.value for reason in self.outcomes[name].decision.reasons}
             assert set(codes) <= found, f"{name} at {at}: {sorted(found)}"
         for name, cause in step.get("cause", {}).items():
-            assert cause in self._causes[name], f"{name} at {at}: {self._causes[name]}"
+            causes = [plan.cause for plan in self.sheet.written if plan.target.policy == name]
+            assert cause in causes, f"{name} at {at}: {causes}"
         for name, kind in step.get("outcome", {}).items():
             assert self.outcomes[name].kind == kind, f"{name} at {at}: {self.outcomes[name].kind}"
         for outcome in self.outcomes.values():
@@ -211,8 +127,7 @@ class Example:
 
     def shares(self, name: str) -> dict[str, float]:
         """What a policy answers, in percent by region."""
-        found, policy = self._observed[name].records, self.policies[name]
-        shares = found.shares(policy.region_of(_target(policy).key.type)) if found is not None else {}
+        shares = self.sheet.shares(_target(self.policies[name]))
         return {region: share / 100 for region, share in shares.items()}
 
     @staticmethod

@@ -28,7 +28,7 @@ def changes_an_hour(folder: Path, wavers: float, *, without: str = "") -> int:
         example.turn(without, "down")
     example.forget()
     for tick in range(120):
-        example.now += 30.0
+        example.sheet.now += 30.0
         part = 1 + wavers * math.sin(tick / 20)
         example.measure(
             {
@@ -55,11 +55,11 @@ def test_who_made_room_for_those_of_a_lost_region_follows_as_soon_as_it_is_back(
     policies = {name: {**said, **brisk} for name, said in SAID["policies"].items()}
     example = Example(tmp_path, {**SAID, "policies": policies})
     example.turn("az", "down")
-    example.now += 60.0
+    example.sheet.now += 60.0
     example.turn("az", "healthy")
     for _ in range(16):
-        example.now += 10.0
+        example.sheet.now += 10.0
         example.measure(example.policies)
-    assert example.now < NOON + TAKING_BACK
+    assert example.sheet.now < NOON + TAKING_BACK
     normal = {"az": 50.0, "oci": 30.0, "aws": 20.0}
     assert {name: example.shares(name) for name in DEMANDS} == dict.fromkeys(DEMANDS, normal)
