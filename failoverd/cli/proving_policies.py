@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -11,7 +12,7 @@ from failoverd.cli.options import Exit, Output
 from failoverd.cli.progress_line import progress
 from failoverd.cli.screen import shown
 from failoverd.cli.testing import read_folders
-from failoverd.core.records import Policy
+from failoverd.core.records import Policy, few
 from failoverd.core.rules import Rule
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.simulation.pasting_tests import as_test
@@ -20,6 +21,9 @@ from failoverd.simulation.proof import Counterexample, Proof, prove, situations_
 from failoverd.simulation.situations import together
 from failoverd.telemetry.phrases import counted
 from failoverd.telemetry.reasoning import words
+
+_NAMED: Final = 3
+"""Circumstances that are named to a person; JSON has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,6 @@ def _reached(group: GroupTold, seed: int) -> Iterator[str]:
     some = f"{group.looked_at} of {counted(group.situations, 'situation')}"
     yield f"{', '.join(group.policies)}: {some if group.sampled else whole}"
     if group.sampled:
-        yield f"  in whole: {'; '.join(group.whole) or 'nothing'}"
+        yield f"  in whole: {few(group.whole, _NAMED) or 'nothing'}"
         sample = counted(len(group.sampled), "circumstance")
         yield f"  sampled (--seed {seed}): {sample}; --most {group.situations} looks at all of them"

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Final
 
 from failoverd.core.control.decision import DecisionKind
-from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan
 from failoverd.core.health.region import RegionState
@@ -88,6 +87,7 @@ def at_once(sheet: Worksheet) -> Iterator[Broken]:
 
 def settled(sheet: Worksheet) -> Iterator[Broken]:
     """What has to be so once everything is done that was due, and nothing is held, or left to a person."""
+    yield from _left_behind(sheet)
     if any(each.kind in _STANDS or each.decision.kind is DecisionKind.OPERATOR for each in sheet.outcomes.values()):
         return
     claims = [claim for claim, _ in sheet.shared.standing.values()]
@@ -137,8 +137,25 @@ def _rationed(outcome: Outcome, region: str) -> bool:
         return False
     if outcome.decision.shares.get(region):
         return False  # nobody else is left, or a person says that it is up
-    kept_by = outcome.held.blocking if isinstance(outcome.held, Held) else ()
+    kept_by = outcome.held.blocking if outcome.held is not None else ()
     return all(check.limit.kind is LimitKind.RATE for check in kept_by)
+
+
+def _left_behind(sheet: Worksheet) -> Iterator[Broken]:
+    """What is down and still answers long after, whatever the decision calls that, while somebody who may serves."""
+    if sheet.words:
+        return
+    down = {name for name, region in sheet.regions.items() if region.state is RegionState.DOWN}
+    for target, outcome in sheet.outcomes.items():
+        policy, shares = sheet.policies[target.policy], sheet.shares(target)
+        others = [spec.name for spec in policy.regions if spec.answers(target.key.type) and spec.name not in down]
+        others = [name for name in others if name not in _outside(policy, {name: 1})]
+        kept_by = outcome.held.blocking if outcome.held is not None else ()
+        excused = outcome.kind is OutcomeKind.DRIFT or policy.model is not None
+        excused |= any(check.limit.kind is not LimitKind.RATE for check in kept_by)
+        if others and not excused and (kept := sorted(down.intersection(shares))):
+            said = f"{', '.join(kept)} is down for long and still answers: {percentages(shares)}"
+            yield Broken(Promise.FAILING_OUT, target, said, outcome)
 
 
 def _badly_written(sheet: Worksheet) -> Iterator[Broken]:

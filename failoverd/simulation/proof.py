@@ -6,6 +6,7 @@ moment; ten minutes pass; then all is well again, and a day passes. Time passes 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import ceil
 from typing import Final
 
@@ -94,26 +95,28 @@ def prove(policies: Mapping[str, Policy], rules: tuple[Rule, ...], most: int, se
     """
     classes = alike(policies, rules)
     asked = tuple(circumstances(policies, classes))
-    whole, left = [], most
+    whole, left = list[Circumstance](), most
     for each in asked:
-        number = how_many(each, classes)
-        if number > left:
+        if (size := how_many(each, classes)) > left:
             break
         whole.append(each)
-        left -= number
+        left -= size
     sampled = asked[len(whole) :]
-    chosen = [each for circumstance in whole for each in every(circumstance, classes)]
-    chosen += some(sampled, classes, left, seed) if sampled else ()
+    number = most - left if not sampled else most
+    chosen = chain(
+        (each for circumstance in whole for each in every(circumstance, classes)),
+        some(sampled, classes, left, seed) if sampled else (),
+    )
     play = Play(policies, rules)
     found: dict[Promise, Counterexample] = {}
-    for number, situation in enumerate(chosen):
-        tell(number, len(chosen))
+    for done, situation in enumerate(chosen):
+        tell(done, number)
         for broken in play.through(situation):
             if broken.promise not in found:
                 found[broken.promise] = play.least(situation, broken)
     of = sum(how_many(each, classes) for each in asked)
     counterexamples = tuple(found[each] for each in Promise if each in found)
-    return Proof(tuple(policies), of, len(chosen), tuple(whole), sampled, play.normal, counterexamples)
+    return Proof(tuple(policies), of, number, tuple(whole), sampled, play.normal, counterexamples)
 
 
 class Play:

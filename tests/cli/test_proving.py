@@ -31,7 +31,7 @@ def test_a_sample_says_how_far_it_got_and_how_to_see_the_rest(tmp_path: Path) ->
         "no counterexample: 60 of 702 situations",
         "",
         "shop: 60 of 702 situations",
-        "  in whole: nothing else; budgets spent",
+        "  in whole: nothing else, budgets spent",
         "  sampled (--seed 1): 24 circumstances; --most 702 looks at all of them",
     ]
 

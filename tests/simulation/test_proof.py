@@ -10,6 +10,7 @@ from support.playing import POLICY, REGIONS, folder, loaded, played
 
 from failoverd.core.control import limits, residency
 from failoverd.core.control.claiming import claim
+from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
@@ -118,6 +119,15 @@ def never_puts_back(policy: Policy, state: PolicyState, observed: Observed, arou
     return outcome
 
 
+def waits_for_ever(policy: Policy, state: PolicyState, observed: Observed, around: Estate, now: float) -> Outcome:
+    """As if all might be falling, for as long as any of them is down."""
+    outcome = evaluate(policy, state, observed, around, now)
+    if state.calm:
+        return outcome
+    decision = replace(outcome.decision, kind=DecisionKind.HOLD_COMMON_FALL, records=None)
+    return replace(outcome, kind=OutcomeKind.HOLD, decision=decision, approved=None)
+
+
 def asks_for_one(policy: Policy, state: PolicyState, observed: Observed, around: Estate, now: float) -> Outcome:
     return evaluate(replace(policy, limits=replace(policy.limits, min_regions=1)), state, observed, around, now)
 
@@ -134,6 +144,7 @@ def waits_for_a_person(policy: Policy, state: PolicyState, observed: Observed, a
     ("promise", "broken", "files", "most"),
     [
         (Promise.NEVER_EMPTY, never_puts_back, {}, 800),
+        (Promise.FAILING_OUT, waits_for_ever, {}, 60),
         (Promise.MIN_REGIONS, asks_for_one, {"policy": TWO_AT_LEAST}, 60),
         (Promise.RULES, knows_no_rule, {"regions": TWO_CLOUDS}, 60),
         (Promise.CONVERGENCE, waits_for_a_person, {}, 60),
