@@ -22,8 +22,10 @@ help:  ## say what can be made
 demo: $(VENV)/runtime  ## break a region and watch the traffic move (about half a minute)
 	$(BIN)/failoverd demo
 
-test: servers $(VENV)/dev  ## everything: real servers, linters, types, import direction, tests
-	@$(MAKE) --no-print-directory --jobs=2 lint unit
+# Two at a time, for each of them waits for the network or keeps one core busy: the servers are installed beside what pip
+# installs and the linters, and the tests begin when all of it is there.
+test: $(VENV)/made  ## everything: real servers, linters, types, import direction, tests
+	@$(MAKE) --no-print-directory --jobs=2 servers lint unit AFTER=servers
 
 quick: servers $(VENV)/dev  ## the tests that start no server (about a minute)
 	$(PYTEST) -m "not server and not slow" $(PYTEST_ARGS)
@@ -33,7 +35,7 @@ lint: $(VENV)/dev  ## linters, types, import direction
 		echo "$$each"; $(BIN)/$$each 2>&1 || exit; \
 	done); status=$$?; echo "$$said"; exit $$status
 
-unit: $(VENV)/dev $(VENV)/rewritten
+unit: $(VENV)/dev $(VENV)/rewritten $(AFTER)
 	$(PYTEST) $(PYTEST_ARGS)
 
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
@@ -45,7 +47,8 @@ screenshots: $(VENV)/dev servers  ## pictures of the page, for a person's eye: i
 soak: $(VENV)/dev  ## property tests, fuzzers and races fifty times as long, and two thousand simulations (hours)
 	FAILOVERD_SOAK=50 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core tests/config tests/probes \
 		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_simulation.py \
-		tests/runtime/test_estate_simulation.py
+		tests/runtime/test_estate_simulation.py tests/providers/test_powerdns_weights.py \
+		tests/providers/test_contract.py
 
 boot: $(VENV)/dev servers  ## the tests of the unit under the systemd of another Debian, SUITE=trixie (as root, about 3 minutes)
 	./tests/install-servers boot

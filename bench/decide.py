@@ -1,6 +1,6 @@
 """What a decision costs among many policies, with and without regions that several share.
 
-    bench/decide.py                              all of it, about 3 minutes; prints the tables
+    bench/decide.py                              all of it, about 5 minutes; prints the tables
     bench/decide.py --write docs/performance.md  and its part of the page
     bench/decide.py --most 1000 --output json
 

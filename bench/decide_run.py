@@ -11,11 +11,12 @@ from support.scenes import policy as scene
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate
 from failoverd.core.control.plan import LastGood
-from failoverd.core.control.sharing import Grant
+from failoverd.core.control.sharing import Claim, Grant, share_out
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.records import WHOLE, Endpoint, Marker, Observed, Policy, RecordSet, RecordType, RegionSpec
 from failoverd.runtime.estate import Shared
+from failoverd.runtime.garbage import Garbage
 
 SIZES = (10, 100, 1_000, 10_000)
 REGIONS = 10
@@ -38,6 +39,7 @@ class Size:
             included, once the claims of the others are made.
         storm: a region fails, and the verdicts of all policies come one after the other, each with its decision.
         settled: of that, sharing out alone.
+        full: all regions are shared out anew, once nothing fits; by pulls that are not alike.
     """
 
     policies: int
@@ -47,6 +49,7 @@ class Size:
     region: float
     storm: float
     settled: float
+    full: float
 
 
 def measure(sizes: Sequence[int], tell: Callable[[str], None]) -> list[Size]:
@@ -113,19 +116,25 @@ class _Paper:
 
 
 def _measure(size: int) -> Size:
-    alone = _Paper(size, None)
-    one = _changes(alone)
-    del alone
-    roomy = _Paper(size, 2.0)
-    shared = _changes(roomy)
+    with Garbage():  # as in the daemon: what lasts is not looked through again and again
+        alone = _changes(_Paper(size, None))
+    with Garbage():
+        roomy = _Paper(size, 2.0)
+        shared, whole, region = _changes(roomy), _whole(roomy), _region(roomy)
+        del roomy
+    with Garbage():
+        tight = _Paper(size, 1.05)  # without one of ten regions the others are full
+        storm, sharing = _storm(tight)
+        full = _full(tight)
+    return Size(size, alone, shared, whole, region, storm, sharing, full)
+
+
+def _whole(paper: _Paper) -> float:
+    gc.collect()
     began = time.process_time()
-    for each in roomy.policies:
-        roomy.decide(each)
-    whole = time.process_time() - began
-    region = _region(roomy)
-    del roomy
-    storm, sharing = _storm(_Paper(size, 1.05))  # without one of ten regions the others are full
-    return Size(size, one, shared, whole, region, storm, sharing)
+    for each in paper.policies:
+        paper.decide(each)
+    return time.process_time() - began
 
 
 def _changes(paper: _Paper) -> float:
@@ -171,6 +180,27 @@ def _storm(paper: _Paper) -> tuple[float, float]:
             paper.settle()
     paper.settle()
     return time.process_time() - began, paper.sharing
+
+
+def _full(paper: _Paper) -> float:
+    """Everything is shared out anew after the storm: each policy is short of something, or leaves it to others."""
+    gc.collect()
+    claims = [_unlike(each, index) for index, (each, _) in enumerate(paper.shared.standing.values())]
+    taken = []
+    for _ in range(_ROUNDS):
+        began = time.process_time()
+        share_out(claims)
+        taken.append(time.process_time() - began)
+    return statistics.median(taken)
+
+
+def _unlike(claim: Claim, index: int) -> Claim:
+    """The same with other pulls than its neighbours have, so that nothing is full in one moment."""
+    levels = tuple(
+        tuple(replace(draw, pull=draw.pull * (1 + (index + number) % 5)) for number, draw in enumerate(level))
+        for level in claim.levels
+    )
+    return replace(claim, levels=levels)
 
 
 # -- on paper ----------------------------------------------------------------------------------------------------------

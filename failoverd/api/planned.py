@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from failoverd.api.shapes import AppliedTold, AttemptTold, BillTold, FindingTold, PlanTold, PolicyTold, TargetTold
+from failoverd.api.shapes import (
+    AppliedTold,
+    AttemptTold,
+    BillTold,
+    FindingTold,
+    PlanTold,
+    PolicyTold,
+    RegionFiguresTold,
+    TargetTold,
+)
 from failoverd.codec import plain
 from failoverd.core.control.cost import billed
 from failoverd.core.control.decision import DecisionKind
@@ -61,6 +70,8 @@ def finding_told(finding: PlanFinding) -> FindingTold:
         plan=plain(outcome.plan) if outcome.plan is not None else None,
         change=plain(finding.change) if finding.change is not None else None,
         bill=BillTold.model_validate(cost) if cost is not None else None,
+        demand=finding.demand,
+        figures=tuple(map(RegionFiguresTold.model_validate, finding.figures)),
     )
 
 

@@ -498,6 +498,9 @@ class RegionLineTold(ToldModel):
     load: float | None = Field(
         default=None, description="what all policies have published there, in the unit of its capacity"
     )
+    target: float | None = Field(default=None, description="the same of what they want there")
+    demand: float | None = Field(default=None, description="the same of what they would have there on a normal day")
+    room: float | None = Field(default=None, description="so much of the capacity as its score leaves")
     capacity: float | None = Field(default=None, description="how much of it is planned with; null where nobody says")
     short: tuple[str, ...] = Field(default=(), description="who is short, and is sent there all the same")
     latency_seconds: float | None = LATENCY
@@ -550,6 +553,9 @@ class RegionAtLargeTold(ToldModel):
     load: float | None = Field(
         default=None, description="what all policies have published there, in the unit of its capacity"
     )
+    target: float | None = Field(default=None, description="the same of what they want there")
+    demand: float | None = Field(default=None, description="the same of what they would have there on a normal day")
+    room: float | None = Field(default=None, description="so much of the capacity as its score leaves")
     capacity: float | None = Field(default=None, description="how much of it is planned with; null where nobody says")
     short: tuple[str, ...] = Field(default=(), description="who is short, and is sent there all the same")
     latency_seconds: float | None = LATENCY
@@ -918,6 +924,16 @@ class ReloadedTold(AnswerBody):
     kept: bool
 
 
+class RegionFiguresTold(ToldModel):
+    """What a policy has in a region, in the unit of its demand; null where nobody says what that rests on."""
+
+    region: str
+    load: float | None = Field(description="what of the demand is published there now")
+    target: float | None = Field(description="what of it is wanted there")
+    room: float | None = Field(description="score x capacity x headroom: what it can carry now, for all policies")
+    capacity: float | None
+
+
 class FindingTold(ToldModel):
     """What planning found at one record."""
 
@@ -942,6 +958,8 @@ class FindingTold(ToldModel):
     bill: BillTold | None = Field(
         default=None, description="what the shares cost that are wanted; null where not known"
     )
+    demand: float | None = Field(default=None, description="what the policy needs; null where nobody says")
+    figures: tuple[RegionFiguresTold, ...] = Field(default=(), description="what of that goes where, full or not")
 
 
 class PlanTold(AnswerBody):

@@ -205,7 +205,8 @@ def plan(
         list[str] | None, typer.Option("--return", help="a region to bring back now, whatever failback says")
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="each record with its reasons, although nothing is to be done")
+        bool,
+        typer.Option("--verbose", "-v", help="each record with its reasons, and what it needs and has in each region"),
     ] = False,
     without_daemon: WithoutDaemon = False,
 ) -> None:

@@ -1,6 +1,6 @@
 """How plans are told: for people, and as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from failoverd.core.errors import FailoverdError
 from failoverd.core.records import RecordKey, RecordType, Target
 from failoverd.operations.concerns import FEW
 from failoverd.operations.owning import NotOurs, Owned
+from failoverd.telemetry import phrases
 
 
 def exit_code_of(findings: Sequence[FindingTold]) -> Exit:
@@ -68,8 +69,8 @@ def owned(done: Owned) -> str:
     return proved(words, done.proof)
 
 
-def show(console: Console, findings: Sequence[FindingTold], *, every: bool = False) -> None:
-    """Each target: what would be done, why, and by which limits it was judged.
+def show(console: Console, findings: Sequence[FindingTold], *, every: bool = False, verbose: bool = False) -> None:
+    """Each target: what would be done, why, and by which limits it was judged; `verbose`, with all of its figures.
 
     Those that need nothing are only counted where they are many, unless `every` one is asked for.
     """
@@ -86,11 +87,26 @@ def show(console: Console, findings: Sequence[FindingTold], *, every: bool = Fal
             say(console, f"  why    {words}")
         for words in finding.limits:
             say(console, f"  limit  {words}")
+        for words in _figures(finding) if verbose else ():
+            say(console, f"  load   {words}")
         if finding.clients:
             say(console, f"  clients  {finding.clients}")
         if finding.plan is not None:
             say(console, "  by hand:")
             say_block(console, finding.manual)
+
+
+def _figures(finding: FindingTold) -> Iterator[str]:
+    """Who gets how much of what is demanded, and what it has room for, in the unit of both."""
+    if finding.demand is None:
+        return
+    yield f"{phrases.amount(finding.demand)} are demanded"
+    for each in finding.figures:
+        load, target, room, capacity = (
+            phrases.amount(number) if number is not None else "-"
+            for number in (each.load, each.target, each.room, each.capacity)
+        )
+        yield f"{each.region}: {load} now, {target} wanted; room for {room}, capacity {capacity}"
 
 
 def show_attempts(console: Console, attempts: Sequence[AttemptTold]) -> None:
@@ -111,6 +127,8 @@ def as_json(finding: FindingTold) -> dict[str, Any]:
     told |= {"result": finding.result, "until": finding.until, "unseen": list(finding.unseen)}
     if finding.bill is not None:
         told |= {"bill": finding.bill.model_dump()}
+    if finding.demand is not None:
+        told |= {"demand": finding.demand, "figures": [each.model_dump() for each in finding.figures]}
     if finding.result == "in_sync":
         told |= {"generation": finding.generation}
     if finding.result == "refused":

@@ -72,7 +72,7 @@ def plan(
         if output is Output.JSON:
             print_json([plan_views.as_json(finding) for finding in findings])
         else:
-            plan_views.show(console, findings, every=verbose or bool(names))
+            plan_views.show(console, findings, every=verbose or bool(names), verbose=verbose)
         if out is not None:
             _write_plans(out, tuple(load(PlannedChange, dump(each.change)) for each in findings if each.change))
         tell_unsound(errors)

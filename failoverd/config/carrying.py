@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
 from failoverd.config.inventory import Inventory
 from failoverd.core.control.capacity import Day, Shortage, clouds_of, day, losses, usual_claims
+from failoverd.core.control.practice import Survival, survival
+from failoverd.core.control.sharing import Claim
 from failoverd.core.records import Policy, tier_name
 
 _NAMED = 3
@@ -22,7 +24,7 @@ _MOST = 20
 def crowded(policies: Mapping[str, Policy], inventory: Inventory) -> tuple[Diagnostic, ...]:
     """What a capacity review would ask about."""
     mine = [policy for policy in policies.values() if any(spec.capacity for spec in policy.regions)]
-    return (*_uncounted(mine, inventory), *_short(mine, inventory))
+    return (*_uncounted(mine, inventory), *_mixed(mine, inventory), *_short(mine, inventory))
 
 
 def _short(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Diagnostic]:
@@ -30,6 +32,8 @@ def _short(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Diagnos
     if not claims:
         return
     normal = day(claims)
+    if not normal.short:
+        yield from _unpractised(policies, claims, inventory)
     if normal.short:
         message = f"on a normal day the regions cannot carry all policies together: {_told(normal)}"
         yield document.diagnose(
@@ -52,6 +56,34 @@ def _short(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Diagnos
         message = f"so does the loss of {len(found) - _MOST} more regions or clouds"
         hint = "failoverctl inventory shows all of them"
         yield document.diagnose(Code.LOSS_SHORT, ("regions",), message, hint, key=True, severity=Severity.WARNING)
+
+
+def _unpractised(policies: Sequence[Policy], claims: Sequence[Claim], inventory: Inventory) -> Iterator[Diagnostic]:
+    """Drills that could never begin, because the other regions cannot carry everybody with something to spare."""
+    planned = [(policy.practice, [policy]) for policy in policies if policy.practice is not None]
+    planned += [(inventory.practice, [*policies])] if inventory.practice is not None else []
+    for practice, about in planned:
+        found = ((region, _survival(region, about, claims)) for region in practice.regions)
+        never = {region: left for region, left in found if left is not None and not left.enough}
+        if not never:
+            continue
+        first = next(iter(never))
+        of = f"policy {about[0].name}" if practice is not inventory.practice else "the inventory"
+        message = f"drills of {', '.join(never)} that {of} plans would not begin: without {first} {never[first].told}"
+        hint = "raise a capacity, lower a demand, or practise another region"
+        place = ("regions", first)
+        yield inventory.document.diagnose(
+            Code.PRACTICE_UNBEARABLE, place, message, hint, key=True, severity=Severity.WARNING
+        )
+
+
+def _survival(region: str, about: Sequence[Policy], claims: Sequence[Claim]) -> Survival | None:
+    """What becomes of all policies in a drill of a region; None where one of them is told of it for itself alone."""
+    lost = frozenset({region})
+    concerned = {policy.name: lost for policy in about if any(spec.name == region for spec in policy.regions)}
+    if any(day([claim], lost).short for claim in claims if claim.policy in concerned):
+        return None
+    return survival(claims, concerned)
 
 
 def _told(found: Day) -> str:
@@ -105,3 +137,23 @@ def _uncounted(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Dia
     hint = f"say the demand in {policy.source.file}"
     place = ("regions", shared[0])
     yield inventory.document.diagnose(Code.UNCOUNTED, place, message, hint, key=True, severity=Severity.WARNING)
+
+
+def _mixed(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Diagnostic]:
+    """The first region that policies count in different units, and does not say in which it is counted."""
+    counted: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for policy in policies:
+        for spec in policy.regions if policy.demand and policy.unit else ():
+            if spec.capacity is not None and not spec.unit:
+                counted[spec.name].setdefault(policy.unit, policy.name)
+    mixed = {name: by for name, by in counted.items() if len(by) > 1}
+    if not mixed:
+        return
+    name = min(mixed)
+    who = " and ".join(f"{policy} in {unit}" for unit, policy in list(mixed[name].items())[:2])
+    more = f", nor do {len(mixed) - 1} more" if len(mixed) > 1 else ""
+    message = f"{who} count what goes to {name}, which says no unit{more}: they are added up all the same"
+    hint = f"write the unit of its capacity at {name}, and state the demands in it"
+    yield inventory.document.diagnose(
+        Code.UNIT_UNSAID, ("regions", name), message, hint, key=True, severity=Severity.WARNING
+    )

@@ -104,6 +104,19 @@ def begins(cron: str, timezone: str, since: float, until: float) -> Iterator[flo
 _DAY: Final = 86_400
 
 
+def clock_set(timezone: str, start: float, lasts: float) -> bool:
+    """Whether the clock is set within that time, or its beginning had been one that the clock skips."""
+    zone = _zone(timezone)
+    moments = (start - 3_600.0, start, start + lasts)
+    return len({datetime.fromtimestamp(at, zone).utcoffset() for at in moments}) > 1
+
+
+def by_clock(timezone: str, start: float, lasts: float) -> str:
+    """When it begins and ends as the clock of the time zone shows it: `2027-03-28 01:30 to 03:30`."""
+    first, last = (datetime.fromtimestamp(at, _zone(timezone)) for at in (start, start + lasts))
+    return f"{first:%Y-%m-%d %H:%M} to {last:%H:%M}"
+
+
 @lru_cache(maxsize=16_384)
 def _of_day(cron: str, timezone: str, day: int) -> tuple[float, ...]:
     """Those of one day, counted in UTC: looked for once, and no further, for some fields fit no day at all.

@@ -14,11 +14,11 @@ from itertools import islice, pairwise
 from operator import itemgetter
 from typing import Final
 
-from failoverd.config.cron import ROTATE, begins, schedule_of, zone_of
+from failoverd.config.cron import ROTATE, begins, by_clock, clock_set, schedule_of, zone_of
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.losses import drained
-from failoverd.config.maintenance import planner, window, windows
+from failoverd.config.maintenance import planner, set_within, window, windows
 from failoverd.config.schema.planned_work import PracticeEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
@@ -176,6 +176,7 @@ def unfit(practice: Practice, document: Document, known: Sequence[str], where: s
         message = f"{where} has one region alone: nobody else could bear its traffic"
         yield document.diagnose(Code.PRACTICE_REGION, _HERE, message, "remove it, or add another region", key=True)
     yield from _times(practice, document, now)
+    yield from _blocked_by_clock(practice, document, now)
     yield from _skipped(practice, document, now)
 
 
@@ -200,13 +201,19 @@ def _times(practice: Practice, document: Document, now: float) -> Iterator[Diagn
 
 
 def _clock_set(practice: Practice, start: float) -> bool:
-    """Whether the clock is set during a drill, or had its time been one that the clock skips."""
-    if _day(practice, start) in practice.skip:
-        return False
-    zone = zone_of(practice.timezone)
-    first, last = (datetime.fromtimestamp(at, zone) for at in (start, start + practice.lasts))
-    hour_before = datetime.fromtimestamp(start - 3_600.0, zone)
-    return len({each.utcoffset() for each in (hour_before, first, last)}) > 1
+    """Whether the clock is set during a drill that is held."""
+    return _day(practice, start) not in practice.skip and clock_set(practice.timezone, start, practice.lasts)
+
+
+def _blocked_by_clock(practice: Practice, document: Document, now: float) -> Iterator[Diagnostic]:
+    """Windows without drills that the clock makes longer or shorter than they look."""
+    for index, block in enumerate(practice.block):
+        if (start := set_within(block, windows(block, now, now + _PLAYED))) is not None:
+            clock = by_clock(block.timezone, start, block.lasts)
+            message = f"the clock of {block.timezone} is set while this blocks, or on its way to it: {clock}"
+            hint = "write UTC into at, or another hour"
+            place = (*_HERE, "block", index)
+            yield document.diagnose(Code.PRACTICE_CLOCK, place, message, hint, severity=Severity.WARNING)
 
 
 def _skipped(practice: Practice, document: Document, now: float) -> Iterator[Diagnostic]:

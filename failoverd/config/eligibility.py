@@ -61,7 +61,8 @@ def eligibility(draft: Draft, inventory: InventoryFile, providers: Mapping[str, 
     yield from _nobody(draft, inventory)
     for key, entry in (("shed_to", draft.policy.shed_to), ("when_all_down", draft.policy.when_all_down)):
         if entry is not None and (key != "when_all_down" or draft.policy.when_all_down.do is AllDown.ANSWER):
-            yield from _place(draft, inventory, key, entry)
+            wrong = tuple(_place(draft, inventory, key, entry))
+            yield from wrong or _unused(draft, key, entry)
     yield from _unsaid(draft, providers)
 
 
@@ -218,7 +219,8 @@ def _place(draft: Draft, inventory: InventoryFile, key: str, entry: PlaceEntry) 
         yield document.diagnose(Code.PLACE_OUTSIDE, at, message, "name a place that the residency allows")
     elif mine:
         message = f"{place.name} is an address of {mine[0]}: what is sent to the place would be that region's traffic"
-        hint = f"name the region: {key}: {{region: {mine[0]}}}; or give an address that is none of the policy's"
+        or_name = {"when_all_down": f"name the region: {key}: {{region: {mine[0]}}}; or "}
+        hint = f"{or_name.get(key, '')}give an address that is none of the policy's"
         yield document.diagnose(Code.PLACE_OWN, at, message, hint)
     elif allow and place.jurisdiction not in allow:
         said = f"is under {place.jurisdiction}" if place.jurisdiction else "states no jurisdiction"
@@ -227,6 +229,21 @@ def _place(draft: Draft, inventory: InventoryFile, key: str, entry: PlaceEntry) 
         if place.jurisdiction or entry.region is not None:
             hint = "name a place that the residency allows"
         yield document.diagnose(Code.PLACE_OUTSIDE, at, message, hint)
+
+
+def _unused(draft: Draft, key: str, entry: PlaceEntry) -> Iterator[Diagnostic]:
+    """A place for what fits nowhere to which nothing would ever go."""
+    if key != "shed_to":
+        return
+    if draft.policy.demand is None:
+        message = "nothing goes to shed_to without a demand: nobody knows how much fits nowhere"
+        hint = "say the demand, and in the inventory the capacities; or leave shed_to out"
+    elif entry.region is not None:
+        message = f"{entry.region} is a region of the policy: it is filled to its room before anything is left over"
+        hint = "name an address outside of the policy; or leave shed_to out"
+    else:
+        return
+    yield draft.document.diagnose(Code.PLACE_UNUSED, (key,), message, hint, key=True, severity=Severity.WARNING)
 
 
 def _regions_at(draft: Draft, place: NamedPlace) -> list[str]:

@@ -1,6 +1,6 @@
 """What others measure, from what files say: figures and signals as the core has them, and what is wrong with them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.documents import Document
@@ -99,15 +99,35 @@ def _unknown(document: Document, place: Place, name: str, sources: Collection[st
 
 
 def _units(policy: PolicyFile, document: Document, inventory: InventoryFile) -> Iterator[Diagnostic]:
-    for name in policy.regions:
-        region = inventory.regions.get(name)
-        said = region.unit if region is not None else None
-        if policy.unit is not None and said is not None and said != policy.unit:
+    found = {name: inventory.regions[name].unit for name in policy.regions if name in inventory.regions}
+    said = {name: unit for name, unit in found.items() if unit is not None}
+    if policy.unit is None:
+        yield from _unsaid_unit(policy, document, said)
+        return
+    for name, unit in said.items():
+        if unit != policy.unit:
             message = (
-                f"the policy counts in {policy.unit}, and {name} can carry so many {said}: they cannot be compared"
+                f"the policy counts in {policy.unit}, and {name} can carry so many {unit}: they cannot be compared"
             )
-            hint = f"state demand in {said}, or the capacity of {name} in {policy.unit}"
+            hint = f"state demand in {unit}, or the capacity of {name} in {policy.unit}"
             yield document.diagnose(Code.UNITS_DIFFER, ("unit",), message, hint)
+
+
+def _unsaid_unit(policy: PolicyFile, document: Document, said: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """The demand is a bare number, and held against what regions can carry of something."""
+    units = list(dict.fromkeys(said.values()))
+    if policy.demand is None or not units:
+        return
+    if len(units) == 1:
+        message = f"the demand says no unit, and {next(iter(said))} can carry so many {units[0]}: it is counted as such"
+        hint = f"write unit: {units[0]}, if that is what demand counts"
+        yield document.diagnose(Code.UNIT_UNSAID, ("demand",), message, hint, key=True, severity=Severity.WARNING)
+        return
+    first = {unit: name for name, unit in reversed([*said.items()])}
+    counts = " and ".join(f"{first[unit]} in {unit}" for unit in units[:2])
+    message = f"its regions count in different units ({counts}): one demand cannot be compared with both"
+    hint = "state their capacities in one unit, or serve them by policies of their own"
+    yield document.diagnose(Code.UNITS_DIFFER, ("demand",), message, hint, key=True)
 
 
 def _least(document: Document, entry: MeasureEntry, place: Place) -> Iterator[Diagnostic]:

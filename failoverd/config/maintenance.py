@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from math import ceil, inf
 from typing import Final
 
-from failoverd.config.cron import begins
+from failoverd.config.cron import begins, by_clock, clock_set
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.losses import drained, leaving
@@ -24,7 +24,8 @@ from failoverd.core.reasons import LimitCheck
 from failoverd.core.records import Maintenance, Policy
 from failoverd.core.rules import Rule
 
-_PLAYED: Final = 366 * 86_400.0
+_DAY: Final = 86_400.0
+_PLAYED: Final = 366 * _DAY
 """Seconds ahead for which `check` looks at windows."""
 
 _MOST: Final = 400
@@ -127,6 +128,18 @@ def untimely(all_written: Iterable[WrittenEntry], now: float) -> Iterator[Diagno
         elif any(start + entry.lasts >= following for start, following in pairwise(found)):
             message = f"a window of {say_duration(entry.lasts)} is not over when the next begins: it would never end"
             yield each.say(Code.WORK_ENDLESS, message, "write a shorter for, or fewer times into cron")
+        elif (start := set_within(entry, found)) is not None:
+            clock = by_clock(entry.timezone, start, entry.lasts)
+            message = f"the clock of {entry.timezone} is set during this work, or on its way to it: {clock}"
+            hint = f"it lasts {say_duration(entry.lasts)} all the same: write timezone: UTC, or another hour"
+            yield each.say(Code.WORK_CLOCK, message, hint, severity=Severity.WARNING)
+
+
+def set_within(entry: Maintenance, starts: Iterable[float]) -> float | None:
+    """The first window during which the clock is set; None of those that last a day, of which nobody knows the hour."""
+    if entry.begins is not None or entry.lasts >= _DAY:
+        return None
+    return next((start for start in starts if clock_set(entry.timezone, start, entry.lasts)), None)
 
 
 def _coming(entry: Maintenance, now: float) -> list[float]:

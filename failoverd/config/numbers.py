@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from math import ceil, log2
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
@@ -11,11 +12,12 @@ from failoverd.config.eligibility import may_answer
 from failoverd.config.gauges import declared
 from failoverd.config.schema.inventory_file import InventoryFile
 from failoverd.config.values import say_duration, say_percent
-from failoverd.core.records import WHOLE, Check, Steering
+from failoverd.core.records import WHOLE, Check, Steering, few
 from failoverd.settings import CheckSettings
 
 _SHORTEST_EVERY, _LONGEST_EVERY = 0.1, 86_400.0
 _SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.01, 60.0
+_NAMED = 3
 _ROUNDING = 50
 """Shares that miss 100 by less than this many basis points were rounded, not mistyped."""
 
@@ -50,6 +52,7 @@ def _shares(draft: Draft) -> Iterator[Diagnostic]:
         return
     if len(stated) == len(regions):
         yield from _whole(draft, stated)
+    yield from _priorities(draft)
 
 
 def _whole(draft: Draft, stated: dict[str, int]) -> Iterator[Diagnostic]:
@@ -66,6 +69,38 @@ def _whole(draft: Draft, stated: dict[str, int]) -> Iterator[Diagnostic]:
             message = f"the shares{tier} add up to {total / 100:g}, not 100; as proportions they mean {gets}"
             place = ("regions", names[-1], "share")
             yield draft.document.diagnose(Code.SHARES_NOT_WHOLE, place, message, severity=Severity.WARNING)
+
+
+def _priorities(draft: Draft) -> Iterator[Diagnostic]:
+    """What is read from the top says who comes first: tiers that nobody is in, or that get nothing, are slips."""
+    regions = draft.policy.regions
+    tiers: dict[int, list[str]] = defaultdict(list)
+    for name, entry in regions.items():
+        tiers[entry.priority].append(name)
+    first, *others = sorted(tiers)
+    place = ("regions", tiers[first][0])
+    served = draft.tier()
+    if served[0] not in tiers[first]:
+        idle, gets = tiers[first], "gets" if len(served) == 1 else "get"
+        message = f"{_names(idle)} of priority {first} {_have(idle)} no share: {_names(served)} {gets} all"
+        behind = regions[served[0]].priority
+        hint = f"give a region of priority {first} a share, or the standbys a priority behind {behind}"
+        yield draft.document.diagnose(Code.TIER_IDLE, place, message, hint, key=True, severity=Severity.WARNING)
+    for after, number in pairwise((0, first, *others)):
+        if number > after + 1:
+            nobody = f"{after + 1}" if number == after + 2 else f"{after + 1} to {number - 1}"
+            message = f"no region has priority {nobody}, and {_names(tiers[number])} {_have(tiers[number])} {number}"
+            at = ("regions", tiers[number][0], "priority")
+            hint = f"write priority: {after + 1}, or name who comes before"
+            yield draft.document.diagnose(Code.PRIORITY_IDLE, at, message, hint, severity=Severity.WARNING)
+
+
+def _names(names: list[str]) -> str:
+    return few(names, _NAMED)
+
+
+def _have(names: list[str]) -> str:
+    return "has" if len(names) == 1 else "have"
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------

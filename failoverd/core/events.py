@@ -445,6 +445,22 @@ class OverrideEnded(OverrideEvent):
     comment: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertIgnored(Event):
+    """An alert that has a label of ours was sent by `by` and is not heeded. `why` says what is wrong with it.
+
+    Told once, for as long as it fires and that stays the same.
+    """
+
+    name: ClassVar[str] = "alert.ignored"
+    level: ClassVar[Level] = Level.WARNING
+
+    alert: str
+    fingerprint: str
+    by: str
+    why: str
+
+
 # -- what others measure -----------------------------------------------------------------------------------------------
 
 

@@ -19,11 +19,15 @@ class RegionLoad:
 
     Attributes:
         load: what is published there; None while nobody says what it needs.
+        target: what is wanted there, like the load.
+        demand: what would be there on a normal day, like the load.
         capacity: how much of it is planned with; None where that is not known.
-        short: of how much each policy is short that is sent there all the same, where one region takes all of it.
+        short: of how much each policy is short that is sent there all the same.
     """
 
     load: float | None = None
+    target: float | None = None
+    demand: float | None = None
     capacity: float | None = None
     short: Mapping[str, float] = field(default_factory=dict)
 
@@ -46,17 +50,29 @@ def loads(targets: Iterable[TargetStatus]) -> dict[str, RegionLoad]:
     for name, status in speaking(targets).items():
         for region, capacity in status.capacities.items():
             was = found.get(region, NO_LOAD)
-            found[region] = replace(was, capacity=min(capacity, was.capacity or capacity), load=was.load or 0.0)
+            known = replace(was, capacity=min(capacity, was.capacity or capacity))
+            found[region] = _more(known, 0.0, 0.0, 0.0)
         if status.demand is None:
             continue
-        for region, share in status.published.items():
+        published, normal = status.published, status.normal
+        wanted = status.wanted or published
+        for region in (*published, *(name for name in {**wanted, **normal} if name not in published)):
+            parts = (shares.get(region, 0) * status.demand / WHOLE for shares in (published, wanted, normal))
+            found[region] = _more(found.get(region, NO_LOAD), *parts)
+        for region, short in excess(status).items():
             was = found.get(region, NO_LOAD)
-            found[region] = replace(was, load=(was.load or 0.0) + status.demand * share / WHOLE)
-        for reason in status.reasons:
-            if reason.code is ReasonCode.EXCESS:
-                was, short = found.get(reason.region, NO_LOAD), status.demand * reason.numbers["rest"] / WHOLE
-                found[reason.region] = replace(was, short={**was.short, name: short})
+            found[region] = replace(was, short={**was.short, name: short})
     return found
+
+
+def _more(known: RegionLoad, load: float, target: float, demand: float) -> RegionLoad:
+    """With so much more of each."""
+    return replace(
+        known,
+        load=(known.load or 0.0) + load,
+        target=(known.target or 0.0) + target,
+        demand=(known.demand or 0.0) + demand,
+    )
 
 
 def excess(status: TargetStatus) -> Mapping[str, float]:

@@ -41,6 +41,7 @@ class ReasonCode(StrEnum):
     COMMON_RETURN = "common_return"  # `regions` fell together with all others: they come back without a hold
     PULL = "pull"  # [pull, share, score]
     CAPACITY = "capacity"  # [wanted, room, score], [capacity, demand] where stated, [left] of a full one's room
+    UNMEASURED = "unmeasured"  # [wanted, room]: it was called ill when its figures were lost; or none, and it stays out
     OPEN_VERDICT = "open_verdict"  # [wanted, room]: it may be falling as well, and gets no more than it has
     SPILL = "spill"  # [carried, rest]: `regions` are full
     SHARED_CAPACITY = (
@@ -225,6 +226,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.LAST_VALUE: ReasonTraits(),
     ReasonCode.DECLARED: ReasonTraits(),
     ReasonCode.LINK: ReasonTraits(bounds=True),
+    ReasonCode.UNMEASURED: ReasonTraits(news=True, of_region=True, keeps_out=True, bounds=True),
     ReasonCode.OPEN_VERDICT: ReasonTraits(bounds=True),
     ReasonCode.DEGRADED_KEPT: ReasonTraits(of_region=True),
     ReasonCode.FAR_KEPT: ReasonTraits(explains=False),

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, ip_address
+from itertools import starmap
 from math import lcm
 from types import MappingProxyType
 from typing import Final, NamedTuple, Self
@@ -71,6 +72,10 @@ class Answer:
     value: str
     weight: int
 
+    def __repr__(self) -> str:
+        """What a dataclass says of itself, in a fifth of the time: ids are made of it, a hundred answers each."""
+        return f"Answer(value={self.value!r}, weight={self.weight!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class AliasTarget:
@@ -109,7 +114,7 @@ class RecordSet:
 
     @classmethod
     def of(cls, key: RecordKey, ttl: int, weights: Mapping[str, int]) -> Self:
-        return cls(key, ttl, tuple(Answer(value, weight) for value, weight in sorted(weights.items())))
+        return cls(key, ttl, tuple(starmap(Answer, sorted(weights.items()))))
 
     def with_ttls(self, found: Iterable[int]) -> Self:
         """The same, as its parts were found: with all of their TTLs, if these differ."""
@@ -118,7 +123,7 @@ class RecordSet:
 
     @property
     def serving(self) -> tuple[Answer, ...]:
-        return tuple(answer for answer in self.answers if answer.weight > 0)
+        return tuple([answer for answer in self.answers if answer.weight > 0])  # a list: it is asked again and again
 
     @property
     def ttl_text(self) -> str:
@@ -136,6 +141,8 @@ class RecordSet:
             return True
         if (self.key, self.ttl, self.ttls) != (wanted.key, wanted.ttl, wanted.ttls):
             return False
+        if self._is_multiple_of(wanted):
+            return True
         mine, theirs = self._split(), wanted._split()
         if mine.keys() != theirs.keys():
             return False
@@ -143,6 +150,15 @@ class RecordSet:
         if all(each <= ROUNDING for each in off.values()):
             return True
         return all(each * 10 <= theirs[value] for value, each in off.items()) and self._rounds_down(wanted)
+
+    def _is_multiple_of(self, wanted: Self) -> bool:
+        """Whether the weights are to one another as those of `wanted`: then there is nothing to reckon."""
+        mine, theirs = self.serving, wanted.serving
+        if len(mine) != len(theirs) or not mine:
+            return False
+        one, other = mine[0].weight, theirs[0].weight
+        pairs = zip(mine, theirs, strict=True)
+        return all(each.value == its.value and each.weight * other == its.weight * one for each, its in pairs)
 
     def _rounds_down(self, wanted: Self) -> bool:
         """Whether these are the weights of `wanted` on a provider's full scale, each cut off to a whole number."""
@@ -174,23 +190,33 @@ def apportion(parts: Mapping[str, Fraction | int], total: int) -> dict[str, int]
     A part above zero never becomes zero while `total` has a unit to give it; parts that get nothing are left out. Empty
     when all parts are zero.
     """
-    scale = lcm(*(part.denominator for part in parts.values()))
-    sizes = {name: part.numerator * (scale // part.denominator) for name, part in parts.items()}
+    sizes = _whole_numbers(parts)
     whole = sum(sizes.values())
     if whole == 0:
         return {}
-    # In whole numbers, for every decision divides several times: `size * total / whole` is what a part ought to get.
-    ideal = {name: size * total for name, size in sizes.items() if size > 0}
-    given = {name: max(1, size // whole) for name, size in ideal.items()}
-    missing = total - sum(given.values())
-    by_need = sorted(given, key=lambda name: (given[name] * whole - ideal[name], name)) if missing > 0 else []
-    for index in range(abs(missing)):
-        if missing > 0:
+    given: dict[str, int] = {}
+    missing = total
+    for name in sorted(sizes):  # `size * total / whole` is what a part ought to get
+        if sizes[name] > 0:
+            given[name] = units = sizes[name] * total // whole or 1
+            missing -= units
+    if missing > 0:
+        by_need = sorted(given, key=lambda name: given[name] * whole - sizes[name] * total)
+        for index in range(missing):
             given[by_need[index % len(by_need)]] += 1
-        else:
-            largest = max(given, key=lambda name: (given[name], -ideal[name], name))
-            given[largest] -= 1
-    return {name: units for name, units in sorted(given.items()) if units > 0}
+    for _ in range(-missing):
+        largest = max(given, key=lambda name: (given[name], -sizes[name] * total, name))
+        given[largest] -= 1
+    return given if missing >= 0 else {name: units for name, units in given.items() if units > 0}
+
+
+def _whole_numbers(parts: Mapping[str, Fraction | int]) -> Mapping[str, int]:
+    """Numbers that are to one another as `parts` are: every decision divides several times, and these are quick."""
+    denominators = {part.denominator for part in parts.values()}
+    if denominators <= {1}:
+        return {name: part.numerator for name, part in parts.items()}
+    scale = lcm(*denominators)
+    return {name: part.numerator * (scale // part.denominator) for name, part in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -788,7 +814,7 @@ def tier_name(tier: int) -> str:
     return next((name for name, number in TIERS.items() if number == tier), str(tier))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is reckoned from it is reckoned once
 class Policy:
     """One service: its records, its regions, and how traffic moves between them.
 
@@ -863,8 +889,18 @@ class Policy:
         said = (spec for spec in self.regions if spec.weights)
         return {value: weight for spec in said for value, weight in spec.answers(record_type).items()}
 
-    def region_of(self, record_type: RecordType) -> dict[str, str]:
+    def region_of(self, record_type: RecordType) -> Mapping[str, str]:
         """Answer value to the name of its region, or place, for what a record of this type can answer with."""
+        if record_type not in self._regions_of:
+            self._regions_of[record_type] = self._reckoned_regions(record_type)
+        return self._regions_of[record_type]
+
+    @cached_property
+    def _regions_of(self) -> dict[RecordType, Mapping[str, str]]:
+        """By the record type, once it was asked for: the same in each decision, for each endpoint."""
+        return {}
+
+    def _reckoned_regions(self, record_type: RecordType) -> dict[str, str]:
         places = (self.when_all_down_place, self.shed_to)
         found = {value: place.name for place in places if place is not None for value in place.answers(record_type)}
         return found | {

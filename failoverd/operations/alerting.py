@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from hashlib import blake2s
 from typing import Final, Literal
 
+from failoverd.config.diagnostics import suggestion
 from failoverd.core.control.signals import BurnFinding
-from failoverd.core.events import OverrideEvent
+from failoverd.core.events import AlertIgnored, OverrideEvent
 from failoverd.core.overrides import LONGEST, Announced, Comment, Override, Scope, Verb, begins
 from failoverd.core.records import Policy
 from failoverd.foreign import quoted
@@ -26,8 +27,12 @@ MOST_ALERTS: Final = 200
 
 RESOLVED: Final = "the alert is resolved"
 
+OURS: Final = "failoverd"
+"""How the names of labels begin that are for us: who writes one, means us."""
+
 _VERDICTS: Final = (BurnFinding.DEGRADED, BurnFinding.DOWN)
 _LONGEST_REASON: Final = 300
+_LONGEST_NAME: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ Became = Literal["given", "extended", "changed", "ended", "known", "ignored"]
 class AlertHeard:
     """What an alert came to: `given`, `extended`, `changed`, `ended`, `known` or `ignored`, and why.
 
-    `word` and `event` are to be kept and told, where there is something.
+    `word` and `event` are to be kept and told, where there is something. `ignored` is told once, as long as the alert
+    fires and is ignored for the same reason.
     """
 
     fingerprint: str
@@ -64,6 +70,7 @@ class AlertHeard:
     why: str = ""
     word: Override | None = None
     event: OverrideEvent | None = None
+    ignored: AlertIgnored | None = None
 
 
 def heard(
@@ -77,7 +84,7 @@ def heard(
     scope, verdict = _scope(alert.labels), alert.labels.get("failoverd_verdict", str(BurnFinding.DEGRADED))
     wrong = _wrong(scope, verdict, policies)
     if wrong:
-        return AlertHeard(alert.fingerprint, "ignored", wrong)
+        return _ignored(alert, wrong, actor, now)
     released = next((word for word in mine if _by_a_person(word)), None)
     if held is None and released is not None:
         return AlertHeard(alert.fingerprint, "ignored", f"{released.id} was released by {released.ended_by}")
@@ -86,9 +93,18 @@ def heard(
         return _again(alert, held, verdict, actor, until, now)
     if sum(word.verb is Verb.ALERT and not word.over_by(now) for word in words) >= MOST_ALERTS:
         why = f"{MOST_ALERTS} alerts are in force, and there is room for no more"
-        return AlertHeard(alert.fingerprint, "ignored", why)
+        return _ignored(alert, why, actor, now)
     word = _word(alert, scope, verdict, actor, now, until, {each.id for each in words})
     return AlertHeard(alert.fingerprint, "given", "", word, given(word, now))
+
+
+def _ignored(alert: Alert, why: str, actor: str, now: float) -> AlertHeard:
+    """It is not heeded. Its sender does not read the answer, so whoever reads the log hears of it, if it means us."""
+    if not any(label.startswith(OURS) for label in alert.labels):
+        return AlertHeard(alert.fingerprint, "ignored", why)
+    name, about = quoted(alert.labels.get("alertname", "")), quoted(alert.fingerprint)
+    event = AlertIgnored(at=now, alert=name, fingerprint=about, by=actor, why=why)
+    return AlertHeard(alert.fingerprint, "ignored", why, ignored=event)
 
 
 def _again(alert: Alert, held: Override, verdict: str, actor: str, until: float, now: float) -> AlertHeard:
@@ -126,11 +142,19 @@ def _wrong(scope: Scope, verdict: str, policies: Mapping[str, Policy]) -> str:
     if verdict not in _VERDICTS:
         return "failoverd_verdict is degraded or down"
     if scope.policies and scope.policies[0] not in policies:
-        return "there is no policy of the name that failoverd_policy says"
+        words = "there is no policy of the name that failoverd_policy says"
+        return f"{words}, {_said(scope.policies[0], sorted(policies))}"
     about = [policies[name] for name in scope.policies] or list(policies.values())
     if not any(region.name == scope.regions[0] for policy in about for region in policy.regions):
-        return "no policy here has the region that failoverd_region says"
+        known = sorted({region.name for policy in about for region in policy.regions})
+        return f"no policy here has the region that failoverd_region says, {_said(scope.regions[0], known)}"
     return ""
+
+
+def _said(name: str, known: Sequence[str]) -> str:
+    """A name that nobody knows, and what was probably meant."""
+    hint = suggestion(name, known)
+    return f'"{quoted(name, _LONGEST_NAME)}"{f"; {hint}" if hint else ""}'
 
 
 def _word(

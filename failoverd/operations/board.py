@@ -30,8 +30,8 @@ class RegionAtLarge:
 
     `state` is its worst, held since `since` for `why`; `states` counts policies by state; `seen` is as old as the
     oldest evidence, None while an endpoint of it never was seen. `practised` is how its last drill went. States are
-    those that are decided on: what signals and alerts say is among them. `load`, `capacity`, `short` and `latency` are
-    as in `RegionLine`; of latencies the longest.
+    those that are decided on: what signals and alerts say is among them. `load`, `target`, `demand`, `room`,
+    `capacity`, `short` and `latency` are as in `RegionLine`; of latencies the longest.
     """
 
     cloud: str
@@ -44,6 +44,9 @@ class RegionAtLarge:
     practised: str = ""
     practised_at: float | None = None
     load: float | None = None
+    target: float | None = None
+    demand: float | None = None
+    room: float | None = None
     capacity: float | None = None
     short: tuple[str, ...] = ()
     latency: float | None = None
@@ -138,6 +141,9 @@ def _at_large(cloud: str, region: str, lines: Sequence[RegionLine]) -> RegionAtL
         practised=drill.practised if drill is not None else "",
         practised_at=drill.practised_at if drill is not None else None,
         load=worst.load,
+        target=worst.target,
+        demand=worst.demand,
+        room=worst.room,
         capacity=worst.capacity,
         short=worst.short,
         latency=max((each.latency for each in lines if each.latency is not None), default=None),

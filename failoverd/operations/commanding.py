@@ -20,7 +20,7 @@ from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.overriding import drained_regions
 from failoverd.core.errors import FailoverdError
-from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
+from failoverd.core.events import Event, OverrideChanged, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import (
     APPROVAL,
     GUEST,
@@ -110,6 +110,10 @@ class Undoable:
     after: Mapping[str, int]
 
 
+MOST_IGNORED: Final = 1_000
+"""Alerts of which is remembered that they were told to be ignored."""
+
+
 class Crew(Protocol):
     """Who does the work: the daemon's engine."""
 
@@ -131,6 +135,8 @@ class Crew(Protocol):
     def objection(self, word: Override) -> Objection | None: ...
 
     async def say(self, word: Override, event: OverrideEvent | None) -> bool: ...
+
+    def emit(self, event: Event) -> None: ...
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str) -> tuple[str, ...]: ...
 
@@ -172,6 +178,7 @@ class Desk:
         self._past = past
         self._people = people
         self._turn = asyncio.Lock()
+        self._ignored: dict[str, str] = {}  # alerts that were told of, by fingerprint, and why
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
@@ -306,8 +313,20 @@ class Desk:
                 became = heard(each, self._crew.words(), self._crew.policies, actor, self._clock())
                 if became.word is not None:
                     await self._crew.say(became.word, became.event)
+                self._tell_ignored(became)
                 found.append(became)
             return tuple(found)
+
+    def _tell_ignored(self, heard_of: AlertHeard) -> None:
+        """Once while it fires. The oldest are forgotten: a rule without bounds does not fill the memory."""
+        about, event = heard_of.fingerprint, heard_of.ignored
+        if event is None:
+            self._ignored.pop(about, None)
+        elif self._ignored.get(about) != event.why:
+            self._ignored[about] = event.why
+            self._crew.emit(event)
+            if len(self._ignored) > MOST_IGNORED:
+                del self._ignored[next(iter(self._ignored))]
 
     # -- taking back ---------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from failoverd.core.loads import NO_LOAD, loads
 from failoverd.core.overrides import OF_NO_RECORD, Override, Verb
 from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.reasons import ReasonCode
-from failoverd.core.records import few
+from failoverd.core.records import WHOLE, few
 from failoverd.core.status import Overview, PlannedWork, TargetStatus, VantageStatus
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Condition, concerns_of, nobody_at_work, unseen
@@ -30,9 +30,10 @@ class RegionLine:
 
     `practised` is how the last drill went that was held, "" while there was none, and `practised_at` when it began.
     `state` is what probes find; `taken_for` what is decided on instead, where a signal or an alert says worse, and
-    `taken_why` its cause. `load` is what all policies have published there, `capacity` how much of it is planned with,
-    None where that is not known; `short` says who is short and is sent there all the same. `latency` is the median of
-    the connection times, in seconds, where somebody asked for it.
+    `taken_why` its cause. `load` is what all policies have published there, `target` what they want there, `demand`
+    what they would have there on a normal day, `capacity` how much of it is planned with, and `room` so much of that as
+    its score leaves, None where that is not known; `short` says who is short and is sent there all the same. `latency`
+    is the median of the connection times, in seconds, where somebody asked for it.
     """
 
     policy: str
@@ -49,6 +50,9 @@ class RegionLine:
     taken_for: str = ""
     taken_why: str = ""
     load: float | None = None
+    target: float | None = None
+    demand: float | None = None
+    room: float | None = None
     capacity: float | None = None
     short: tuple[str, ...] = ()
     latency: float | None = None
@@ -326,6 +330,9 @@ def _regions(found: Overview, now: float) -> Iterator[RegionLine]:
                 taken_for=taken_for,
                 taken_why=taken_why if taken_for else "",
                 load=on_it.load,
+                target=on_it.target,
+                demand=on_it.demand,
+                room=on_it.capacity * each.score / WHOLE if on_it.capacity is not None else None,
                 capacity=on_it.capacity,
                 short=tuple(f"{name} is short of {phrases.amount(much)}" for name, much in on_it.short.items()),
                 latency=each.latency,

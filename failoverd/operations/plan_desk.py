@@ -28,6 +28,7 @@ from failoverd.operations.planning import (
     Planned,
     PlannedChange,
     apply_plans,
+    back,
     chosen,
     longest,
     make_plans,
@@ -179,10 +180,11 @@ class _AtWork:
             raise unknown("running policy", name, sorted(self.engine.policies), "policy_unknown", remedy)
         return found
 
-    def estate(self, target: Target) -> Estate:
+    def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
         policy, engine = self.policy(target.policy), self.engine
         state = engine.states.looked_at(policy, engine.board)
-        return engine.tools.estate(policy, self.providers[target.provider], state)
+        state, shared = back(state, returning), engine.shared.bringing_back(returning)
+        return engine.tools.estate(policy, self.providers[target.provider], state, shared)
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         """A routine read may wait for its turn at the account for as long as the question may take."""

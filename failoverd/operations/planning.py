@@ -22,6 +22,7 @@ from failoverd.core.control.state import PolicyState, Verdicts
 from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target, percentages
 from failoverd.core.status import PolicyStatus
+from failoverd.operations.reckoning import RegionFigures, demanded
 from failoverd.operations.slips import unknown
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.ports import Clock, Provider, Urgency
@@ -68,7 +69,8 @@ class Workplace(Protocol):
     def policy(self, name: str) -> Policy:
         """Raises ConfigError when there is none of that name."""
 
-    def estate(self, target: Target) -> Estate: ...
+    def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
+        """What a decision about it looks at besides, if a person brings these regions back, by policy."""
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed: ...
 
@@ -110,12 +112,17 @@ class PlanFile:
 
 @dataclass(frozen=True, slots=True)
 class PlanFinding:
-    """What planning found at one target: an outcome, or why there is none. `manual` does the same by hand."""
+    """What planning found at one target: an outcome, or why there is none. `manual` does the same by hand.
+
+    `demand` is what its policy needs, and `figures` what of it goes where.
+    """
 
     target: Target
     outcome: Outcome | None
     error: FailoverdError | None = None
     manual: str = ""
+    demand: float | None = None
+    figures: tuple[RegionFigures, ...] = ()
 
     @property
     def change(self) -> PlannedChange | None:
@@ -189,16 +196,24 @@ def _known(found: T | FailoverdError) -> T:
     return found
 
 
-async def _evaluated(session: Workplace, observed: Observed, health: Verdicts, returning: frozenset[str]) -> Outcome:
-    """What is to be done about a target: the daemon's own way to say so."""
+def back(state: PolicyState, returning: Mapping[str, frozenset[str]]) -> PolicyState:
+    """The state if a person brings these regions back, by policy."""
+    return replace(state, returning=returning.get(state.policy, frozenset()))
+
+
+async def _evaluated(
+    session: Workplace, observed: Observed, health: Verdicts, returning: Mapping[str, frozenset[str]]
+) -> Outcome:
+    """What is to be done about a target: the daemon's own way to say so. `returning` are regions by policy."""
     target = observed.target
     policy = session.policy(target.policy)
     state = await session.recalled(policy, target)
     if not session.alive():
         key = target.key.type
         health = {**health, key: judged_now(health.get(key, {}), state.of(target).ramps)}
-    state = replace(state, verdicts=health, returning=returning)
-    estate = replace(session.estate(target), spare=None)  # what is chosen for its price, a daemon chooses and remembers
+    state = back(replace(state, verdicts=health), returning)
+    # what is chosen for its price, a daemon chooses and remembers
+    estate = replace(session.estate(target, returning), spare=None)
     return evaluate(policy, state, observed, estate, session.clock())
 
 
@@ -229,13 +244,14 @@ async def make_plans(session: Workplace, policies: Sequence[Policy], returning: 
     health = await session.verdicts([policy for policy in policies if policy.name in in_sight], _failures(looks))
     if not session.by_turns:
         looks |= await _looks(session, [target for target in targets if target.policy in in_sight])
-    found = []
+    found, back = [], dict.fromkeys((policy.name for policy in policies), returning)
     for target in targets:
         try:
             observed = _known(looks[target])
-            outcome = await _evaluated(session, observed, _known(health[target.policy]), returning)
+            outcome = await _evaluated(session, observed, _known(health[target.policy]), back)
             by_hand = manual_command(session.providers[target.provider], outcome.plan) if outcome.plan else ""
-            found.append(PlanFinding(target, outcome, manual=by_hand))
+            demand, figures = demanded(session.policy(target.policy), outcome, outcome.decision.at)
+            found.append(PlanFinding(target, outcome, manual=by_hand, demand=demand, figures=figures))
         except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
             found.append(PlanFinding(target, None, classified(error)))
     return found
@@ -325,6 +341,7 @@ class _Applying:
         self.changes = changes
         self._session = session
         self._health: Mapping[str, Verdicts | FailoverdError] = {}
+        self._returning = {each.target.policy: each.said.returning for each in changes}
         self._ours: defaultdict[tuple[str, str, str], set[str | None]] = defaultdict(set)
         """By name: markers that are newer than the file because a change of the file stands there."""
 
@@ -393,7 +410,7 @@ class _Applying:
         """
         plan, target = change.plan, change.target
         self._check_record(change, observed)
-        outcome = await _evaluated(self._session, observed, _known(self._health[target.policy]), change.said.returning)
+        outcome = await _evaluated(self._session, observed, _known(self._health[target.policy]), self._returning)
         refused, found = outcome.refused, _to_do(outcome)
         if refused is not None:
             raise Fenced(refused.detail, reason=refused.reason, remedy=refused.remedy)

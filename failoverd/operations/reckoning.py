@@ -6,9 +6,11 @@ from typing import Final
 
 from failoverd.core.clients import lost, still_old
 from failoverd.core.control.decision import Decision
+from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.control.readings import measured
 from failoverd.core.reasons import Cause, Reason, ReasonCode
-from failoverd.core.records import WHOLE
+from failoverd.core.records import WHOLE, Policy, RegionSpec
 from failoverd.store.reading import ChangeRow, EventRow
 
 
@@ -73,6 +75,49 @@ def _loaded(row: RegionSum, demand: float | None) -> RegionSum:
 
 def _whole(numbers: Mapping[str, float], name: str) -> int | None:
     return round(numbers[name]) if name in numbers else None
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFigures:
+    """What a policy has in a region, in the unit of its demand; None where nobody says what that rests on.
+
+    `load` is what is published there now, `target` what is wanted. `room` is what the region can carry as it is now,
+    for all policies together: score x `capacity` x headroom.
+    """
+
+    region: str
+    load: float | None
+    target: float | None
+    room: float | None
+    capacity: float | None
+
+
+def demanded(policy: Policy, outcome: Outcome, now: float) -> tuple[float | None, tuple[RegionFigures, ...]]:
+    """The demand of a policy as it counts now, and its figures region by region, whether any of them is full or not."""
+    target = outcome.decision.target
+    counted = measured(policy, outcome.state.signalled.readings, now).policy
+    demand, plan = counted.demand, outcome.plan
+    good = outcome.state.of(target).last_good
+    stands = plan.shares_before if plan is not None else good.shares if good is not None else outcome.shares
+    scores = {row.region: row.score for row in table(outcome.decision, {}, {})}
+
+    def of_all(shares: Mapping[str, int], name: str) -> float | None:
+        return demand * shares.get(name, 0) / WHOLE if demand is not None else None
+
+    def room(spec: RegionSpec) -> float | None:
+        score, planned = scores.get(spec.name), spec.planned_with
+        return planned * score / WHOLE * spec.room / WHOLE if planned is not None and score is not None else None
+
+    return demand, tuple(
+        RegionFigures(
+            spec.name,
+            of_all(stands, spec.name),
+            of_all(outcome.decision.shares, spec.name),
+            room(spec),
+            spec.capacity,
+        )
+        for spec in counted.regions
+    )
 
 
 # -- what it cost ------------------------------------------------------------------------------------------------------

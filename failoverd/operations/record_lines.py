@@ -239,26 +239,52 @@ def _next(status: TargetStatus, policy: PolicyStatus | None) -> tuple[str, float
     if status.state is TargetState.LIMITED:
         what = in_the_way(status)
         return f"{what} lets more pass" if status.until is not None else f"{what} waits for a person", status.until
-    steps = next(_waits(status), "") if status.until is not None else ""
-    if steps:
-        return steps, status.until
+    if (step := _step(status)) is not None:
+        return step
     for reason in flapped(status):
         return f"{reason.region} may be used again if it still passes", reason.numbers["until"]
     back = _return(status, policy)
     return (back, None) if back or status.until is None else ("it is looked at again", status.until)
 
 
-def _waits(status: TargetStatus) -> Iterator[str]:
-    """What time alone brings next: a word that ends later, or moves nothing, is not what comes then."""
+def _step(status: TargetStatus) -> tuple[str, float | None] | None:
+    """What time alone brings next: a word that ends later, or moves nothing, is not what comes then.
+
+    A way back is told by its own moment, if something else is looked at before.
+    """
     told = (reason for code in _STEPS for reason in status.reasons if reason.code is code and _tells(reason, status))
-    due = (reason for reason in told if reason.numbers.get("until", reason.numbers.get("next")) in {None, status.until})
-    return (_STEPS[reason.code].format(region=reason.region, **_step_of(reason)) for reason in due)
+    steps = [(_due(reason, status), reason) for reason in told]
+    now = [_words(reason) for at, reason in steps if at is not None and at == status.until]
+    if now:
+        return now[0], status.until
+    back = [(at, _words(reason)) for at, reason in steps if at is not None and reason.code in _BACK]
+    if back:
+        at, words = min(back)
+        return words, at
+    waiting = (_words(reason) for _, reason in steps if reason.code is _RAMP)
+    return next(((f"{words} once the last one stands and it is well", None) for words in waiting), None)
+
+
+def _due(reason: Reason, status: TargetStatus) -> float | None:
+    """When what a reason waits for comes; None where time alone does not bring it."""
+    numbers = reason.numbers
+    if reason.code is _RAMP:
+        return numbers.get("next")
+    if reason.code is ReasonCode.FAILBACK_HOLD:
+        at = status.at + numbers["hold"] - numbers["well"]
+        same = status.until is not None and abs(at - status.until) < _SAME
+        return status.until if same else at
+    return numbers.get("until", status.until)
+
+
+def _words(reason: Reason) -> str:
+    return _STEPS[reason.code].format(region=reason.region, **_step_of(reason))
 
 
 def _step_of(reason: Reason) -> dict[str, int]:
     """Which step of its ramp a region takes next."""
     numbers = reason.numbers
-    return {"step": int(numbers["step"]) + 1, "steps": int(numbers["steps"])} if reason.code is ReasonCode.RAMP else {}
+    return {"step": int(numbers["step"]) + 1, "steps": int(numbers["steps"])} if reason.code is _RAMP else {}
 
 
 def _return(status: TargetStatus, policy: PolicyStatus | None) -> str:
@@ -289,6 +315,12 @@ def _well_again(status: TargetStatus, policy: PolicyStatus) -> str:
 _KEPT_OUT: Final = frozenset(
     {ReasonCode.FLAPPED, ReasonCode.DRAINED, ReasonCode.SHED, ReasonCode.DEGRADED_OUT, ReasonCode.TOO_FAR}
 )
+
+_RAMP: Final = ReasonCode.RAMP
+_BACK: Final = frozenset({ReasonCode.RAMP, ReasonCode.FAILBACK_HOLD})
+
+_SAME: Final = 1.0
+"""Seconds by which two moments may differ and still be called the same."""
 
 _STEPS: Final = {
     ReasonCode.HELD: "the hold ends",

@@ -6,11 +6,12 @@ what a lost region would do is played with their claims of a normal day (`core/c
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from failoverd.core.control.capacity import Day, Shortage, clouds_of, day, losses, usual_claims
+from failoverd.core.control.cost import forecast
 from failoverd.core.practices import NEVER_BEGAN
-from failoverd.core.records import WHOLE, Policy, few, tier_name
+from failoverd.core.records import WHOLE, Policy, RegionSpec, Target, few, tier_name
 from failoverd.core.status import PolicyStatus, TargetStatus
 from failoverd.telemetry import phrases
 
@@ -25,13 +26,13 @@ class RegionRoom:
         region: which.
         cloud: whose it is; "" when that is not known.
         jurisdiction: whose law applies there; "" when that was not stated.
-        capacity: as the inventory says it; None where it does not.
+        capacity: as the inventory says it, or as it is measured now; None where nobody says it.
         headroom: how much of that is planned with, in basis points.
         load: what is published there now; None while no record of it was read.
         target: what is wanted there; None like the load.
         left: of capacity x headroom beside the load; below zero where that is more. None without either.
         policies: how many may use it.
-        cost_per_hour: of the load at list prices; None where no price is known.
+        cost_per_hour: of the load at list prices; None where a part of it has no price.
         practised: when its loss was last practised; None where it never was.
     """
 
@@ -87,17 +88,19 @@ def review(
     targets: Iterable[TargetStatus],
     now: float,
     *,
-    costs: Mapping[str, float] | None = None,
     practised: Mapping[str, float] | None = None,
 ) -> Review:
-    """`costs` per hour and `practised` are by region, as far as they are known."""
+    """Figures that are measured count as they do now. `practised` is by region, where that is known."""
+    known = {status.target: status for status in targets}
+    stands = [(policy, known.get(policy.records[0].targets[0])) for policy in policies]
+    policies = [_counting(policy, status) for policy, status in stands]
     claims = usual_claims(policies)
     usual = _loss("", day(claims))
     lost = tuple(_loss(name, day(claims, regions)) for name, regions in losses(clouds_of(policies)).items())
     return Review(
         at=now,
         headline=_headline(usual, lost, bool(claims)),
-        regions=tuple(_regions(policies, list(targets), costs or {}, practised or {})),
+        regions=tuple(_regions(policies, known, practised or {})),
         losses=lost,
         normal=usual,
         uncounted=tuple(sorted(policy.name for policy in policies if not policy.demand)),
@@ -110,15 +113,31 @@ def practised_at(policies: Iterable[PolicyStatus]) -> dict[str, float]:
     return {each.region: each.began for each in sorted(held, key=lambda each: each.began)}
 
 
+def _counting(policy: Policy, status: TargetStatus | None) -> Policy:
+    """The policy with the figures that counted when its record was looked at last: those that it has measured."""
+    if status is None:
+        return policy
+    return replace(
+        policy,
+        demand=status.demand if policy.measure is not None and status.demand else policy.demand,
+        regions=tuple(_measured(spec, status.capacities.get(spec.name)) for spec in policy.regions),
+    )
+
+
+def _measured(spec: RegionSpec, planned: float | None) -> RegionSpec:
+    if spec.measure is None or planned is None or not spec.headroom:
+        return spec
+    return replace(spec, capacity=round(planned * WHOLE / spec.headroom, 6))
+
+
 def _regions(
     policies: Sequence[Policy],
-    targets: Sequence[TargetStatus],
-    costs: Mapping[str, float],
+    known: Mapping[Target, TargetStatus],
     practised: Mapping[str, float],
 ) -> Iterable[RegionRoom]:
-    known = {status.target: status for status in targets}
     load: defaultdict[str, float] = defaultdict(float)
     target: defaultdict[str, float] = defaultdict(float)
+    costs: defaultdict[str, list[float | None]] = defaultdict(list)
     users: defaultdict[str, int] = defaultdict(int)
     seen = set[str]()
     for policy in policies:
@@ -130,6 +149,7 @@ def _regions(
             seen.add(spec.name)
             published = status.published.get(spec.name, 0)
             load[spec.name] += policy.demand * published / WHOLE
+            costs[spec.name] += [_cost(policy, spec.name, published)] if published else []
             target[spec.name] += policy.demand * (status.wanted or status.published).get(spec.name, 0) / WHOLE
     specs = {spec.name: spec for policy in policies for spec in policy.regions}
     for name, spec in sorted(specs.items()):
@@ -145,9 +165,21 @@ def _regions(
             target=target[name] if name in seen else None,
             left=left,
             policies=users[name],
-            cost_per_hour=costs.get(name),
+            cost_per_hour=_sum(costs[name]) if name in seen else None,
             practised=practised.get(name),
         )
+
+
+def _cost(policy: Policy, region: str, share: int) -> float | None:
+    """What a share costs an hour there; None where no file says what that rests on."""
+    found = forecast(policy, {region: share})
+    return found.per_hour if found is not None and not found.unpriced else None
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    """None where a part of it is not known, or there is none."""
+    known = [each for each in costs if each is not None]
+    return round(sum(known), 2) if known and len(known) == len(costs) else None
 
 
 def _loss(name: str, found: Day) -> Loss:

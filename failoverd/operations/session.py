@@ -16,6 +16,7 @@ from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.records import Check, Observed, Policy, Target
 from failoverd.core.rules import Rule
+from failoverd.operations.planning import back
 from failoverd.operations.slips import unknown
 from failoverd.operations.verdicts import probed
 from failoverd.operations.waiting import Stage, Waiting
@@ -109,7 +110,7 @@ class Session:
             raise unknown("sound policy", name, sorted(self.policies), "policy_unknown", remedy)
         return self.policies[name]
 
-    def estate(self, target: Target) -> Estate:
+    def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
         """Policies that were not probed are taken to carry what they publish."""
         shared = self.beside.shared
         if shared is None:
@@ -117,7 +118,8 @@ class Session:
             for policy in self.policies.values():
                 shared.put(policy)
         policy = self.policies[target.policy]
-        grant, usual = shared.grants(policy, self._looked_at(policy), self.clock())
+        state, shared = back(self._looked_at(policy), returning), shared.bringing_back(returning)
+        grant, usual = shared.grants(policy, state, self.clock())
         normalise = self.providers[target.provider].normalise
         return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual)
 

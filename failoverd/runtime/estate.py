@@ -8,14 +8,15 @@ thousand do, once for all the news of a moment.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from failoverd.core.control.claiming import claim, usual_claim
+from failoverd.core.control.claiming import claim, filters, unnarrowed, usual_claim
 from failoverd.core.control.pooling import SMALL, Pool
-from failoverd.core.control.sharing import Claim, Grant, Resource, spare
+from failoverd.core.control.sharing import COUNTED, Claim, Grant
 from failoverd.core.control.state import PolicyState
+from failoverd.core.overrides import Override
 from failoverd.core.records import WHOLE, Policy
 
 Look = Callable[[Policy], PolicyState]
@@ -33,6 +34,26 @@ _ROUNDED: Final = 0.01
 
 _LONGEST: Final = 0.5
 """Seconds that nobody waits longer for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Supposition:
+    """That operators said some words `more`, and not those of the ids of `less`; whom they bring back, by policy."""
+
+    more: tuple[Override, ...] = ()
+    less: frozenset[str] = frozenset()
+    returning: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, policy: Policy, state: PolicyState) -> PolicyState:
+        """What would be known of a policy."""
+        state = replace(state, returning=self.returning.get(policy.name, state.returning))
+        more = (word for word in self.more if word.scope.may_have_had(policy))
+        less = (word for word in state.overrides if word.id not in self.less)
+        return replace(state, overrides=(*less, *more))
+
+    def concerns(self, policy: Policy, state: PolicyState) -> bool:
+        then = self.of(policy, state)
+        return (then.overrides, then.returning) != (state.overrides, state.returning)
 
 
 class Shared:
@@ -54,14 +75,17 @@ class Shared:
         self._uncounted: set[str] = set()
         self._now = Pool()
         self._usual = Pool()
-        self._published: dict[str, tuple[float, Mapping[str, int], str]] = {}
-        self._carried: defaultdict[Resource, float] = defaultdict(float)
+        self._published: dict[str, tuple[float, Mapping[str, int]]] = {}
+        self._carried: defaultdict[str, float] = defaultdict(float)
+        self._pressed: frozenset[str] = frozenset()
+        self._supposed: tuple[_Supposition, Shared] | None = None
 
     def put(self, policy: Policy) -> None:
         """A policy is at work, or a newer revision of it."""
         self.remove(policy.name)
         if not policy.demand:
             return  # it takes no part: nobody knows how much it carries anywhere
+        self._supposed = None
         usual = usual_claim(policy)
         self._policies[policy.name] = policy
         self._changed[policy.name] = None
@@ -70,6 +94,7 @@ class Shared:
     def remove(self, name: str) -> None:
         if self._policies.pop(name, None) is None:
             return
+        self._supposed = None
         self._changed.pop(name, None)
         self._uncounted.discard(name)
         self._usual.put(name, None)
@@ -81,6 +106,41 @@ class Shared:
         """Something of a policy changed: its health, what is published, what operators say."""
         if name in self._policies:
             self._changed[name] = None
+            if self._supposed is not None:
+                self._supposed[1].touch(name)
+
+    def supposing(self, known: Sequence[Override], said: Sequence[Override]) -> "Shared":
+        """The same if operators said something else of all policies, for who only looks: nobody is woken by it.
+
+        `known` are the words of one policy, and `said` those that it would have instead. It is kept, for a word is
+        tried at one record after the other.
+        """
+        supposition = _Supposition(
+            tuple(word for word in said if word not in known),
+            frozenset(word.id for word in known if word not in said),
+        )
+        return self._if(supposition) if supposition.more or supposition.less else self
+
+    def bringing_back(self, returning: Mapping[str, frozenset[str]]) -> "Shared":
+        """The same if a person brought these regions back, by policy; for who only looks."""
+        return self._if(_Supposition(returning=returning)) if any(returning.values()) else self
+
+    def _if(self, supposition: "_Supposition") -> "Shared":
+        if self._supposed is None or self._supposed[0] != supposition:
+            self._supposed = supposition, self._copy(supposition)
+        return self._supposed[1]
+
+    def _copy(self, supposition: "_Supposition") -> "Shared":
+        found = Shared(lambda policy: supposition.of(policy, self._look(policy)), lambda _: None)
+        found._policies, found._changed = dict(self._policies), dict.fromkeys(self._changed)
+        found._published, found._carried = dict(self._published), self._carried.copy()
+        for theirs, mine in ((found._now, self._now), (found._usual, self._usual)):
+            for name, each in mine.claims.items():
+                theirs.put(name, each)
+        for name, policy in self._policies.items():
+            if supposition.concerns(policy, self._look(policy)):
+                found.touch(name)
+        return found
 
     def grants(self, policy: Policy, state: PolicyState, now: float) -> tuple[Grant | None, Grant | None]:
         """What the others leave to a policy now, and on a day on which nothing is wrong.
@@ -89,19 +149,22 @@ class Shared:
         """
         if self._policies.get(policy.name) is not policy:
             return None, None
-        self._changed[policy.name] = state  # time alone may have changed it
+        self._changed.pop(policy.name, None)
+        self._changed[policy.name] = state  # time alone may have changed it; and it sees what the others want
         self._take_up(now)
-        granted = self._now.grant(policy.name)
         self._tell(but=policy.name)
+        granted = self._now.grant(policy.name)
         if granted is not None and (crowded := self._crowded(policy)):
             granted = replace(granted, crowded=crowded)
+        if granted is not None and filters(policy):
+            granted = replace(granted, spare=self._now.spare(policy.name))
         return granted, self._usual.grant(policy.name)
 
     def spare(self, policy: Policy) -> Mapping[str, float]:
         """What a policy that follows the price may take of each region without anybody having less, on any such day."""
         if policy.cost is None or self._policies.get(policy.name) is not policy:
             return {}
-        now, usual = (spare(policy.name, pool.claims, pool.look) for pool in (self._now, self._usual))
+        now, usual = (pool.spare(policy.name) for pool in (self._now, self._usual))
         return {region: min(left, usual.get(region, left)) for region, left in now.items()}
 
     @property
@@ -111,8 +174,11 @@ class Shared:
         return {name: (each, grant) for name, each, grant in found if grant is not None}
 
     def _take_up(self, now: float) -> None:
-        while self._changed:
-            name, known = self._changed.popitem()
+        """Who may leave out regions that serve comes last, for that is settled by what everybody else wants."""
+        changed, self._changed = self._changed, {}
+        last = {name: known for name, known in changed.items() if filters(self._policies[name])}
+        new = {name: known for name, known in changed.items() if name not in last or name not in self._now}
+        for name, known in (*new.items(), *last.items()):
             try:
                 self._claim(self._policies[name], known, now)
                 self._uncounted.discard(name)
@@ -129,30 +195,38 @@ class Shared:
 
     def _claim(self, policy: Policy, known: PolicyState | None, now: float) -> None:
         state = known or self._look(policy)
-        found = claim(policy, state, now)
+        found = claim(policy, state, now, self._spared(policy, state))
         self._now.put(policy.name, found)
         good = state.of(policy.records[0].targets[0]).last_good
         if good is not None:
-            self._publish(policy.name, found.demand if found is not None else 0.0, good.shares, policy.unit)
+            self._publish(policy.name, found.demand if found is not None else 0.0, good.shares)
         if policy.cost is not None or policy.model is not None or policy.latency is not None:
             self._usual.put(policy.name, usual_claim(policy, state))
 
-    def _publish(self, name: str, demand: float, shares: Mapping[str, int], unit: str = "") -> None:
+    def _spared(self, policy: Policy, state: PolicyState) -> Mapping[str, float] | None:
+        """What others leave to who may leave out regions. As long as nobody knows that, it leaves out whom it did."""
+        if not filters(policy):
+            return None
+        if policy.name in self._now:
+            return self._now.spare(policy.name)
+        return None if state.of(policy.records[0].targets[0]).aside else unnarrowed(policy)
+
+    def _publish(self, name: str, demand: float, shares: Mapping[str, int]) -> None:
         """What the answers of a policy send to each region, instead of what they did before."""
         known = self._published.get(name)
         if known is not None and known[1] is shares and known[0] == demand:
             return
-        before = known if known is not None else (0.0, {}, "")
-        for sign, (needs, answers, counted) in ((-1, before), (1, (demand, shares, unit))):
+        before = known if known is not None else (0.0, {})
+        for sign, (needs, answers) in ((-1, before), (1, (demand, shares))):
             for region, share in answers.items():
-                self._carried[region, counted] += sign * needs * share / WHOLE
-        self._published[name] = demand, shares, unit
+                self._carried[region] += sign * needs * share / WHOLE
+        self._published[name] = demand, shares
 
     def _crowded(self, policy: Policy) -> dict[str, float]:
         """The regions of a policy that get more than they can carry, and how much is too much."""
         found = {}
         for spec in policy.regions:
-            room, load = self._now.room((spec.name, policy.unit)), self._carried.get((spec.name, policy.unit), 0.0)
+            room, load = self._now.room((spec.name, COUNTED)), self._carried.get(spec.name, 0.0)
             if room is not None and load > room * (1 + _ROUNDED):
                 found[spec.name] = load - room
         return found
@@ -171,7 +245,9 @@ class Shared:
         """The most important are woken first: their writes are the first to be sent."""
         self._waits = False
         self._usual.settle()
-        others = self._now.settle()
+        others, before = self._now.settle(), self._pressed
+        self._pressed = frozenset(self._now.pressed(self._policies))  # who was told already has its reasons
+        others = [*others, *(self._pressed - before).difference(others)]
         known = [name for name in others if name != but and name in self._policies]
         for name in sorted(known, key=lambda each: (self._policies[each].tier, each)):
             self._wake(name)

@@ -112,10 +112,14 @@ class Tools:
     shared: Shared
     rulebook: Rulebook = field(default_factory=Rulebook)
 
-    def estate(self, policy: Policy, provider: Provider, state: PolicyState) -> Estate:
-        """What a decision about one of the policy's targets looks at besides it, as it is now, `state` included."""
-        grant, usual = self.shared.grants(policy, state, self.clock())
-        spare = self.shared.spare(policy)
+    def estate(self, policy: Policy, provider: Provider, state: PolicyState, shared: Shared | None = None) -> Estate:
+        """What a decision about one of the policy's targets looks at besides it, as it is now, `state` included.
+
+        `shared` is how regions would be shared if operators said something else.
+        """
+        shared = shared or self.shared
+        grant, usual = shared.grants(policy, state, self.clock())
+        spare = shared.spare(policy)
         return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare)
 
 
@@ -251,8 +255,9 @@ class TargetWorker:
         if self._seen is None:
             raise Transient(f"{self.target} was not read yet", reason="not_read", remedy="try again in a moment")
         state = tools.states.seen(self._policy, tools.verdicts)
-        estate = tools.estate(self._policy, self._provider, state)
-        return evaluate(self._policy, replace(state, overrides=overrides), self._seen, estate, tools.clock())
+        shared, state = tools.shared.supposing(state.overrides, overrides), replace(state, overrides=overrides)
+        estate = tools.estate(self._policy, self._provider, state, shared)
+        return evaluate(self._policy, state, self._seen, estate, tools.clock())
 
     async def _read(self) -> Observed:
         """What stands there. A routine read may have to wait for its turn; urgent news does not wait with it."""
@@ -398,9 +403,9 @@ class TargetWorker:
         same = before is not None and before.state is status.state
         since = before.since if before is not None and same else status.at
         normal = self._normal
-        cost = bill(self._policy, status.published, normal)
         readings = self._tools.states.signalled(self._policy.name).readings
         believed = measured(self._policy, readings, status.at).policy
+        cost = bill(believed, status.published, normal)
         status = replace(status, since=since, normal=normal, bill=cost)
         rooms = {spec.name: spec.planned_with for spec in believed.regions}
         capacities = {name: room for name, room in rooms.items() if room is not None}

@@ -46,14 +46,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def skip(self, horizon: float) -> None:
-        """Go to the next timer, instead of waiting for it.
-
-        asyncio has taken cancelled timers off the head of its heap before it comes here.
-        """
-        heap: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        due = heap[0].when() if heap else None
-        if due is None:
+        """Go to the next timer, instead of waiting for it. The loop has taken cancelled ones from the top."""
+        if not self._heap:
             raise Deadlock(f"nothing is ready and nothing is scheduled, but these still wait: {self._waiting()}")
+        due = self._heap[0].when()
         if due > horizon:
             raise Deadlock(f"nothing happened for {HORIZON:g}s of virtual time that these wait for: {self._waiting()}")
         self._now = max(self._now, due)
@@ -74,8 +70,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def timers(self) -> list[asyncio.TimerHandle]:
         """What is still scheduled, the next one first."""
+        return [handle for handle in self._heap if not handle.cancelled()]
+
+    @property
+    def _heap(self) -> list[asyncio.TimerHandle]:
         heap: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        return [handle for handle in heap if not handle.cancelled()]
+        return heap
 
     def _waiting(self) -> list[str]:
         return sorted(describe(task) for task in asyncio.all_tasks(self))

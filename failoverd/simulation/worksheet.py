@@ -4,7 +4,7 @@ Everything that decides is the real thing: claims are shared out over all polici
 is approved stands there from then on. There are no probes, no DNS and no waiting, so a situation takes milliseconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
-from failoverd.core.records import WHOLE, Answer, Observed, Policy, RecordSet, RecordType, Target, Weights
+from failoverd.core.records import WHOLE, Answer, Observed, Policy, RecordSet, RecordType, RegionSpec, Target, Weights
 from failoverd.core.rules import Rule
 from failoverd.runtime.estate import Shared
 
@@ -66,6 +66,7 @@ class Worksheet:
         outcomes: the last look at each target.
         written: what was changed since the beginning, in order.
         words: operators' words, those included that are over.
+        wrote: called after each change.
     """
 
     def __init__(self, policies: Mapping[str, Policy], now: float, rules: tuple[Rule, ...] = ()) -> None:
@@ -75,6 +76,7 @@ class Worksheet:
         self.outcomes: dict[Target, Outcome] = {}
         self.written = list[Plan]()
         self.words: tuple[Override, ...] = ()
+        self.wrote: Callable[[], None] = lambda: None
         names = {spec.name for policy in policies.values() for spec in policy.regions}
         self.regions = {name: PaperRegion(now - 86_400.0, now - 86_400.0) for name in names}
         self.states = {name: PolicyState(name) for name in policies}
@@ -157,32 +159,37 @@ class Worksheet:
 
     def _state(self, policy: Policy) -> PolicyState:
         kinds = dict.fromkeys(record.key.type for record in policy.records)
-        verdicts = {kind: self._health(policy, kind) for kind in kinds}
+        verdicts = {
+            kind: {spec.name: self.health(policy, spec, kind) for spec in policy.regions if spec.answers(kind)}
+            for kind in kinds
+        }
         calm = all(each.state is RegionState.HEALTHY for health in verdicts.values() for each in health.values())
         state = replace(self.states[policy.name], overrides=self.words).with_verdicts(verdicts, calm=calm)
-        return state if calm else progress.opened(policy, state, "worksheet", self.now)[0]
+        state = self.measured(policy, state)
+        ill = not calm or progress.accused_now(policy, state, self.now)
+        return progress.opened(policy, state, "worksheet", self.now)[0] if ill else state
 
-    def _health(self, policy: Policy, kind: RecordType) -> Mapping[str, RegionHealth]:
-        found = {}
-        for spec in policy.regions:
-            region, values = self.regions[spec.name], tuple(sorted(spec.answers(kind)))
-            if not values:
-                continue
-            serves = region.state is not RegionState.DOWN
-            found[spec.name] = RegionHealth(
-                spec.name,
-                region.state,
-                region.score,
-                since=region.since,
-                well_since=region.well_since,
-                serving=values if serves else (),
-                known=region.state,
-                failing_since=None if serves else region.since,
-                passed_at=self.now if serves else None,
-                latency=region.latency,
-                served=spec.models or ((policy.model,) if policy.model is not None else ()),
-            )
-        return found
+    def health(self, policy: Policy, spec: RegionSpec, kind: RecordType) -> RegionHealth:
+        """How a region is to a policy: all of its endpoints alike, and with the model that is wanted."""
+        region = self.regions[spec.name]
+        serves = region.state is not RegionState.DOWN
+        return RegionHealth(
+            spec.name,
+            region.state,
+            region.score,
+            since=region.since,
+            well_since=region.well_since,
+            serving=tuple(sorted(spec.answers(kind))) if serves else (),
+            known=region.state,
+            failing_since=None if serves else region.since,
+            passed_at=self.now if serves else None,
+            latency=region.latency,
+            served=spec.models or ((policy.model,) if policy.model is not None else ()),
+        )
+
+    def measured(self, policy: Policy, state: PolicyState) -> PolicyState:  # noqa: ARG002 - for who has figures
+        """With what others measure for a policy: nothing, on plain paper."""
+        return state
 
     def _look(self, policy: Policy, target: Target) -> bool:
         state = self._state(policy)
@@ -192,6 +199,8 @@ class Worksheet:
         estate = Estate(OWNER, says, rules=self.rules, grant=grant, usual=usual, spare=spare)
         outcome = evaluate(policy, state, self.observed[target], estate, self.now)
         self.states[policy.name], self.outcomes[target] = outcome.state, outcome
+        said = {word.id for word in outcome.words}
+        self.words = (*(word for word in self.words if word.id not in said), *outcome.words)
         if outcome.approved is None:
             return False
         plan = outcome.approved.plan
@@ -202,6 +211,7 @@ class Worksheet:
                 self.observed[each] = replace(other, marker=plan.marker, marker_text=plan.marker_text)
         self.states[policy.name] = progress.applied(policy, began, plan, self.now)[0]
         self.written.append(plan)
+        self.wrote()
         return True
 
 

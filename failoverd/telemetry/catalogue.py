@@ -91,9 +91,13 @@ _EVENTS: Final[Mapping[str, str]] = {
         "once for a name; from then on only what is down is taken off it, until a person ends that."
     ),
     "rival.settled": "A person (`by`) says that they are gone: the name is written as before.",
+    "alert.ignored": (
+        "An alert with a label of ours (`failoverd_region`) was sent by `by`, and nothing moves for it: `why` says "
+        "what is wrong. Told once while it fires."
+    ),
     "signal.lost": (
         "Nothing that is believed was measured for three intervals: of figures the last value counts, then the "
-        "declared one, and no signal is a cause."
+        "declared one; a region that a signal called ill or full gets no more than it has."
     ),
     "signal.found": "It is measured again; or it is asked for no more, and not named.",
     "signal.clipped": "A figure jumped, or fell below the least that is declared: `believed` is what counts.",
@@ -173,6 +177,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "aborts": "how often a region failed on its way back",
     "about": "what the override is about: a region, a policy, a record",
     "actor": "who did it, or who asked",
+    "alert": "name of an alert, by its label `alertname`",
     "aged_out_at": "until when resolvers may use the old answer; seconds since the epoch",
     "agreeing": "authoritative servers that answer what was written",
     "answers_from": "weight of each answer before, in basis points",
@@ -207,6 +212,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "failures": "how many probes failed",
     "family": "what the prober cannot judge: `IPv4`, `IPv6` or host names",
     "file": "path of the file",
+    "fingerprint": "what tells an alert from others, as its sender says it",
     "found": "what stands there",
     "generation": "number of the change at this record, which grows with each",
     "hold": "how long it has to be well before that; seconds",
@@ -287,7 +293,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "was": "what it was before",
     "will": "what failoverd does about it",
     "zone": "the zone at the provider",
-    "why": "what a drill ended by, in words",
+    "why": "what a drill ended by, or why an alert is not heeded, in words",
 }
 
 

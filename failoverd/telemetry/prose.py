@@ -7,6 +7,7 @@ from typing import Final
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.propagation import Propagation
 from failoverd.core.events import (
+    AlertIgnored,
     ApiFailed,
     ChangeApplied,
     ChangeDisputed,
@@ -565,12 +566,18 @@ def _named(signals: tuple[str, ...], count: int) -> str:
 
 
 @say.register
+def _(event: AlertIgnored) -> str:
+    name = f"the alert {event.alert}" if event.alert else "an alert"
+    return f"{event.by} sends {name}, and nothing moves for it: {event.why}"
+
+
+@say.register
 def _(event: SignalLost) -> str:
     remedy = f". {event.remedy}" if event.remedy else ""
     return (
         f"source {event.source} gives nothing to believe for {_named(event.signals, event.count)} ({event.reason}): "
-        f"{event.detail}. No traffic moves for it: last values count for 10 min, then declared ones, and no signal is "
-        f"a cause{remedy}"
+        f"{event.detail}. No traffic moves for it: last values count for 10 min, then declared ones, and a region that "
+        f"a signal called ill or full gets no more than it has{remedy}"
     )
 
 

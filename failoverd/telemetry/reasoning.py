@@ -258,6 +258,11 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.CAPACITY: _capacity,
     ReasonCode.SHARED_CAPACITY: _capacity,
     ReasonCode.EXCESS: _excess,
+    ReasonCode.UNMEASURED: lambda r: (
+        f"{r.region} was called ill when its figures were lost, and "
+        + (f"keeps {percent(r.numbers['room'])} of {percent(r.numbers['wanted'])}" if r.numbers else "stays out")
+        + " until somebody measures it again"
+    ),
     ReasonCode.OPEN_VERDICT: lambda r: (
         f"{r.region} would get {percent(r.numbers['wanted'])} and keeps {percent(r.numbers['room'])} "
         "until it is known whether it is falling as well"
@@ -328,8 +333,9 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{_figure(r)} {r.numbers['value']:.6g}, as declared: nothing is measured that counts"
     ),
     ReasonCode.LOADED: lambda r: (
-        f"{r.region} has {percent(r.numbers['room'])} of its room, at a load of {r.numbers['load']:.6g} "
-        f"(all of it below {r.numbers['low']:g}, nothing above {r.numbers['high']:g}){_full(r)}"
+        f"{r.region} has {percent(r.numbers['room'])} of its room, "
+        + (f"at a load of {r.numbers['load']:.6g}" if "load" in r.numbers else "and its load is not known now")
+        + f" (full above {r.numbers['low']:g}, nothing left at {r.numbers['high']:g}){_full(r)}"
     ),
     ReasonCode.LOADED_ALIKE: lambda r: (
         f"{_listed(r.regions)} would shed, and no region is known to have room for it: all keep theirs"

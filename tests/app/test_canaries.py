@@ -147,7 +147,7 @@ def assert_all_were_at_work(here: Farm, sweep: Sweep) -> None:
     sent = ("powerdns", "azure", "aws_id", "aws_session", "slack", "routing", "webhook", "alertmanager", "basic",
             "header", "cookie", "llm", "exporter")  # fmt: skip
     heard = [
-        name for name in sent if any(look.search(here.heard) for look in looks(here.canaries.secrets[name]).values())
+        name for name in sent if any(look.seen(here.heard) for look in looks(here.canaries.secrets[name]).values())
     ]
     assert heard == list(sent)
     everything = b"".join(sweep.said.values())

@@ -1,11 +1,11 @@
 """A sentinel that cannot be set up on this machine: told before the start, at the start, and nothing to a reload."""
 
 import asyncio
-import sys
 from pathlib import Path
 
 import pytest
 from support.daemons import EMBEDDED, Site, site
+from support.forked import forked
 
 SENTINEL = "sentinels:\n  portal: {https: /, address: 127.0.0.1, ca_file: /nonexistent/ca.pem, every: 10s}\n"
 WORDS = "sentinel portal: ca_file /nonexistent/ca.pem cannot be used: No such file or directory (ca_file_unusable)"
@@ -14,10 +14,8 @@ REMEDY = "Name a PEM file with at least one certificate that the daemon's user c
 
 async def run(here: Site, *words: str) -> tuple[int | None, str]:
     """`failoverd run`, awaited."""
-    command = [sys.executable, "-m", "failoverd", "run", *words, "--config", str(here.config)]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
+    command = ("failoverd", "run", *words, "--config", str(here.config))
+    process = await forked(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     async with asyncio.timeout(20):
         printed, _ = await process.communicate()
     return process.returncode, printed.decode()

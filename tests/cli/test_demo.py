@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import struct
-import sys
 import termios
 import time
 from collections.abc import AsyncIterator
@@ -20,6 +19,7 @@ from typing import Any, cast
 
 import pytest
 from support.embedded_dns import serving
+from support.forked import Forked, forked
 from support.servers import free_port, program
 
 from failoverd.cli.demo import scenario, surroundings, tiers
@@ -40,11 +40,11 @@ PATIENCE = 300.0
 """Seconds. The demo has a patience of its own, 20 s for each step, and says what did not come."""
 
 
-async def demo(*words: str, output: int = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
+async def demo(*words: str, output: int = asyncio.subprocess.PIPE) -> Forked:
     """On a port of its own unless `words` name one: other tests may play it at the same moment."""
     port = () if "--port" in words else ("--port", str(free_port()))
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "failoverd", "demo", *words, *port),
+    return await forked(
+        *("failoverd", "demo", *words, *port),
         stdin=asyncio.subprocess.DEVNULL,  # as wide as its output is, not as the terminal of who runs the tests
         stdout=output,
         stderr=asyncio.subprocess.PIPE,
@@ -67,7 +67,7 @@ class Terminal:
         """Everything that was drawn, one picture after the other, without colours and cursor movements."""
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self._bytes.decode(errors="replace"))
 
-    async def shows(self, words: str, process: asyncio.subprocess.Process) -> None:
+    async def shows(self, words: str, process: Forked) -> None:
         """Wait until the program has drawn these words."""
         gone = asyncio.create_task(process.wait())
         gone.add_done_callback(lambda _: self._news.set())
@@ -93,7 +93,7 @@ class Terminal:
 
 
 @asynccontextmanager
-async def on_a_terminal(*words: str) -> AsyncIterator[tuple[Terminal, asyncio.subprocess.Process]]:
+async def on_a_terminal(*words: str) -> AsyncIterator[tuple[Terminal, Forked]]:
     terminal = Terminal()
     process = await demo(*words, output=terminal.theirs)
     try:
@@ -137,6 +137,10 @@ async def test_tiers_prod_and_pilot_are_served_by_what_is_left_and_dev_is_short(
         name: each["llm-prod"] for name, each in before.items()
     }
     assert "pilot and dev follow" in said[-1]
+    fetched = told["interconnect"]["fetched"]
+    assert fetched["before"] == 240 + 150
+    assert fetched["during"] == pytest.approx(tiers.PASSES, abs=2), "it is full, and no more goes over it"
+    assert f"{fetched['during']} requests per second of 437.5" in "\n".join(said)
 
 
 async def test_on_a_terminal_a_live_table_is_drawn_and_everything_stays_up_for_dig() -> None:

@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.daemons import NAME, WEST, Site, provider_block, site
+from support.forked import forked
 from support.servers import DnsServer
 
 from failoverd.api.planned import attempt_told
@@ -133,8 +133,8 @@ async def interrupted_while_it_probes(here: Site, *words: str) -> tuple[int | No
         writer.close()
 
     server = await asyncio.start_server(keep_waiting, WEST, here.port)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "failoverd.cli.operator", *words, "--config", str(here.config)),
+    process = await forked(
+        *("failoverd.cli.operator", *words, "--config", str(here.config)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 from support.approving import limits, reviewed
+from support.scenes import policy, region
+from support.stories import Story
 
 from failoverd.api.planned import attempt_told, finding_told
 from failoverd.cli.options import Exit
@@ -22,6 +24,7 @@ from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.operations.planning import Attempt, PlanFinding
+from failoverd.operations.reckoning import demanded
 
 KEY = RecordKey("api.example.com", RecordType.A)
 TARGET = Target("api", KEY, "main", "example.com")
@@ -129,6 +132,38 @@ def edited(action: DriftAction) -> PlanFinding:
 )
 def test_fine_is_only_what_needs_nothing_and_was_seen(finding: PlanFinding, code: Exit) -> None:
     assert exit_code_of([finding_told(finding)]) is code
+
+
+def demanding() -> PlanFinding:
+    """800 are demanded of a region of 900 that is half well, and of one of 600 with a headroom of 90 %."""
+    regions = region("azure", 70, capacity=900.0), replace(region("oci", 30, capacity=600.0), headroom=9_000)
+    story = Story(replace(policy(*regions), demand=800.0))
+    story.look()
+    outcome = story.look(3_600.0, azure="D")
+    demand, figures = demanded(story.policy, outcome, outcome.decision.at)
+    return PlanFinding(outcome.decision.target, outcome, demand=demand, figures=figures)
+
+
+def test_verbose_shows_what_is_demanded_and_the_room_of_each_region_full_or_not() -> None:
+    told, paper = finding_told(demanding()), io.StringIO()
+    show(Console(file=paper, width=200), [told], verbose=True)
+    assert [line for line in paper.getvalue().splitlines() if line.startswith("  load")] == [
+        "  load   800 are demanded",
+        "  load   azure: 560 now, 450 wanted; room for 450, capacity 900",
+        "  load   oci: 240 now, 350 wanted; room for 540, capacity 600",
+    ]
+    quiet = io.StringIO()
+    show(Console(file=quiet, width=200), [told])
+    assert "demanded" not in quiet.getvalue()
+    assert as_json(told)["demand"] == 800
+    assert as_json(told)["figures"][1] == {"region": "oci", "load": 240, "target": 350, "room": 540, "capacity": 600}
+
+
+def test_where_nobody_says_a_demand_there_are_no_figures() -> None:
+    told, paper = finding_told(found(OutcomeKind.WRITE)), io.StringIO()
+    show(Console(file=paper, width=200), [told], verbose=True)
+    assert "  load" not in paper.getvalue()
+    assert "demand" not in as_json(told)
 
 
 def test_a_plan_says_what_its_shares_cost_and_how_much_more_than_a_normal_day() -> None:

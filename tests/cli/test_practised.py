@@ -122,6 +122,17 @@ async def test_the_journal_alone_says_it_too(tmp_path: Path) -> None:
     assert {each.region: each.practised for each in told.regions} == {"aws": None, "azure": NOW - DAY, "oci": None}
 
 
+def test_files_alone_say_which_loss_leaves_whom_short(tmp_path: Path) -> None:
+    """Before a daemon ever ran: what a region carries now nobody knows, and what a loss would do follows from files."""
+    config = tmp_path / "failoverd.yaml"
+    config.write_text("version: 1\nowner: prod\npolicies: policies\njournal: journal.db\n")
+    sized = [replace(spec, capacity=100.0) for spec in TRIO.regions]
+    told, seen = inventory_read(config, NOW, [replace(TRIO, demand=250.0, regions=tuple(sized))])
+    assert (seen, [each.load for each in told.regions]) == (None, [None, None, None])
+    assert {each.lost: round(each.total) for each in told.losses} == {"aws": 50, "azure": 50, "oci": 50}
+    assert not (tmp_path / "journal.db").exists()
+
+
 def test_a_person_reads_it_in_one_screen() -> None:
     assert screen(SEEN) == [
         "north: never practised (in shop)",

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from support.benchmarks import full_disk
 from support.commands import REGIONS, answered
+from support.forked import forked
 from support.inference_api import KEY, MODEL, Api, inference_api
 from support.targets import OK, Target, answers, greets, refusing, response, serve
 
@@ -99,8 +99,8 @@ async def probe(*words: str) -> Told:
 
 async def probe_into(stdout: int, *words: str) -> Told:
     """In a process of its own, whose standard output goes there."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "failoverd.cli.operator", "probe", *words),
+    process = await forked(
+        *("failoverd.cli.operator", "probe", *words),
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "120", "LC_ALL": "C.UTF-8"},
         stdout=stdout,
         stderr=asyncio.subprocess.PIPE,

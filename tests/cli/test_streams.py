@@ -78,6 +78,7 @@ def test_a_key_that_ascii_cannot_say_is_told_with_its_escape(config: Path) -> No
     assert 'unknown key "sh\\xe4re\\u6771"' in told
 
 
+MODULE = "python -m failoverd.cli.operator"
 COMMANDS = ["check", "status --output json", "--help"]
 FULL = "standard output (/dev/full) cannot be written: No space left on device (output_unwritable)"
 CLOSED = "standard output cannot be written: Bad file descriptor (output_unwritable)"
@@ -108,9 +109,10 @@ def test_a_reader_that_has_gone_changes_nothing(config: Path, command: str) -> N
     told = in_shell(f"{command} >&{writing}", config, pass_fds=[writing])
     nothing = in_shell(f"{command} >&{writing} 2>&{writing}", config, pass_fds=[writing])
     os.close(writing)
-    read = in_shell(command.removesuffix(" --watch"), config)
-    assert (told.returncode, nothing.returncode) == (read.returncode, read.returncode)
-    assert re.sub(r"[0-9]+ ", "", told.stderr) == re.sub(r"[0-9]+ ", "", read.stderr)
+    read = failoverctl(*asked(config, command.removesuffix(" --watch").split()))
+    assert (told.returncode, nothing.returncode) == (read.code, read.code)
+    said = told.stderr.replace(MODULE, "failoverctl")
+    assert re.sub(r"[0-9]+ ", "", said) == re.sub(r"[0-9]+ ", "", read.err)
 
 
 @pytest.mark.parametrize("verb", ["status", "why", "history", "overrides", "plan", "reload"])
@@ -137,7 +139,7 @@ def test_without_a_log_no_library_speaks_for_itself(
 
 def in_shell(command: str, config: Path, pass_fds: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m failoverd.cli.operator {command}"],
+        ["bash", "-c", f"{Path(sys.executable).parent}/{MODULE} {command}"],
         env={"FAILOVERD_CONFIG": str(config), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,

@@ -50,10 +50,18 @@ def config(**instead: str) -> dict[str, str]:
     } | instead
 
 
+@functools.cache
+def _signer(tenancy: str, user: str, fingerprint: str, key: str) -> oci.signer.Signer:
+    """One for each user and key: OpenSSL proves that the key is one, which takes longer than a test."""
+    return oci.signer.Signer(tenancy, user, fingerprint, None, private_key_content=key)
+
+
 def dns_client(url: str, **instead: str) -> oci.dns.DnsClient:
     """A client of its own. Without a breaker named, the SDK shares one between all clients of the process."""
+    settings = config(**instead)
     return oci.dns.DnsClient(
-        config(**instead),
+        settings,
+        signer=_signer(*(settings[name] for name in ("tenancy", "user", "fingerprint", "key_content"))),
         service_endpoint=url,
         timeout=(2, 3),
         retry_strategy=oci.retry.NoneRetryStrategy(),

@@ -1,5 +1,6 @@
 """Who talks to the local Route 53: the real boto3, and the AWS command line as a reader of its own."""
 
+import functools
 import json
 import os
 import subprocess
@@ -29,10 +30,16 @@ class Client(Protocol):
     def list_hosted_zones_by_name(self, **request: object) -> dict[str, Any]: ...
 
 
+@functools.cache
+def _session() -> Any:  # noqa: ANN401 - the SDK has no types
+    """One for all clients: it looks through the folders of all services first, which takes longer than a test."""
+    return boto3.session.Session()
+
+
 @contextmanager
 def boto3_client(endpoint: Endpoint, key: AccessKey, *, region: str = REGION) -> Iterator[Client]:
     """A Route 53 client with these credentials and no others, without retries."""
-    client = boto3.session.Session().client(
+    client = _session().client(
         "route53",
         endpoint_url=endpoint.url,
         region_name=region,

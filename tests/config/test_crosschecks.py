@@ -196,6 +196,48 @@ def test_thirds_may_be_rounded(folder: Folder) -> None:
     assert folder.only(regions(*lines)) == []
 
 
+def test_a_first_tier_without_a_share_is_told_with_who_gets_all_instead(folder: Folder) -> None:
+    lines = (
+        "east: {share: 0, endpoints: [192.0.2.1]}",
+        "west: {share: 0, endpoints: [192.0.2.2]}",
+        "north: {share: 100, priority: 2, endpoints: [192.0.2.3]}",
+    )
+    (found,) = folder.only(regions(*lines))
+    assert (str(found.severity), found.code.value, found.line) == ("warning", "FD415", 6)
+    assert found.message == "east, west of priority 1 have no share: north gets all"
+    assert found.hint == "give a region of priority 1 a share, or the standbys a priority behind 2"
+    assert folder.only(regions(*lines).replace("share: 100", "share: 0").replace("share: 0", "share: 50", 1))[1:] == []
+
+
+def test_under_failover_the_priority_says_who_comes_first_and_no_share(folder: Folder) -> None:
+    lines = (
+        "east: {share: 0, endpoints: [192.0.2.1]}",
+        "north: {share: 100, priority: 2, endpoints: [192.0.2.3]}",
+    )
+    assert folder.only(regions(*lines) + "steering: failover\n") == []
+
+
+@pytest.mark.parametrize(
+    ("priorities", "message", "hint"),
+    [
+        ((2, 2), "no region has priority 1, and east, west have 2", "write priority: 1"),
+        ((1, 5), "no region has priority 2 to 4, and west has 5", "write priority: 2"),
+        ((1, 3), "no region has priority 2, and west has 3", "write priority: 2"),
+    ],
+)
+def test_a_priority_that_no_region_has_is_told(
+    folder: Folder, priorities: tuple[int, int], message: str, hint: str
+) -> None:
+    one, other = priorities
+    lines = (
+        f"east: {{share: 70, priority: {one}, endpoints: [192.0.2.1]}}",
+        f"west: {{share: 30, priority: {other}, endpoints: [192.0.2.2]}}",
+    )
+    (found,) = folder.only(regions(*lines))
+    assert (str(found.severity), found.code.value, found.message) == ("warning", "FD416", message)
+    assert found.hint.startswith(hint)
+
+
 # -- limits ------------------------------------------------------------------------------------------------------------
 
 

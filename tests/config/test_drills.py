@@ -154,6 +154,11 @@ ENTRIES: Mapping[str, tuple[str, str, str]] = {
         "FD452",
         "the clock of Europe/Berlin is set during the drill of",
     ),
+    "a clock that is set while it blocks": (
+        "{at: TUE 10:00 Europe/Berlin, for: 30m, block: [{cron: 30 1 * * SUN, for: 2h}]}",
+        "FD452",
+        "the clock of Europe/Berlin is set while this blocks, or on its way to it: ",
+    ),
     "days by numbers": ("{at: 2 10:00 UTC, for: 30m}", "FD204", "days of the week are written by their names"),
     "no time": ("{at: often, for: 30m}", "FD204", "write days, a time and a time zone"),
     "an unknown time zone": ("{at: TUE 10:00 Europe/Brelin, for: 30m}", "FD204", "is no time zone"),

@@ -33,9 +33,9 @@ checks:
 REGIONS = """\
 version: 1
 regions:
-  azure-weu: {cloud: azure, jurisdiction: EU, models: [{name: llama-3.3-70b, revision: "abc"}]}
+  azure-weu: {cloud: azure, capacity: 900, jurisdiction: EU, models: [{name: llama-3.3-70b, revision: "abc"}]}
   oci-zrh: {cloud: oci, jurisdiction: CH}
-  aws-use1: {cloud: aws, jurisdiction: EU}
+  aws-use1: {cloud: aws, capacity: 900, jurisdiction: EU}
 """
 
 
@@ -64,6 +64,7 @@ def test_residency_model_and_places_are_what_the_files_say(lawful: Folder) -> No
             residency="{allow: [EU, US]}",
             model="{name: llama}",
             canary="[west]",
+            demand="100",
             shed_to="{answer: 192.0.2.99, jurisdiction: EU}",
             when_all_down="{answer: [192.0.2.98, 192.0.2.97], jurisdiction: US}",
         ),
@@ -238,7 +239,7 @@ def test_no_place_is_an_address_of_a_region_of_the_policy(lawful: Folder, key: s
     (found,) = lawful.only(policy(**residency, **{key: place}))
     assert (found.code, found.is_error) == ("FD327", True)
     assert "192.0.2.99 is an address of west" in found.message
-    assert found.hint.startswith(f"name the region: {key}: {{region: west}};")
+    assert ("name the region: when_all_down: {region: west};" in found.hint) is (key == "when_all_down")
 
 
 def test_a_demand_above_all_capacity_may_have_a_place_for_the_rest(folder: Folder) -> None:
@@ -248,8 +249,21 @@ def test_a_demand_above_all_capacity_may_have_a_place_for_the_rest(folder: Folde
 
 
 def test_a_record_that_says_no_parts_sheds_nothing(folder: Folder) -> None:
-    (found,) = folder.only(policy(weights="membership", shed_to="192.0.2.99"))
+    found = folder.only(policy(weights="membership", demand="100", shed_to="192.0.2.99"))[0]
     assert (found.code, found.is_error) == ("FD423", False)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"shed_to": "192.0.2.99"}, "nothing goes to shed_to without a demand"),
+        ({"shed_to": "west", "demand": "100"}, "west is a region of the policy"),
+    ],
+)
+def test_a_place_to_which_nothing_would_ever_go_is_told(folder: Folder, said: dict[str, str], words: str) -> None:
+    (found,) = [each for each in folder.only(policy(**said)) if each.code == "FD428"]
+    assert not found.is_error
+    assert words in found.message
 
 
 # -- the manual --------------------------------------------------------------------------------------------------------

@@ -96,6 +96,20 @@ def test_what_is_wrong_is_said_with_a_remedy(tmp_path: Path, said: str, code: st
     assert any(words in each for each in told), (told, [each.render() for each in got.diagnostics])
 
 
+def test_a_demand_without_a_unit_is_counted_as_its_regions_count(tmp_path: Path) -> None:
+    (told,) = [each for each in found(tmp_path, "demand: 800\n").diagnostics if each.code.value == "FD471"]
+    assert not told.is_error
+    assert told.message == "the demand says no unit, and az can carry so many rps: it is counted as such"
+
+
+def test_one_demand_is_not_compared_with_regions_that_count_in_several_units(tmp_path: Path) -> None:
+    regions = REGIONS.replace("capacity: 600", "capacity: 600, unit: tokens")
+    got = found(tmp_path, "demand: 800\n", regions)
+    (told,) = [each for each in got.diagnostics if each.code.value == "FD350"]
+    assert ("api" in got.policies, told.is_error) == (False, True)
+    assert "az in rps and oci in tokens" in told.message
+
+
 def test_the_source_of_a_capacity_is_looked_for_where_a_policy_uses_the_region(tmp_path: Path) -> None:
     regions = REGIONS.replace("capacity: 600", "capacity: {query: slots, from: other, declared: 600}")
     (told,) = [each for each in found(tmp_path, "", regions).diagnostics if each.is_error]

@@ -317,7 +317,32 @@ def test_what_is_over_is_a_warning_for_time_makes_no_file_wrong(folder: Folder, 
 
 def test_windows_that_the_clock_moves_into_one_have_their_pause(folder: Folder) -> None:
     night = "{region: east, cron: '0 2,3 * * *', timezone: Europe/Berlin, for: 30m, reason: x}"
-    assert folder.only(POLICY + working(night)) == []
+    assert [each.code.value for each in folder.only(POLICY + working(night))] == ["FD417"]
+
+
+@pytest.mark.parametrize(
+    ("cron", "clock"),
+    [("30 1 * * SUN", "01:30 to 03:30"), ("15 2 * * SUN", "03:15 to 04:15")],
+    ids=["during", "skipped"],
+)
+def test_work_during_which_the_clock_is_set_says_how_that_looks(folder: Folder, cron: str, clock: str) -> None:
+    (found,) = folder.only(
+        POLICY + working(f"{{region: east, cron: {cron}, timezone: Europe/Berlin, for: 1h, reason: x}}")
+    )
+    assert (str(found.severity), found.code.value, found.line) == ("warning", "FD417", 11)
+    assert found.message.startswith("the clock of Europe/Berlin is set during this work, or on its way to it: ")
+    assert found.message.endswith(clock) or "-10-" in found.message
+    assert "timezone: UTC" in found.hint
+    assert "api" in folder.running
+
+
+def test_work_of_a_day_or_by_a_moment_or_by_utc_has_no_hour_that_a_clock_could_move(folder: Folder) -> None:
+    for entry in (
+        "{region: east, cron: 30 1 * * SUN, timezone: Europe/Berlin, for: 24h, reason: x}",
+        "{region: east, cron: 30 1 * * SUN, for: 1h, reason: x}",
+        "{region: east, from: 2999-03-29T01:30+01:00, for: 1h, reason: x}",
+    ):
+        assert folder.only(POLICY + working(entry)) == []
 
 
 def test_windows_without_a_pause_would_never_end(folder: Folder) -> None:

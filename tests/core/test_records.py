@@ -12,6 +12,7 @@ from failoverd.core.records import (
     ELSEWHERE,
     WHOLE,
     AliasTarget,
+    Answer,
     Endpoint,
     Marker,
     RecordKey,
@@ -205,6 +206,16 @@ def test_region_of_names_only_what_the_type_can_answer() -> None:
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
+
+
+def test_another_revision_names_regions_anew() -> None:
+    assert PAIR.region_of(RecordType.A) == {"192.0.2.10": "azure", "198.51.100.10": "oci"}
+    assert policy(AZURE, base=PAIR).region_of(RecordType.A) == {"192.0.2.10": "azure"}
+
+
+def test_an_answer_reads_as_it_always_did_for_ids_are_made_of_it() -> None:
+    assert repr(records({"192.0.2.10": 3}).answers) == "(Answer(value='192.0.2.10', weight=3),)"
+    assert repr(Answer("it's", 0)) == """Answer(value="it's", weight=0)"""
 
 
 def test_keys_and_targets_say_what_they_are() -> None:

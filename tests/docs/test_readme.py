@@ -3,12 +3,12 @@
 import asyncio
 import re
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.daemons import followed
+from support.forked import forked
 from support.servers import ZONE, DnsServer, bind
 
 ROOT = Path(__file__).parents[2]
@@ -68,9 +68,9 @@ def folder(tmp_path: Path, server: DnsServer) -> Path:
 
 
 async def run(folder: Path, program: str, *words: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", PROGRAMS[program], *words]
-    process = await asyncio.create_subprocess_exec(
-        *command,
+    process = await forked(
+        PROGRAMS[program],
+        *words,
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "FAILOVERD_CONFIG": str(folder / "failoverd.yaml")},
         stdout=asyncio.subprocess.PIPE,
@@ -84,9 +84,7 @@ async def run(folder: Path, program: str, *words: str) -> tuple[int, str]:
 async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
     others = README.replace(chapter(TAKING_OVER), "").replace(chapter(LOOKING), "")
     (run_words,) = (words for words in commands("failoverd", others) if words[0] == "run")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "failoverd", *run_words, cwd=folder, stderr=asyncio.subprocess.PIPE
-    )
+    process = await forked("failoverd", *run_words, cwd=folder, stderr=asyncio.subprocess.PIPE)
     async with followed(process) as daemon:
         # What follows comes in any order. Nobody is where these addresses lead to, so the prober doubts itself.
         await daemon.event("policy.loaded", policy="shop")

@@ -30,6 +30,7 @@ async def awaited(found: Callable[[], T], words: str) -> T:
         async with asyncio.timeout(PATIENCE):
             given = await asyncio.to_thread(found)
             while not given:
+                await asyncio.sleep(0.1)  # Prometheus scrapes in its own time, and needs the processor more
                 given = await asyncio.to_thread(found)
     except TimeoutError:
         raise AssertionError(f"never: {words}") from None

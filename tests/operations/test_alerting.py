@@ -7,6 +7,7 @@ from support.stage import API, AZURE, OCI, normal, playing, policy, regions
 from support.virtual import until, virtually
 
 from failoverd.core.events import (
+    AlertIgnored,
     ChangeApplied,
     IncidentClosed,
     IncidentOpened,
@@ -19,6 +20,7 @@ from failoverd.operations.alerting import HOLDS, Alert, AlertHeard, heard
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
 from failoverd.simulation.virtual_time import elapse, now
+from failoverd.telemetry.prose import say
 
 AM = "alertmanager"
 NOW = 1_800_000_000.0
@@ -137,6 +139,59 @@ async def test_an_alert_moves_traffic_and_nobody_is_warned_of_its_end() -> None:
         assert len(stage.told(OverrideEnded)) == 1
         assert stage.told(OverrideEnding) == []
         await until(stage.steers(THREE, azure=70, oci=30))
+
+
+@virtually
+async def test_an_alert_that_means_us_and_cannot_be_heeded_is_told_once() -> None:
+    """Its sender gets a 200, and nobody reads what else that answer says."""
+    misspelt = labelled(failoverd_region="azuer")
+    async with playing(API) as stage:
+        await normal(stage)
+        desk = Desk(stage.engine, now, lambda _scope, _id: None)
+        for _ in range(3):
+            (found,) = await desk.alert([misspelt], AM)
+            assert found.became == "ignored"
+        (told,) = stage.told(AlertIgnored)
+        assert (told.alert, told.fingerprint, told.by) == ("GpuFailing", GPU.fingerprint, AM)
+        assert say(told) == (
+            "alertmanager sends the alert GpuFailing, and nothing moves for it: no policy here has the region that "
+            'failoverd_region says, "azuer"; did you mean "azure"?'
+        )
+        await desk.alert([replace(misspelt, firing=False)], AM)
+        await desk.alert([misspelt], AM)
+        assert len(stage.told(AlertIgnored)) == 2  # it fires anew
+        await desk.alert([labelled(failoverd_region="azuer", failoverd_policy="pai")], AM)
+        assert len(stage.told(AlertIgnored)) == 3  # another reason is news
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"alertname": "GpuFailing", "failoverd_regoin": "azure"},
+        {"alertname": "GpuFailing", "failoverd_region": "azure", "failoverd_verdict": "dwon"},
+        {"alertname": "GpuFailing", "failoverd_region": "azure", "failoverd_policy": "pai"},
+    ],
+)
+@virtually
+async def test_any_label_of_ours_says_that_it_means_us(labels: dict[str, str]) -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        await Desk(stage.engine, now, lambda _scope, _id: None).alert([replace(GPU, labels=labels)], AM)
+        assert len(stage.told(AlertIgnored)) == 1
+
+
+@virtually
+async def test_alerts_about_other_things_and_what_a_person_released_are_no_news() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        desk = Desk(stage.engine, now, lambda _scope, _id: None)
+        await desk.alert([replace(GPU, labels={"alertname": "DiskFull"})], AM)
+        (found,) = await desk.alert([GPU], AM)
+        assert found.word is not None
+        await desk.release(found.word.id, "we know", "alice@bastion")
+        (again,) = await desk.alert([GPU], AM)
+        assert again.became == "ignored"
+        assert stage.told(AlertIgnored) == []
 
 
 @virtually

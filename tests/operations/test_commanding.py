@@ -16,6 +16,7 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import (
     ChangeApplied,
     ChangeVerified,
+    Event,
     FailoverHeld,
     OverrideChanged,
     OverrideEnded,
@@ -271,6 +272,9 @@ class Many:
     async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         self.steps.append(f"said {word.verb}")
         return await self._engine.say(word, event)
+
+    def emit(self, event: Event) -> None:
+        self._engine.emit(event)
 
 
 @asynccontextmanager

@@ -260,6 +260,35 @@ def test_who_comes_back_by_a_ramp_says_at_which_step_it_is_and_when_the_next_is(
     assert (found.next, found.next_at) == ("azure-eastus takes step 3 of 4 of its way back", NOW + 90.0)
 
 
+def test_a_step_that_is_due_later_than_something_else_is_looked_at_is_told_by_its_own_moment() -> None:
+    """A figure is measured each 15 seconds, and so there is always something that comes before."""
+    numbers = {"step": 2, "steps": 4, "part": 2_500, "of": 7_000, "next": NOW + 90.0, "wanted": 7_000, "room": 1_750}
+    step = Reason(ReasonCode.RAMP, "failback.ramp", "azure-eastus", numbers=numbers)
+    shares = {"azure-eastus": 1_750, "oci-ashburn": 8_250}
+    (found,) = seen(policy("api"), moved("api", reasons=(step,), published=shares, until=NOW + 45.0)).records
+    assert (found.next, found.next_at) == ("azure-eastus takes step 3 of 4 of its way back", NOW + 90.0)
+
+
+def test_a_step_that_waits_for_the_last_one_has_no_moment() -> None:
+    numbers = {"step": 2, "steps": 4, "part": 2_500, "of": 7_000, "wanted": 7_000, "room": 1_750}
+    step = Reason(ReasonCode.RAMP, "failback.ramp", "azure-eastus", numbers=numbers)
+    shares = {"azure-eastus": 1_750, "oci-ashburn": 8_250}
+    for until in (NOW + 45.0, None):
+        (found,) = seen(policy("api"), moved("api", reasons=(step,), published=shares, until=until)).records
+        assert (found.next, found.next_at) == (
+            "azure-eastus takes step 3 of 4 of its way back once the last one stands and it is well",
+            None,
+        )
+
+
+def test_a_hold_that_ends_later_than_something_else_is_looked_at_is_told_by_its_own_moment() -> None:
+    numbers = {"well": 60.0, "hold": 300.0}
+    waits = Reason(ReasonCode.FAILBACK_HOLD, "failback.after", "azure-eastus", numbers=numbers)
+    status = moved("api", reasons=(waits,), until=NOW + 45.0, at=NOW)
+    (found,) = seen(policy("api"), status).records
+    assert (found.next, found.next_at) == ("azure-eastus comes back if it stays well", NOW + 240.0)
+
+
 def by_word(code: ReasonCode, word: str, region: str = "", **numbers: float) -> Reason:
     return Reason(
         code,
@@ -540,7 +569,7 @@ def test_a_region_that_is_full_is_told_with_its_query_where_that_bounds_it() -> 
     )
     (left,) = seen(policy("api"), moved("api", reasons=(bound, FULL))).records
     assert left.why == (
-        "azure-eastus has 0% of its room, at a load of 50 (all of it below 10, nothing above 50), since "
+        "azure-eastus has 0% of its room, at a load of 50 (full above 10, nothing left at 50), since "
         "1970-01-01 00:00:00Z (signals.room, which asks main: queue)"
     )
     (roomy,) = seen(policy("api"), moved("api", reasons=(DOWN, FULL))).records
@@ -559,6 +588,24 @@ def test_load_and_who_is_short_are_of_all_policies_at_a_region() -> None:
     assert (found.load, found.capacity, found.short) == (1_100.0, 900.0, ("dev is short of 100",))
     (unknown,) = seen(policy("api"), target("api"), region("A", "healthy")).regions
     assert (unknown.load, unknown.capacity, unknown.short) == (None, None, ())
+
+
+def test_what_is_wanted_at_a_region_and_what_a_normal_day_wants_stand_beside_its_load() -> None:
+    """It failed out, of a region that can carry half of its 900 as it is."""
+    room = {"azure-eastus": 900.0}
+    left = moved("api", demand=1_000.0, capacities=room, seen=NOW, wanted={"azure-eastus": 2_000, "oci-ashburn": 8_000})
+    half = replace(region("A", "degraded"), score=5_000)
+    (found,) = seen(policy("api"), left, half).regions
+    assert (found.load, found.target, found.demand, found.room) == (0.0, 200.0, 700.0, 450.0)
+
+
+def test_who_overloads_its_regions_alone_is_named_at_each_of_them() -> None:
+    over = Reason(
+        ReasonCode.OVERLOAD, "demand", shares={"azure-eastus": 9_000, "oci-ashburn": 3_000}, numbers={"rest": 2_000.0}
+    )
+    full = target("api", demand=1_000.0, capacities={"azure-eastus": 600.0}, reasons=(over,), seen=NOW)
+    (found,) = seen(policy("api"), full, region("A", "healthy")).regions
+    assert found.short == ("api is short of 150",)
 
 
 def test_a_guest_of_a_residency_is_a_concern_that_says_until_when() -> None:

@@ -56,7 +56,7 @@ async def test_a_pin_to_a_region_outside_is_refused_by_the_name_of_the_residency
 @virtually
 async def test_a_guest_comes_by_two_people_is_told_at_half_time_and_leaves_at_once() -> None:
     async with open_desk() as (stage, spoken):
-        given = await spoken.give(pin(), ALICE)
+        given = await spoken.give(pin(HOUR), ALICE)
         assert given.word.needed == 2
         await asyncio.sleep(60.0)
         assert stage.shares(EU) == {"azure": 70, "oci": 30}

@@ -7,7 +7,8 @@ from support.stage import policy, regions
 
 from failoverd.api.telling import inventory_told
 from failoverd.cli.views.capacity_review import shown
-from failoverd.core.records import TIERS, WHOLE, Policy
+from failoverd.core.measures import Measure
+from failoverd.core.records import TIERS, WHOLE, ListPrices, Policy, Traffic
 from failoverd.core.status import TargetState, TargetStatus
 from failoverd.operations.reviewing import Review, review
 
@@ -69,11 +70,51 @@ def test_nobody_can_say_anything_where_no_policy_states_its_demand() -> None:
     assert found.uncounted == ("dev",)
 
 
-def test_what_was_never_read_has_no_load_and_costs_and_practice_are_shown_where_they_are_known() -> None:
-    found = review(ALL, [], NOW, costs={"az": 12.0}, practised={"oci": NOW - 3_600})
+def test_what_was_never_read_has_no_load_and_costs_nothing_that_is_known() -> None:
+    found = review([priced(each) for each in ALL], [], NOW, practised={"oci": NOW - 3_600})
     rows = {each.region: each for each in found.regions}
-    assert (rows["az"].load, rows["az"].left, rows["az"].cost_per_hour) == (None, None, 12.0)
+    assert (rows["az"].load, rows["az"].left, rows["az"].cost_per_hour) == (None, None, None)
     assert rows["oci"].practised == pytest.approx(NOW - 3_600)
+
+
+def priced(each: Policy) -> Policy:
+    """Responses of 50 kB at 0.1 USD a GB: a request a second is 1.8 cents an hour."""
+    spread = tuple(replace(spec, prices=ListPrices(0.1)) for spec in each.regions)
+    return replace(each, regions=spread, traffic=Traffic(50e3))
+
+
+def test_a_region_costs_what_all_policies_send_there() -> None:
+    found = review([priced(each) for each in ALL], [stands(each, USUAL) for each in ALL], NOW)
+    costs = {each.region: each.cost_per_hour for each in found.regions}
+    assert costs == {"az": pytest.approx(15.3), "oci": pytest.approx(9.18), "aws": pytest.approx(6.12)}
+
+
+def test_a_sum_of_which_a_part_has_no_price_is_not_known() -> None:
+    prod, pilot, dev = ALL
+    alone = stands(dev, {"aws": WHOLE})
+    found = review([priced(prod), priced(pilot), dev], [*(stands(each, USUAL) for each in (prod, pilot)), alone], NOW)
+    costs = {each.region: each.cost_per_hour for each in found.regions}
+    assert costs == {"az": pytest.approx(11.7), "oci": pytest.approx(7.02), "aws": None}
+
+
+def test_what_is_measured_counts_as_it_does_in_status() -> None:
+    """A demand of 800 that is 924 now, and a region of 900 that can carry 300 at the moment."""
+    counted = Measure("capacity", "main", declared=900)
+    prod = replace(service("prod", 800), measure=Measure("demand", "main", declared=800))
+    measured = [
+        replace(each, regions=tuple(replace(spec, measure=counted, headroom=WHOLE // 2) for spec in each.regions))
+        for each in (prod, service("dev", None))
+    ]
+    planned = {"az": 150.0, "oci": 300.0, "aws": 450.0}
+    stand = [
+        replace(stands(measured[0], {"az": WHOLE}), demand=924.0, capacities=planned),
+        replace(stands(measured[1], USUAL), capacities=planned),
+    ]
+    found = review(measured, stand, NOW)
+    rows = {each.region: each for each in found.regions}
+    assert (rows["az"].load, rows["az"].capacity, rows["az"].left) == (924, 300, 150 - 924)
+    assert [(each.policy, each.demand, round(each.short)) for each in found.normal.short] == [("prod", 924, 24)]
+    assert found.uncounted == ("dev",)
 
 
 @pytest.mark.parametrize("width", [80, 60])

@@ -25,9 +25,15 @@ def knot_server() -> Iterator[DnsServer]:
 
 
 @pytest.fixture(scope="session")
-def powerdns_server() -> Iterator[PowerDns]:
+def shared_powerdns() -> Iterator[PowerDns]:
     with powerdns() as server:
         yield server
+
+
+@pytest.fixture
+def powerdns_server(shared_powerdns: PowerDns) -> Iterator[PowerDns]:
+    yield shared_powerdns
+    shared_powerdns.clear()
 
 
 @pytest.fixture

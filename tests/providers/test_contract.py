@@ -22,6 +22,7 @@ from support.contract import (
     unseen,
     wish,
 )
+from support.fuzzing import SOAK
 from support.proxies import Cut
 
 from failoverd.core.control.decision import Decision, DecisionKind
@@ -31,6 +32,9 @@ from failoverd.core.control.plan import InSync, Plan, PlanKind, RefusalReason, R
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.core.records import WHOLE, Marker, Marking, Observed, RecordSet, RecordType, Weights
 from failoverd.runtime.manual_command import manual_command
+
+WRITES = 15 if SOAK > 1 else 8
+"""While somebody reads all the time; `make soak` has more of them."""
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
 
@@ -162,7 +166,7 @@ async def test_a_read_during_writes_never_mixes_two_generations(site: Site, name
     written = [Observed(at, None)]
 
     async def write() -> None:
-        for ttl in range(1, 16):
+        for ttl in range(1, 1 + WRITES):
             observed = await site.writer.read(at)
             plan = planned(observed, wish(site.writer, at, VALUES[A][ttl % 3], ttl=ttl))
             written.append(Observed(at, plan.after, plan.marker, plan.marker.to_text()))

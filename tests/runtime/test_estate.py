@@ -1,16 +1,21 @@
 """Several services share the regions of several clouds, and one region is lost."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from support.stage import Stage, playing, policy, regions
 from support.virtual import until, virtually
 
+from failoverd.codec import plain
 from failoverd.core.control.claiming import claim
 from failoverd.core.events import ChangeApplied
+from failoverd.core.overrides import Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import TIERS, Policy
+from failoverd.operations.commanding import Desk, WordRequest
+from failoverd.operations.plan_desk import PlanDesk
 from failoverd.simulation.virtual_time import elapse, now
 
 CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
@@ -151,3 +156,61 @@ async def test_a_revision_that_cannot_be_counted_leaves_the_running_one_at_work(
             await stage.take_up(replace(PROD, demand=700.0))
         stage.fails("192.0.2.10")
         await until(stage.steers(PROD, oci=60.0, aws=40.0))
+
+
+# -- what a word would do ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", [Verb.DRAIN, Verb.PRACTICE])
+@virtually
+async def test_a_word_that_is_only_tried_shows_what_all_that_it_concerns_leave_each_other_then(verb: Verb) -> None:
+    """Oci has room for all of prod and pilot then, and for 60 of dev's 300: nobody is in azure, where they are now."""
+    demands = {"prod": 500.0, "pilot": 400.0, "dev": 300.0}
+    small = [replace(each, demand=demands[each.name]) for each in ALL]
+    async with playing(*small) as stage:
+        for each in small:
+            await until(stage.steers(each, **USUAL))
+        await elapse(30.0)
+        ask = WordRequest(verb, Scope(regions=("az",)), "a drill", 3_600, now=verb is Verb.DRAIN)
+        desk = Desk(stage.engine, now, lambda _scope, _id: None)
+        tried = await desk.give(ask, "alice@bastion", dry_run=True)
+        await elapse(60.0)
+        assert [stage.shares(each) for each in small] == [USUAL] * 3, "nothing was done"
+        given = await desk.give(ask, "alice@bastion")
+        await elapse(120.0)
+        done = {each.name: stage.shares(each) for each in small}
+        assert done["dev"] == {"oci": 20.0, "aws": 80.0}
+        for told in (tried, given):
+            assert {each.target.policy: percent(each.after) for each in told.effects} == done
+
+
+@virtually
+async def test_regions_that_a_person_brings_back_in_several_policies_are_shared_by_them_in_the_plan() -> None:
+    """Azure can carry 550, of which prod takes 490: each policy alone would plan with all of it."""
+    rooms = {"az": 550.0, "oci": 1_400.0}
+
+    def manual(name: str, demand: float, last: int, share: int) -> Policy:
+        spread = regions(az=(share, f"192.0.2.{last}"), oci=(100 - share, f"198.51.100.{last}"))
+        able = tuple(replace(spec, capacity=rooms[spec.name]) for spec in spread)
+        return policy(name, regions=able, demand=demand, tier=TIERS[name], failback_after=None)
+
+    both = manual("prod", 700, 10, 70), manual("dev", 600, 12, 50)
+    async with playing(*both) as stage:
+        await until(stage.steers(both[0], az=70.0, oci=30.0))
+        await elapse(30.0)
+        stage.fails("192.0.2.10", "192.0.2.12")
+        for each in both:
+            await until(stage.steers(each, oci=100.0))
+        stage.heals("192.0.2.10", "192.0.2.12")
+        await elapse(60.0)
+        desk = PlanDesk(stage.engine, now)
+        planned = await desk.plan((), ["az"])
+        changes = [plain(each.change) for each in planned.findings if each.change is not None]
+        applied = await desk.apply(changes, "alice@bastion")
+        assert [each.result for each in applied.attempts] == [None, None]
+        assert stage.shares(both[0]) == {"az": 70.0, "oci": 30.0}
+        assert stage.shares(both[1])["az"] == pytest.approx(10.0, abs=0.1)
+
+
+def percent(shares: Mapping[str, int]) -> dict[str, float]:
+    return {name: share / 100 for name, share in shares.items() if share}

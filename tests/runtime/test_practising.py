@@ -18,7 +18,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.practices import PracticeOutcome
-from failoverd.core.records import Policy
+from failoverd.core.records import Policy, RampRules
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
 from failoverd.simulation.virtual_time import elapse, now
@@ -151,6 +151,20 @@ async def test_trouble_of_another_policy_ends_it_too_and_the_region_is_back_at_o
         await until(lambda: stage.told(PracticeEnded))
         assert outcomes(stage) == [PracticeOutcome.INTERRUPTED]
         await until(stage.steers(API, **NORMAL), within=5.0)
+
+
+@pytest.mark.parametrize("fails", ["192.0.2.77", OCI])
+@virtually
+async def test_a_region_that_is_needed_comes_back_by_no_ramp(fails: str) -> None:
+    careful = replace(API, ramp=RampRules(judge=60.0), failback_after=300.0)
+    async with at_work(careful, OTHER) as stage:
+        await until(stage.steers(careful, **NORMAL))
+        await practise(stage)
+        await until(stage.steers(careful, oci=100))
+        stage.fails(fails)
+        await until(lambda: stage.told(PracticeEnded))
+        back = NORMAL if fails != OCI else {"azure": 100}
+        await until(stage.steers(careful, **back), within=5.0)
 
 
 @virtually

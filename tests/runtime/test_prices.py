@@ -7,11 +7,15 @@ from support.stage import Stage, playing, policy, regions
 from support.virtual import until, virtually
 
 from failoverd.core.control import saving
+from failoverd.core.control.cost import billed
+from failoverd.core.control.readings import FigureReading
+from failoverd.core.control.signals import Signalled
 from failoverd.core.events import ChangeApplied
+from failoverd.core.measures import Measure
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import Check, CostRules, DataIn, Link, ListPrices, Policy, Traffic
 from failoverd.core.status import TargetStatus
-from failoverd.simulation.virtual_time import elapse
+from failoverd.simulation.virtual_time import elapse, now
 
 PRICES = {"az": 0.087, "oci": 0.0085}
 USUAL = {"az": 70.0, "oci": 30.0}
@@ -77,3 +81,18 @@ async def test_shares_follow_the_price_once_all_has_been_well_and_a_failover_say
         moved = len(stage.told(ChangeApplied))
         await elapse(120.0)
         assert len(stage.told(ChangeApplied)) == moved
+
+
+@virtually
+async def test_what_stands_costs_as_much_as_it_was_decided_to_cost_by_the_demand_that_is_measured() -> None:
+    measure = Measure("sum(rate(requests[5m]))", "main", declared=800.0)
+    counted = replace(API, cost=None, measure=measure)
+    async with playing(counted) as stage:
+        reading = FigureReading(measure.query, {"": 200.0}, now(), every=3_600.0)
+        stage.states.measured(counted.name, Signalled({"demand": reading}))
+        await until(stage.steers(counted, **USUAL))
+        await elapse(60.0)
+        settled = status(stage, counted)
+        assert settled.bill is not None
+        assert settled.bill == billed(settled.reasons)
+        assert settled.bill.month == pytest.approx(6_578.5 / 4, abs=0.01)

@@ -606,9 +606,9 @@ def _essence(outcome: Outcome) -> tuple[object, ...]:
     return outcome.kind, dict(outcome.shares), told, outcome.cause, outcome.until
 
 
-async def play(seed: int) -> tuple[Cluster, list[str]]:
+async def play(seed: int, steps: int = STEPS) -> tuple[Cluster, list[str]]:
     cluster = Cluster(seed)
-    for _ in range(STEPS):
+    for _ in range(steps):
         await cluster.misfortune()
         cluster.shown_is_done()
         cluster.what_stands_is_as_was_said()
@@ -652,7 +652,7 @@ def _generations_grow(zonefile: Zonefile) -> bool:
 
 def test_the_same_seed_plays_the_same_story() -> None:
     def told(seed: int) -> list[str]:
-        cluster, _ = run(play(seed))
+        cluster, _ = run(play(seed, steps=STEPS // 3))  # what is left to chance shows early, and goes on from there
         return [f"{write.at} {write.records}" for zone in cluster.zonefiles.values() for write in zone.writes]
 
     assert told(7) == told(7)

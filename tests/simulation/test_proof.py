@@ -171,8 +171,8 @@ def test_residency_that_is_left_is_noticed(tmp_path: Path, monkeypatch: pytest.M
 def test_a_higher_tier_that_makes_room_for_a_lower_one_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def upside_down(policy: Policy, state: PolicyState, now: float) -> object:
-        claimed = claim(policy, state, now)
+    def upside_down(policy: Policy, *known: Any) -> object:  # noqa: ANN401 - as it is called
+        claimed = claim(policy, *known)
         return replace(claimed, tier=LOWEST_TIER - policy.tier) if claimed is not None else None
 
     monkeypatch.setattr("failoverd.runtime.estate.claim", upside_down)

@@ -23,7 +23,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Let the loop turn until the condition holds, which no object of ours can be waited for."""
+    """Look now and then until the condition holds, which no object of ours can be waited for."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what it waits for has no event of its own
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.002)  # what it waits for needs the processor more

@@ -94,7 +94,7 @@ class Machine:
         end = time.monotonic() + PATIENCE
         while not fits():
             assert time.monotonic() < end, f"never so: {words}\n{self.journal('--lines=60')}"
-            time.sleep(0.1)  # what it waits for needs the processor more
+            time.sleep(0.2)  # what it waits for needs the processor more
 
     def journal(self, *words: str) -> str:
         """What its journald has by now."""

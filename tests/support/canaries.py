@@ -6,7 +6,6 @@ with farm(tmp_path) as here:
 """
 
 import base64
-import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,11 +65,21 @@ class Canaries:
             f"{name} as {form} in {place}"
             for place, content in places.items()
             for name, form, look in wanted
-            if look.search(content)
+            if look.seen(content)
         ]
 
 
-def looks(secret: str) -> dict[str, re.Pattern[bytes]]:
+@dataclass(frozen=True)
+class Look:
+    """One form of a secret: what any text would have in it."""
+
+    parts: tuple[bytes, ...]
+
+    def seen(self, text: bytes) -> bool:
+        return any(part in text for part in self.parts)  # much sooner told than by one expression of all
+
+
+def looks(secret: str) -> dict[str, Look]:
     """A secret as somebody might write it down without thinking: a good part of it will do."""
     raw = secret.encode()
     forms = {
@@ -83,7 +92,7 @@ def looks(secret: str) -> dict[str, re.Pattern[bytes]]:
         "JSON, or repr": [secret.replace("/", "\\/").encode(), repr(secret)[1:-1].encode()],
         "reversed": [raw[::-1]],
     }
-    return {form: re.compile(b"|".join(re.escape(each) for each in texts)) for form, texts in forms.items()}
+    return {form: Look(tuple(texts)) for form, texts in forms.items()}
 
 
 def _in_base64(raw: bytes, shift: int) -> bytes:

@@ -98,6 +98,9 @@ class Crew:
         self.work()
         return self.kept
 
+    def emit(self, event: Event) -> None:
+        self.story.events.append(event)
+
     async def settle_rivals(self, scope: Scope, by: str, comment: str) -> tuple[str, ...]:  # noqa: ARG002 - no rivals
         return ()
 

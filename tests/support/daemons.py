@@ -210,6 +210,7 @@ class Site:
             async with asyncio.timeout(PATIENCE):
                 while not fits(printed):
                     _, printed = await self.control(*words)
+                    await asyncio.sleep(0.02)  # the daemon needs the processor more
         except TimeoutError:
             raise AssertionError(f"{' '.join(words)} never told it: {printed}") from None
         return printed

@@ -32,6 +32,7 @@ _LOADED: Final = (
     "failoverd.cli.benchmarking.benchmark",
     "failoverd.cli.command_line",
     "failoverd.cli.daemon",
+    "failoverd.cli.demo.demo_verb",
     "failoverd.cli.running",
     "failoverd.probes.http_check",
     "failoverd.providers.embedded",
@@ -62,7 +63,8 @@ class Forked:
     async def wait(self) -> int:
         return await asyncio.shield(self._ending)
 
-    async def communicate(self) -> tuple[bytes | None, bytes | None]:
+    async def communicate(self) -> tuple[bytes, bytes]:
+        """Nothing of a stream that is no pipe."""
         out, err, _ = await asyncio.gather(_all(self.stdout), _all(self.stderr), self.wait())
         return out, err
 
@@ -88,23 +90,26 @@ async def forked(
     stderr: int | None = None,
     limit: int = 1 << 16,
     largest_file: int = resource.RLIM_INFINITY,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Forked:
-    """`python -m MODULE WORDS`, with streams as `asyncio.create_subprocess_exec` takes them.
+    """`python -m MODULE WORDS`, with streams, environment and folder as `asyncio.create_subprocess_exec` takes them.
 
     `limit` is that of a line that is read, `largest_file` that of a file which the process may write, in bytes.
     """
     asked = {
         "module": module,
         "words": words,
-        "environment": dict(os.environ),
-        "folder": str(Path.cwd()),
+        "environment": dict(os.environ if env is None else env),
+        "folder": str(cwd or Path.cwd()),
         "largest_file": largest_file,
     }
     told, theirs = socket.socketpair()
     told.setblocking(False)
     with ExitStack() as passed:
         passed.callback(theirs.close)
-        given = [_given(place, stream, passed) for place, stream in enumerate((stdin, stdout, stderr))]
+        given = [_given(place, stream, passed) for place, stream in enumerate((stdin, stdout))]
+        given.append((given[1][0], None) if stderr == asyncio.subprocess.STDOUT else _given(2, stderr, passed))
         socket.send_fds(_server(), [json.dumps(asked).encode()], [theirs.fileno(), *(there for there, _ in given)])
     readers = [None if ours is None else await _reader(ours, limit) for _, ours in given]
     return Forked(await _number(told), told, *readers[1:])
@@ -135,8 +140,8 @@ async def _reader(descriptor: int, limit: int) -> asyncio.StreamReader:
     return reader
 
 
-async def _all(reader: asyncio.StreamReader | None) -> bytes | None:
-    return None if reader is None else await reader.read()
+async def _all(reader: asyncio.StreamReader | None) -> bytes:
+    return b"" if reader is None else await reader.read()
 
 
 async def _number(told: socket.socket) -> int:

@@ -1,10 +1,12 @@
 """OCI's DNS service on loopback with one zone, and the providers that talk to it through the real SDK."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import oci  # type: ignore[import-untyped, unused-ignore]
 import pytest
 from clouds.oci import TENANCY, USER, OciCloud
 from clouds.oci_client import dns_client, fingerprint, oci_serving, private_pem
@@ -143,6 +145,9 @@ def _weighing(policy: Json, weighted: list[Json]) -> list[Json]:
 
 CUTS = (Cut.BEFORE_EFFECT, Cut.AFTER_EFFECT)
 
+_loaded = functools.cache(oci.signer.load_private_key)
+"""Each key once: OpenSSL proves that it is one, which takes longer than all else that makes a client of the SDK."""
+
 
 @contextmanager
 def local_oci(folder: Path, monkeypatch: pytest.MonkeyPatch, cloud: OciCloud | None = None) -> Iterator[LocalOci]:
@@ -151,6 +156,7 @@ def local_oci(folder: Path, monkeypatch: pytest.MonkeyPatch, cloud: OciCloud | N
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(folder / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(oci.signer, "load_private_key", _loaded)
     cloud = cloud or OciCloud([ZONE])
     with oci_serving(cloud) as endpoint:
         local = LocalOci(cloud, endpoint, folder)

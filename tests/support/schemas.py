@@ -26,8 +26,10 @@ class Checker:
     def complaints(self, value: object) -> list[str]:
         return list(self._check(self.root, value, ""))
 
-    def _check(self, schema: Schema, value: object, where: str) -> Iterator[str]:
-        if "$ref" in schema:
+    def _check(self, schema: Schema | bool, value: object, where: str) -> Iterator[str]:
+        if isinstance(schema, bool):
+            yield from () if schema else (f"{where} may not be there",)
+        elif "$ref" in schema:
             yield from self._check(self.root["$defs"][schema["$ref"].rpartition("/")[2]], value, where)
         elif branches := schema.get("anyOf") or schema.get("oneOf"):
             yield from min((list(self._check(branch, value, where)) for branch in branches), key=len)

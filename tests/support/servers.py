@@ -147,6 +147,15 @@ class PowerDns(DnsServer):
     def api_key_file(self) -> Path:
         return self.directory / "api.key"
 
+    def clear(self) -> None:
+        """Empty the zone of all that it did not have at first: whoever reads its LUA records reads all of it."""
+        with closing(sqlite3.connect(self.directory / "pdns.sqlite3", timeout=READY_WITHIN)) as database, database:
+            first = [ZONE, *(f"{name}.{ZONE}" for name in ("ns", "child", "ns.child"))]
+            database.execute(
+                f"DELETE FROM records WHERE name LIKE ? AND name NOT IN ({', '.join('?' * len(first))})",  # noqa: S608 - marks
+                (f"%.{ZONE}", *first),
+            )
+
     def edit_lua(self, *changes: str) -> None:
         """Like `edit`, but A, AAAA and CNAME are LUA records, as a person at PowerDNS would write them."""
         self.edit(*(_as_lua(change) for change in changes))

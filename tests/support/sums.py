@@ -14,6 +14,7 @@ _TIERS = frozenset(
         ReasonCode.CAPACITY,
         ReasonCode.SHARED_CAPACITY,
         ReasonCode.OPEN_VERDICT,
+        ReasonCode.UNMEASURED,
         ReasonCode.SHED,
         ReasonCode.RAMP,
         ReasonCode.LINK,

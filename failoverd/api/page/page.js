@@ -309,7 +309,12 @@
   function loadOf(region) {
     if (region.capacity === null || region.load === null) return "";
     const left = region.capacity - region.load;
-    return `carries ${amount(region.load)} of ${amount(region.capacity)}, ${left < 0 ? `${amount(-left)} too much` : `room for ${amount(left)}`}`;
+    const more = [];
+    if (Math.round(region.target) !== Math.round(region.load)) more.push(`${amount(region.target)} wanted`);
+    if (Math.round(region.demand) !== Math.round(region.load)) more.push(`${amount(region.demand)} on a normal day`);
+    if (region.room < region.capacity) more.push(`as ill as it is it can carry ${amount(region.room)}`);
+    const carries = `carries ${amount(region.load)} of ${amount(region.capacity)}, ${left < 0 ? `${amount(-left)} too much` : `room for ${amount(left)}`}`;
+    return [carries, ...more].join("; ");
   }
   function policiesOf(region) {
     const all = Object.values(region.states).reduce((sum, many) => sum + many, 0);

@@ -1,6 +1,7 @@
 """`failoverd demo --scenario tiers`: prod, pilot and research of one service share three clouds, and one is lost.
 
 What is shown is published shares times demand, in requests per second: who is served, who makes room, who is short.
+Prod and pilot fetch data from the cloud of the region that is lost, over interconnects of which one is narrow.
 """
 
 import asyncio
@@ -31,6 +32,10 @@ DEMAND: Final = {"llm-prod": 800, "llm-pilot": 500, "llm-dev": 400}
 HIGHEST: Final = "llm-prod"
 LOWEST: Final = "llm-dev"
 VICTIM: Final = "127.86.0.1"
+FETCHING: Final = ("llm-prod", "llm-pilot")
+NARROW: Final = "oci-fra"
+PASSES: Final = 437.5
+"""Requests per second that the interconnect lets pass: 70 % of 1 Gbps, at 200 kB each."""
 
 Loads = Mapping[str, Mapping[str, int]]
 """Requests per second by region, by policy."""
@@ -93,6 +98,10 @@ async def _script(
     excess = {name: more for name, more in over.items() if more > 0}
     for name, more in excess.items():
         say(f"prod is served, pilot took what prod leaves; dev is short of {more}, all of it on top of {name}")
+    say(
+        f"prod and pilot fetch data over the interconnect with {NARROW}: {_fetched(during)} requests per second of "
+        f"{PASSES:g} that it lets pass (before: {_fetched(before)})"
+    )
     say(f"{victim.name} heals; it has to stay well for 5s before it gets traffic")
     await victim.start()
     after = await step(f"{victim.name} is back", _is_back)
@@ -104,6 +113,11 @@ async def _script(
         "demand": DEMAND,
         "capacity": CAPACITY,
         "loads": {"before": before, "during": during, "after": after},
+        "interconnect": {
+            "region": NARROW,
+            "passes": PASSES,
+            "fetched": {"before": _fetched(before), "during": _fetched(during), "after": _fetched(after)},
+        },
         "excess": excess,
     }
 
@@ -115,6 +129,11 @@ def loads(statuses: Statuses) -> dict[str, dict[str, int]]:
         for region, share in status.published.items():
             found[region][name] = round(DEMAND[name] * share / WHOLE)
     return found
+
+
+def _fetched(found: Loads) -> int:
+    """Requests per second whose data comes over the narrow interconnect."""
+    return sum(found[NARROW].get(name, 0) for name in FETCHING)
 
 
 def _statuses(daemon: Daemon) -> Statuses:

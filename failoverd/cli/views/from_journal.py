@@ -14,6 +14,7 @@ from failoverd.api.shapes import GlanceTold, HistoryTold, InventoryTold, StatusT
 from failoverd.api.telling import glance_told, history_told, inventory_told, status_told, why_told, words_told
 from failoverd.cli.failing import note
 from failoverd.config.locating import journal_of
+from failoverd.core.errors import JournalError
 from failoverd.core.records import Policy
 from failoverd.core.status import Overview
 from failoverd.operations.glance import asked_for
@@ -57,10 +58,15 @@ def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
 
 
 def inventory_read(config: Path, now: float, policies: Sequence[Policy]) -> tuple[InventoryTold, float | None]:
-    """`policies` are those of the files: the journal does not know what they need."""
-    with opened(StatusReading(journal_of(config))) as reading:
-        practised = practised_at(reading.policies())
-        return inventory_told(review(policies, reading.targets(), now, practised=practised)), _alive(reading)
+    """`policies` are those of the files: the journal does not know what they need, and what is lost needs no more."""
+    try:
+        with opened(StatusReading(journal_of(config))) as reading:
+            practised = practised_at(reading.policies())
+            return inventory_told(review(policies, reading.targets(), now, practised=practised)), _alive(reading)
+    except JournalError as error:
+        if error.reason != "journal_missing":
+            raise
+        return inventory_told(review(policies, (), now)), None
 
 
 def history_read(

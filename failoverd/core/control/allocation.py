@@ -10,10 +10,11 @@ is split by what each region can carry: overloaded beats shut.
 Everything is computed in exact fractions and rounded once, at the end.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import inf
 from typing import Final
 
@@ -39,7 +40,7 @@ class Allocation:
     reasons: tuple[Reason, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is reckoned from it is reckoned once
 class Bounds:
     """What bounds the shares of regions besides what they can carry.
 
@@ -55,7 +56,7 @@ class Bounds:
     ramped: Mapping[str, Reason] = field(default_factory=dict)
     grant: Grant | None = None
 
-    @property
+    @cached_property
     def granted(self) -> Mapping[str, Fraction]:
         """What is left of the regions in which others are as well, in basis points of the demand."""
         grant = self.grant
@@ -85,19 +86,22 @@ def allocate(
     specs: Sequence[RegionSpec],
     budget: int,
     bounds: Bounds = FREE,
+    *,
+    explained: bool = True,
 ) -> Allocation:
     """Split `budget` basis points among `specs`.
 
-    Standbys that get nothing of it are kept tested by `trickle`, which the others go without.
+    Standbys that get nothing of it are kept tested by `trickle`, which the others go without. Without `explained` the
+    steps that every split has are not told: for who asks for the shares alone, in each decision.
     """
-    plain = _split(policy, record, regions, specs, Fraction(budget), bounds)
+    plain = _split(policy, record, regions, specs, Fraction(budget), bounds, explained=explained)
     if not policy.trickle or record.single or policy.weights is not Weights.NATIVE or not plain.fits:
         return plain
     idle = [spec for spec in specs if spec.share == 0 and not plain.shares.get(spec.name)]
     if not any(plain.shares.values()) or not (tested := _trickled(policy, regions, idle, budget, bounds)):
         return plain
     busy = [spec for spec in specs if spec.name not in tested]
-    return _split(policy, record, regions, busy, Fraction(budget), bounds, tested)
+    return _split(policy, record, regions, busy, Fraction(budget), bounds, tested, explained=explained)
 
 
 def _trickled(
@@ -127,6 +131,8 @@ def _split(
     budget: Fraction,
     bounds: Bounds = FREE,
     tested: Mapping[str, Fraction] | None = None,
+    *,
+    explained: bool = True,
 ) -> Allocation:
     """The split itself. `tested` is what standbys have of it beforehand.
 
@@ -151,11 +157,12 @@ def _split(
     for tier in tiers(policy, specs):
         if rest <= 0:
             break
-        filled = _fill(policy, tier, rooms, regions, rest, reasons, bounds)
+        before = rest
+        reasons += [_pulled(policy, spec, regions[spec.name]) for spec in tier if explained]
+        filled, rest = _fill(policy, tier, rooms, regions, rest, reasons, bounds)
         given |= filled
-        rest -= sum(filled.values())
         if filled and rest > 0:
-            numbers = {"carried": float(sum(filled.values())), "rest": float(rest)}
+            numbers = {"carried": float(before - rest), "rest": float(rest)}
             reasons.append(Reason(ReasonCode.SPILL, "steering", regions=names(tier), numbers=numbers))
     fits = rest <= 0
     if not fits and policy.shed_to is not None:
@@ -163,9 +170,11 @@ def _split(
     elif not fits:
         given = _overload(given, rooms, rest, reasons, bounds.grant)
     shares = apportion({**given, **tested}, int(budget))
-    reasons.extend(
-        Reason(ReasonCode.SHARE, f"regions.{name}", name, numbers={"share": share}) for name, share in shares.items()
-    )
+    reasons += [
+        Reason(ReasonCode.SHARE, f"regions.{name}", name, numbers={"share": share})
+        for name, share in shares.items()
+        if explained
+    ]
     return Allocation(shares, fits, tuple(reasons))
 
 
@@ -191,17 +200,23 @@ def _carried(
     policy: Policy, regions: Mapping[str, RegionHealth], specs: Sequence[RegionSpec], bounds: Bounds
 ) -> dict[str, Fraction]:
     """The same without what operators shed."""
-    granted, linked = bounds.granted, _linked(policy, specs, bounds)
-    carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
-    return {
-        name: min(of, Fraction(bounds.caps.get(name, WHOLE)), _less(granted.get(name, of), of), linked.get(name, of))
-        for name, of in carries.items()
-    }
+    granted, linked, caps = bounds.granted, _linked(policy, specs, bounds), bounds.caps
+    found: dict[str, Fraction] = {}
+    for spec in specs:
+        name, own = spec.name, room(policy, spec, regions[spec.name])
+        most = min(own, _part(caps.get(name, WHOLE), WHOLE))
+        if name in granted:
+            most = min(most, _less(granted[name], own))
+        if name in linked:
+            most = min(most, linked[name])
+        found[name] = most
+    return found
 
 
 def _less(granted: Fraction, of: Fraction) -> Fraction:
     """What others leave of a region, where that is less than it can carry; else that, and no rounding of it."""
-    return granted if granted < round(of, _DIGITS) else of
+    clearly = float(of) - float(granted) > 2 * 10**-_DIGITS  # to round a fraction takes several times as long
+    return granted if clearly or granted < round(of, _DIGITS) else of
 
 
 def _linked(policy: Policy, specs: Sequence[RegionSpec], bounds: Bounds) -> Mapping[str, Fraction]:
@@ -223,19 +238,15 @@ def levels(
     """The same tiers as a claim on the estate, in the unit of the policy's demand."""
     if not policy.demand:
         return ()
-    most = _rooms(policy, record, regions, specs, Fraction(WHOLE), bounds)
+    rooms = _rooms(policy, record, regions, specs, Fraction(WHOLE), bounds)
     unit = policy.demand / WHOLE
 
     def draw(spec: RegionSpec) -> Draw:
-        stated = spec.capacity is not None
-        carries = float(room(policy, spec, regions[spec.name])) * unit if stated else inf
-        bounded = most[spec.name] < (room(policy, spec, regions[spec.name]) if stated else WHOLE)
-        return Draw(
-            spec.name,
-            float(pull(policy, spec, regions[spec.name])),
-            carries,
-            float(most[spec.name]) * unit if bounded else carries,
-        )
+        health, most = regions[spec.name], rooms[spec.name]
+        carried = room(policy, emptied(spec), health) if spec.capacity is not None else None
+        carries = float(carried) * unit if carried is not None else inf
+        bounded = most < (carried if carried is not None else WHOLE)
+        return Draw(spec.name, pull(policy, spec, health) / WHOLE, carries, float(most) * unit if bounded else carries)
 
     if record.single:
         first = first_of(policy, specs)
@@ -244,19 +255,26 @@ def levels(
     return tuple(tuple(map(draw, tier)) for tier in tiers(policy, specs))
 
 
+def emptied(spec: RegionSpec) -> RegionSpec:
+    """The same where it is not full: that bounds what this policy sends, and is nothing that the region has less of."""
+    return replace(spec, room=WHOLE) if spec.room < WHOLE else spec
+
+
 def normal_shares(
     policy: Policy, record: RecordSpec, specs: Sequence[RegionSpec], bounds: Bounds = FREE
 ) -> Mapping[str, int]:
     """What the file says when all is well: the first tier by share, within what the estate leaves of the capacities."""
-    return allocate(policy, record, all_well(specs), specs, WHOLE, bounds).shares
+    return allocate(policy, record, all_well(specs), specs, WHOLE, bounds, explained=False).shares
 
 
 def all_well(specs: Sequence[RegionSpec]) -> Mapping[str, RegionHealth]:
     """Regions on a day on which nothing is wrong."""
-    return {
-        spec.name: RegionHealth(spec.name, RegionState.HEALTHY, WHOLE, since=0.0, well_since=0.0, serving=())
-        for spec in specs
-    }
+    return {spec.name: _well(spec.name) for spec in specs}
+
+
+@lru_cache(maxsize=4_096)  # each decision asks for those of all its regions
+def _well(region: str) -> RegionHealth:
+    return RegionHealth(region, RegionState.HEALTHY, WHOLE, since=0.0, well_since=0.0, serving=())
 
 
 def tiers(policy: Policy, specs: Sequence[RegionSpec]) -> list[list[RegionSpec]]:
@@ -270,7 +288,10 @@ def tiers(policy: Policy, specs: Sequence[RegionSpec]) -> list[list[RegionSpec]]
         standby = int(spec.share == 0)
         return (standby, spec.priority) if policy.steering is Steering.WEIGHTED else (spec.priority, standby)
 
-    return [[spec for spec in specs if rank(spec) == level] for level in sorted({rank(spec) for spec in specs})]
+    found: defaultdict[tuple[int, int], list[RegionSpec]] = defaultdict(list)
+    for spec in specs:
+        found[rank(spec)].append(spec)
+    return [found[level] for level in sorted(found)]
 
 
 def room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
@@ -279,15 +300,21 @@ def room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
     A region whose capacity, or a policy whose demand, is not stated is taken to carry everything while it is HEALTHY,
     and its score of it while it is DEGRADED.
     """
-    left = Fraction(spec.room, WHOLE)  # one that is full has a part of its room
     if spec.capacity is None or not policy.demand:
-        return left * (health.score if health.state is RegionState.DEGRADED else WHOLE)
-    return left * _whole_room(health.score, spec.capacity, spec.headroom, policy.demand)
+        return _part(spec.room, health.score if health.state is RegionState.DEGRADED else WHOLE)
+    return _room(spec.room, health.score, spec.capacity, spec.headroom, policy.demand)
 
 
 @lru_cache(maxsize=65_536)  # asked several times in each decision for each region, and seldom about other numbers
-def _whole_room(score: int, capacity: float, headroom: int, demand: float) -> Fraction:
-    return Fraction(score) * Fraction(capacity) * Fraction(headroom, WHOLE) / Fraction(demand)
+def _room(left: int, score: int, capacity: float, headroom: int, demand: float) -> Fraction:
+    """`left`: one that is full has a part of its room."""
+    return _part(left, score) * Fraction(capacity) * Fraction(headroom, WHOLE) / Fraction(demand)
+
+
+@lru_cache(maxsize=65_536)  # the same
+def _part(one: int, other: int) -> Fraction:
+    """One number of basis points of another."""
+    return Fraction(one * other, WHOLE)
 
 
 def _all_to_first(policy: Policy, specs: Sequence[RegionSpec], budget: int, caps: Mapping[str, int]) -> Allocation:
@@ -348,19 +375,22 @@ def _fill(
     amount: Fraction,
     reasons: list[Reason],
     bounds: Bounds,
-) -> dict[str, Fraction]:
-    """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again."""
-    open_pulls = {spec.name: _pull(policy, spec, regions[spec.name], reasons) for spec in tier}
+) -> tuple[dict[str, Fraction], Fraction]:
+    """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again.
+
+    With what is left of it where all are full.
+    """
+    open_pulls = {spec.name: pull(policy, spec, regions[spec.name]) for spec in tier}
     granted, grant, linked = bounds.granted, bounds.grant, _linked(policy, tier, bounds)
     specs = {spec.name: spec for spec in tier}
     filled: dict[str, Fraction] = {}
     rest = amount
     while open_pulls and rest > 0:
-        total = sum(open_pulls.values())
-        wants = {name: rest * pull / total for name, pull in open_pulls.items()}
+        each = rest / sum(open_pulls.values())
+        wants = {name: each * pull for name, pull in open_pulls.items()}
         full = [name for name, want in wants.items() if want > rooms[name]]
         if not full:
-            return filled | wants
+            return filled | wants, Fraction(0)
         for name in full:
             numbers = {"wanted": float(wants[name]), "room": float(rooms[name])}
             if name in bounds.shed:
@@ -384,7 +414,7 @@ def _fill(
             filled[name] = rooms[name]
             rest -= rooms[name]
             del open_pulls[name]
-    return filled
+    return filled, rest
 
 
 def _taken(policy: Policy, spec: RegionSpec, health: RegionHealth, grant: Grant) -> dict[str, float]:
@@ -394,19 +424,19 @@ def _taken(policy: Policy, spec: RegionSpec, health: RegionHealth, grant: Grant)
     return {"taken": taken} if whole <= own * (1 + NOTHING) else {"taken": taken, "whole": whole}
 
 
-def _pull(policy: Policy, spec: RegionSpec, health: RegionHealth, reasons: list[Reason]) -> Fraction:
+def _pulled(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Reason:
     """What draws traffic to a region inside its tier: its share, while it is DEGRADED lowered by its score.
 
     A tier of standbys, where no region has a share, is split as if they all had the same.
     """
-    drawn = pull(policy, spec, health)
-    numbers = {"pull": float(drawn), "share": float(spec.share), "score": float(_lowers(policy, spec, health))}
-    reasons.append(Reason(ReasonCode.PULL, f"regions.{spec.name}.share", spec.name, numbers=numbers))
-    return drawn
+    drawn, score = pull(policy, spec, health) / WHOLE, float(_lowers(policy, spec, health))
+    numbers = {"pull": drawn, "share": float(spec.share), "score": score}
+    return Reason(ReasonCode.PULL, f"regions.{spec.name}.share", spec.name, numbers=numbers)
 
 
-def pull(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
-    return Fraction((spec.share or WHOLE) * _lowers(policy, spec, health), WHOLE)
+def pull(policy: Policy, spec: RegionSpec, health: RegionHealth) -> int:
+    """The pull in whole numbers: `WHOLE` times as much, for it counts beside other pulls alone."""
+    return (spec.share or WHOLE) * _lowers(policy, spec, health)
 
 
 def _lowers(policy: Policy, spec: RegionSpec, health: RegionHealth) -> int:

@@ -3,6 +3,7 @@
 This never costs service. They are left out only while
 
 - everything fits into what the others can carry, and no region that waits for its failback has to be let in for it;
+- it takes nothing that anybody else uses or lacks, counted over all policies that share the regions;
 - what they can carry is known, or (of what is DEGRADED) every other region is HEALTHY;
 - at least `limits.min_regions` are left in the answer.
 
@@ -13,6 +14,7 @@ waits as such. Those who were left out come back without a hold of their own, fo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from failoverd.core.control import ramp
 from failoverd.core.control.allocation import Allocation, room
 from failoverd.core.control.decision import View, soonest
 from failoverd.core.control.degraded import unwell
@@ -24,7 +26,7 @@ from failoverd.core.control.ramp import Ramps
 from failoverd.core.control.sharing import Grant
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import Policy, RecordSpec, RegionSpec
+from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec
 
 ASIDE = frozenset({ReasonCode.TOO_FAR, ReasonCode.DEGRADED_OUT})
 """Why a region that serves is left out."""
@@ -55,15 +57,18 @@ def narrowed(  # noqa: PLR0913, PLR0917 - all that an allocation is made of
     heeded: Heeded,
     now: float,
     grant: Grant | None = None,
+    spare: Mapping[str, float] | None = None,
 ) -> Narrowed:
     """Allocate among those who may answer, without those that had better be left out.
 
-    `specs` are all that no word keeps out, and `found` those of them that may answer.
+    `specs` are all that no word keeps out, and `found` those of them that may answer. `spare` is what the policy may
+    take of each region without anybody having less; None where nobody shares them.
     """
     back = with_failback(policy, record, view, published, found, heeded, now, grant)
     shared = back.shared
     far = too_far(policy, found.serving, view, published, now)
-    leaving = (*far.leaving, *unwell(policy, found.serving, view, published, now))
+    rules = ramp.rules_of(policy, record)
+    leaving = (*far.leaving, *unwell(policy, found.serving, view, published, now, rules))
     matters = {name for name, share in (*shared.shares.items(), *published.items()) if share}
     leaving = tuple(each for each in leaving if each.name in matters or each.name in view.aside)
     speaks: dict[str, str] = {}
@@ -72,7 +77,7 @@ def narrowed(  # noqa: PLR0913, PLR0917 - all that an allocation is made of
         gone = {each.name for each in out}
         left = replace(found, serving=tuple(spec for spec in found.serving if spec.name not in gone))
         trial = with_failback(policy, record, view, published, left, heeded, now, grant)
-        why = _against(policy, record, view, specs, left, shared, trial.shared, out)
+        why = _against(policy, record, view, specs, left, shared, trial.shared, out, spare)
         if not why:
             ends = soonest(trial.until, far.until, *(each.until for each in leaving))
             return Narrowed(_told(trial.shared, out, leaving[most:], speaks), ends, out, trial.ramps)
@@ -89,7 +94,7 @@ def _told(shared: Allocation, out: Sequence[Leaving], kept: Sequence[Leaving], s
     return replace(shared, reasons=(*told, *shared.reasons))
 
 
-def _against(
+def _against(  # noqa: PLR0913, PLR0917 - all that may speak against it
     policy: Policy,
     record: RecordSpec,
     view: View,
@@ -98,6 +103,7 @@ def _against(
     whole: Allocation,
     trial: Allocation,
     out: Sequence[Leaving],
+    spare: Mapping[str, float] | None,
 ) -> str:
     """What speaks against an answer without those who are out, as a key of the files; "" if nothing does."""
     gone = {each.name for each in out}
@@ -110,11 +116,19 @@ def _against(
     joined = any(each.in_tier for each in out) and not trial.shares.keys() <= whole.shares.keys()
     if not trial.fits or waived or joined or (record.single and not _holds_one(policy, view, carrying, trial)):
         return "demand"
+    if spare is not None and not _spared(policy, trial, spare):
+        return "demand"
     known = bool(policy.demand) and all(spec.capacity is not None for spec in carrying)
     well = all(
         view.regions[spec.name].state is RegionState.HEALTHY for spec in specs if spec.name not in gone
     ) and not any(each.measured for each in out)
     return "" if known or well else "capacity"
+
+
+def _spared(policy: Policy, trial: Allocation, spare: Mapping[str, float]) -> bool:
+    """Whether nobody else has less by it. A share is a whole number of basis points, which is all that may be over."""
+    unit = (policy.demand or 0.0) / WHOLE
+    return all((trial.shares.get(name, 0) - 1) * unit <= most for name, most in spare.items())
 
 
 def _holds_one(policy: Policy, view: View, carrying: Sequence[RegionSpec], trial: Allocation) -> bool:

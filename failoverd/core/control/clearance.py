@@ -63,7 +63,7 @@ def may_begin(
     found = survival(claims, {policy.name: regions for policy, _, regions in about})
     if found.enough:
         return None
-    return Objection(PracticeOutcome.CAPACITY_CHECK_FAILED, _too_little(found), found)
+    return Objection(PracticeOutcome.CAPACITY_CHECK_FAILED, found.told, found)
 
 
 def goes_on(
@@ -136,8 +136,3 @@ def _unseen(about: Iterable[tuple[Policy, PolicyState, frozenset[str]]]) -> str:
 def _alone(about: Iterable[tuple[Policy, PolicyState, frozenset[str]]]) -> str:
     found = (policy.name for policy, _, regions in about if regions >= {spec.name for spec in policy.regions})
     return next((f"policy {name} has no other region" for name in found), "")
-
-
-def _too_little(found: Survival) -> str:
-    short = ", ".join(f"{name} {missing:g}" for name, missing in (found.short or {}).items())
-    return f"the others carry {found.carried:g} of {found.asked:g}, which is 1.1 times the demand; short: {short}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from failoverd.core.control import ramp
-from failoverd.core.control.allocation import Bounds, normal_shares
+from failoverd.core.control.allocation import Bounds, emptied, normal_shares
 from failoverd.core.control.aside import narrowed
 from failoverd.core.control.cost import bill
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
@@ -84,26 +84,29 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision looks at
     if isinstance(weighed, Decision):
         return weighed
     found, published = weighed.found, weighed.published
-    place = may.place(policy.shed_to, record.key.type)
-    shedding = _shedding(policy, place, found.serving)
-    narrow = narrowed(shedding, record, view, published, weighed.specs, found, heeded, now, grant)
+    place = may.overflow(policy, record.key.type)
+    shedding = policy if place is policy.shed_to else replace(policy, shed_to=place)
+    spare = grant.spare if grant is not None else None
+    narrow = narrowed(shedding, record, view, published, weighed.specs, found, heeded, now, grant, spare)
     shared = narrow.shared
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), may, now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
-    bounds, usual_policy = Bounds(shed=heeded.shed, grant=usual), _shedding(policy, place, weighed.specs)
+    bounds = Bounds(shed=heeded.shed, grant=usual)
     drilled = bool(out(shared.reasons))  # a drill is on a day on which nothing is wrong
-    normal = whole if drilled else normal_shares(usual_policy, record, weighed.specs, bounds)
+    full = any(spec.room < WHOLE for spec in weighed.specs)
+    empty = [emptied(spec) for spec in weighed.specs] if full else weighed.specs
+    normal = whole if drilled else normal_shares(shedding, record, empty, bounds)
     near = [spec for spec in weighed.specs if spec.name not in narrow.far]
-    usually = normal_shares(usual_policy, record, near, bounds) if narrow.far and not drilled else normal
+    usually = normal_shares(shedding, record, near, bounds) if (narrow.far or full) and not drilled else normal
     found = replace(found, reasons=(*found.reasons, *shared.reasons, *_costs(policy, whole, normal)))
     until = soonest(narrow.until, found.until, *found.capped.values())
     weights = policy.weights_of(record.key.type)
-    decided = _decided(record, target, view, found, heeded, whole, normal, until, now, weights, shedding.shed_to)
+    decided = _decided(record, target, view, found, heeded, whole, normal, until, now, weights, place)
+    kind = decided.kind
     if whole == usually and not found.unknown:
         kind = DecisionKind.OPERATOR if heeded.shaping or drilled else DecisionKind.NORMAL
-        decided = replace(decided, kind=kind)
-    return replace(decided, ramps=narrow.ramps)
+    return replace(decided, kind=kind, ramps=narrow.ramps)
 
 
 def weigh(
@@ -188,13 +191,6 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
         values=values,
         normal=normal,
     )
-
-
-def _shedding(policy: Policy, place: NamedPlace | None, specs: Sequence[RegionSpec]) -> Policy:
-    """The policy with the place to which it may shed: a region of its own has to be among those that answer."""
-    if place is not None and any(spec.name == place.name for spec in policy.regions):
-        place = place if any(spec.name == place.name for spec in specs) else None
-    return policy if place is policy.shed_to else replace(policy, shed_to=place)
 
 
 def _on_the_way(view: View, heeded: Heeded) -> dict[str, tuple[str, ...]]:

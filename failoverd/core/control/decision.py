@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from failoverd.core.control.cost import Saving
@@ -69,7 +70,7 @@ class Decision:
         return self.records is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is reckoned from it is reckoned once
 class View:
     """Everything that a decision may look at, besides the policy and the time.
 
@@ -87,6 +88,8 @@ class View:
         incident: whether one is open.
         aside: regions that serve and were left out, with the reason, and that are not back.
         practised: regions that a drill took out, and that are not back: they never failed.
+        unmeasured: regions that were called ill when their figures were lost: they get no more than they have.
+        cut_short: those of them whose drill failoverd itself ended, for trouble here or elsewhere.
         saving: shares that were chosen for their price.
     """
 
@@ -103,15 +106,17 @@ class View:
     incident: bool = False
     aside: Mapping[str, ReasonCode] = field(default_factory=dict)
     practised: frozenset[str] = frozenset()
+    cut_short: frozenset[str] = frozenset()
+    unmeasured: frozenset[str] = frozenset()
     saving: Saving = field(default_factory=Saving)
 
-    @property
+    @cached_property
     def emptied(self) -> bool:
         """Whether nothing is answered where failoverd answered before."""
         answers = self.current is not None and bool(self.current.serving)
         return not answers and (self.owned or self.last_good is not None)
 
-    @property
+    @cached_property
     def standing(self) -> RecordSet | None:
         """Where a decision starts from: what is published, or what was, if somebody else emptied or edited it."""
         return self.last_good if self.last_good is not None and (self.emptied or self.drifted) else self.current
@@ -123,7 +128,7 @@ class View:
         ours = self.standing == self.last_good and self.last_shares
         return self.last_shares if ours else self.standing.shares(region_of)
 
-    @property
+    @cached_property
     def published(self) -> frozenset[str]:
         """The values that `standing` answers with."""
         return frozenset(answer.value for answer in self.standing.serving) if self.standing is not None else frozenset()

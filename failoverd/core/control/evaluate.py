@@ -7,7 +7,8 @@ done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
         → aside (of latency and degraded) → answers (decide) → plan → drift → limits
 
 What others measure stands before all of them: figures count as they do now (readings), regions serve the models that
-were seen there (sighted), and what signals and alerts say lowers what probes found (signals).
+were seen there (sighted), who is full has less room (relieving), and what signals and alerts say lowers what probes
+found (signals).
 """
 
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
 from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.readings import measured
+from failoverd.core.control.relieving import Relieved, relieved
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rule_checks import people, ruled, withheld
 from failoverd.core.control.saving import considered
@@ -121,11 +123,14 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     """
     figures = measured(policy, state.signalled.readings, now)
     models = as_seen(figures.policy, state.served)
-    policy = models.policy
-    record, nothing_said = policy.record_of(observed.target), Heeded()
+    record, nothing_said = models.policy.record_of(observed.target), Heeded()
+    relief = _relieved(models.policy, record, state, observed, now)
+    policy = relief.policy
     may = allowed(policy, record.key.type, nothing_said, now)
     case = _Case(policy, record, state, observed, estate, now, nothing_said, may)
     memory, found, generation = _remembered(case)
+    if relief.reliefs != memory.reliefs:
+        memory = replace(memory, reliefs=relief.reliefs)
     memory, heard = _by_hand(case, memory, generation)
     for _ in filter(None, (found, heard)):
         case = replace(case, state=progress.counted(case.state))
@@ -143,25 +148,37 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     shared = estate.grant, estate.usual
     decision = decide(policy, case.record, observed.target, view, now, case.heeded, case.may, *shared)
     said = case.seen
-    until = soonest(decision.until, figures.until, said.until, priced_at)
-    decision = replace(
-        decision, reasons=(*figures.reasons, *models.reasons, *said.reasons, *decision.reasons), until=until
-    )
+    until = soonest(decision.until, figures.until, relief.until, said.until, priced_at)
+    first = (*figures.reasons, *models.reasons, *relief.reasons, *said.reasons)
+    decision = replace(decision, reasons=(*first, *decision.reasons), until=until)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
-    memory = replace(memory, lost=_found_lost(memory, heeded, observed))
-    fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
-    left_out = aside.remembered(memory.aside, decision.reasons, view, view.shares(case.region_of))
-    practised = memory.practised.union(case.heeded.practised) & taken_out
-    memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out, aside=left_out)
-    memory = replace(memory, practised=practised, yielded=_yielded(case, decision))
+    taken_out = _taken_out(case, memory, view)
+    memory = replace(
+        memory,
+        kind=decision.kind,
+        told=told,
+        lost=_found_lost(memory, heeded, observed),
+        common_fall=_fallen(case, memory, decision, view),
+        taken_out=taken_out,
+        aside=aside.remembered(memory.aside, decision.reasons, view, view.shares(case.region_of)),
+        practised=memory.practised.union(case.heeded.practised) & taken_out,
+        yielded=_yielded(case, decision),
+    )
     memory, fell = _on_ramps(case, memory, decision, view)
     outcome = _concluded(case, memory, decision)
     change = heard.change if heard is not None else None
     told_of = (*rivals_told, *lost, *events, *fell, *outcome.events)
     return replace(outcome, events=told_of, found=found, by_hand=change, words=words)
+
+
+def _relieved(policy: Policy, record: RecordSpec, state: PolicyState, observed: Observed, now: float) -> Relieved:
+    memory = state.of(observed.target)
+    shares = memory.last_good.shares if memory.last_good is not None else {}
+    regions = state.regions(record.key.type)
+    return relieved(policy, record, state.signalled.readings, regions, shares, memory.reliefs, now)
 
 
 # -- what is known -----------------------------------------------------------------------------------------------------
@@ -283,7 +300,7 @@ def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple
         case.policy.limits.longest_window,
         case.now,
     )
-    after = replace(memory, rivalry=rivalry)
+    after = replace(memory, rivalry=rivalry) if rivalry != memory.rivalry else memory
     return after, news.rivalled(memory, after, others, ours, case.state.incident)
 
 
@@ -342,6 +359,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
     return replace(
         remembered(case.policy, case.state, memory, case.heeded, case.regions),
         current=observed.records,
+        unmeasured=case.seen.unmeasured,
         owned=observed.marker is not None and kind in observed.marker.types,
         drifted=drifted(observed, memory.last_good),
     )
@@ -428,7 +446,7 @@ def _on_ramps(
     """How far the regions have come that are on their way back, after this decision; and who fell on it."""
     rules = ramp.rules_of(case.policy, case.record)
     if rules is None:
-        return replace(memory, ramps={}), ()
+        return (replace(memory, ramps={}) if memory.ramps else memory), ()
     published, ttl = view.shares(case.region_of), case.record.ttl
     ramps = dict(decision.ramps if decision.ramps is not None else memory.ramps)
     ramps = _kept_low(case, ramps, decision, published)
@@ -439,9 +457,9 @@ def _on_ramps(
             del ramps[name]
         elif not each.step or decision.kind not in _DECIDED or decision.shares.get(name):
             continue
-        elif health.serves or name in case.heeded.drained or case.heeded.pin is not None:
+        elif name in case.heeded.drained or case.heeded.pin is not None:
             ramps[name] = each.foot(case.now)
-        elif published.get(name):
+        elif published.get(name) and (not health.serves or ramp.hurts(each, health)):
             ramps[name] = each.fallen(case.now)
             fell.append(name)
         else:
@@ -617,8 +635,9 @@ def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSyn
         revision=case.policy.source.revision,
         generation=max(memory.generation, found.generation),
     )
+    until = _next_step(case, memory)
     memory, stepped = progress.stepped(case.policy, memory, case.state.incident, decision.shares, case.now)
-    outcome = _ended(case, memory, decision, OutcomeKind.IN_SYNC, TargetState.IN_SYNC, stepped)
+    outcome = _ended(case, memory, decision, OutcomeKind.IN_SYNC, TargetState.IN_SYNC, stepped, until)
     return replace(outcome, verified=news_of_it)
 
 
@@ -672,6 +691,14 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
     return _write(case, memory, decision, result, events, paced.until)
 
 
+def _next_step(case: _Case, memory: TargetMemory) -> float | None:
+    """When the step after one that stands from now on is due, if there is one."""
+    rules = ramp.rules_of(case.policy, case.record)
+    if rules is None or not any(ramp.stepping(each) and each.step < len(rules.steps) for each in memory.ramps.values()):
+        return None
+    return case.now + rules.pause(case.record.ttl)
+
+
 def _agreed(case: _Case, memory: TargetMemory, held: Held) -> int:
     """How many people approved a held plan. An approval lets it through once, and not whenever it is wanted again."""
     wanted, digest = held.plan.shares_after, held.plan.digest
@@ -690,6 +717,8 @@ def _write(
     until: float | None,
 ) -> Outcome:
     plan = approved.plan
+    if plan.whole is None:
+        until = soonest(until, _next_step(case, memory))
     return Outcome(
         kind=OutcomeKind.WRITE,
         decision=decision,
@@ -724,9 +753,18 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         evicted=_evicted(case, plan),
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
         recalled=_recalled(case, memory, plan),
+        hurt=_hurt(case, memory),
         saving=memory.saving.moving,
         crowded=_crowded(case.estate.grant),
     )
+
+
+def _hurt(case: _Case, memory: TargetMemory) -> frozenset[str]:
+    """Regions that a step of their ramp makes ill."""
+    if not ramp.by_steps(ramp.rules_of(case.policy, case.record)):
+        return frozenset()
+    known = ((name, each, case.regions.get(name)) for name, each in memory.ramps.items())
+    return frozenset(name for name, each, health in known if health is not None and ramp.hurts(each, health))
 
 
 def _evicted(case: _Case, plan: Plan) -> frozenset[str]:
@@ -744,8 +782,9 @@ def _crowded(grant: Grant | None) -> Mapping[str, float]:
 
 def _recalled(case: _Case, memory: TargetMemory, plan: Plan) -> bool:
     """Whether a region comes back that a drill took out, because the drill was cut short."""
-    wanted, overrides = plan.shares_after, case.state.overrides
-    back = practice.recalled(case.policy, memory.practised, case.heeded, overrides, plan.decision.shares)
+    wanted, practised = plan.shares_after, memory.practised
+    short = practice.cut_short(case.policy, practised, case.state.overrides)
+    back = practice.recalled(practised, short, case.heeded, plan.decision.shares)
     return any(wanted.get(name, 0) > plan.start.get(name, 0) for name in back)
 
 
@@ -797,7 +836,8 @@ def _ended(
     until: float | None = None,
 ) -> Outcome:
     """Nothing is written: the round ends here."""
-    memory, resumed = progress.through(replace(memory, state=state), case.state.incident, case.now)
+    memory = replace(memory, state=state) if memory.state is not state else memory
+    memory, resumed = progress.through(memory, case.state.incident, case.now)
     after, closing = progress.closed(case.policy, case.state.with_target(memory), case.now)
     told = (*events, *resumed, *closing)
     return Outcome(kind, decision, after, told, until=soonest(decision.until, until))

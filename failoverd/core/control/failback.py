@@ -9,6 +9,7 @@ keep them overloaded.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from failoverd.core.control import practice, ramp
 from failoverd.core.control.allocation import Allocation, Bounds, allocate
@@ -17,6 +18,7 @@ from failoverd.core.control.eligible import Eligible
 from failoverd.core.control.overriding import Heeded
 from failoverd.core.control.ramp import Ramp, Ramps
 from failoverd.core.control.sharing import Grant
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy, RampRules, RecordSpec, RegionSpec
 
@@ -54,7 +56,10 @@ class _Climb:
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """What the shares depend on, whoever comes back. `rules` are those of the ramp."""
+    """What the shares depend on, whoever comes back. `rules` are those of the ramp.
+
+    `unmeasured` is the most that regions get whose figures are lost: what they have.
+    """
 
     policy: Policy
     record: RecordSpec
@@ -65,22 +70,24 @@ class _Ground:
     heeded: Heeded
     now: float
     grant: Grant | None
+    unmeasured: Mapping[str, int] = field(default_factory=dict)
 
     def share_out(self, specs: Sequence[RegionSpec], climb: _Climb | None = None) -> Allocation:
         """Allocate what no frozen region keeps."""
-        limits = {name: self.published.get(name, 0) for name in self.found.capped}
-        caps, told = limits, dict[str, Reason]()
+        capped = {name: self.published.get(name, 0) for name in self.found.capped}
+        limits = {**self.unmeasured, **capped}
+        lost = {name: Reason(ReasonCode.UNMEASURED, "signals", name) for name in self.unmeasured if name not in capped}
+        caps, told = limits, lost
         if climb is not None:
             caps = limits | {name: min(cap, limits.get(name, WHOLE)) for name, cap in climb.caps.items()}
-            told = {name: reason for name, reason in climb.told.items() if caps[name] == climb.caps[name]}
+            told = lost | {name: reason for name, reason in climb.told.items() if caps[name] == climb.caps[name]}
         budget = WHOLE - sum(self.found.frozen.values())
         bounds = Bounds(caps, self.heeded.shed, told, self.grant)
         return allocate(self.policy, self.record, self.view.regions, specs, budget, bounds)
 
     @property
     def recalled(self) -> frozenset[str]:
-        """Who comes back from a drill that ends because it is needed: the first to get traffic, and by no ramp."""
-        return frozenset(self.heeded.yielded) | (self.view.practised if self.view.incident else frozenset())
+        return recalled(self.view, self.heeded)
 
 
 def with_failback(
@@ -93,9 +100,22 @@ def with_failback(
     now: float,
     grant: Grant | None = None,
 ) -> Back:
-    """Allocate what no frozen region keeps, leaving withdrawn regions out while their hold lasts."""
+    """Allocate what no frozen region keeps, leaving withdrawn regions out while their hold lasts.
+
+    A region whose figures are lost gets no more than it has; but it does where the others cannot carry the rest, or
+    would need somebody for it who waits.
+    """
     rules = ramp.rules_of(policy, record)
-    return _back(_Ground(policy, record, rules, view, published, found, heeded, now, grant))
+    ground = _Ground(policy, record, rules, view, published, found, heeded, now, grant)
+    unmeasured = {name: published.get(name, 0) for name in view.unmeasured if published.get(name)}
+    if unmeasured:
+        kept = _back(replace(ground, unmeasured=unmeasured))
+        if kept.shared.fits and not any(each.code in _YIELDS for each in kept.shared.reasons):
+            return kept
+    return _back(ground)
+
+
+_YIELDS: Final = frozenset({ReasonCode.FAILBACK_WAIVED, ReasonCode.PRACTICE_YIELDS})
 
 
 def _back(ground: _Ground) -> Back:
@@ -176,17 +196,17 @@ def _climb(
         ramps[name] = each
         if each.step >= len(rules.steps):
             continue
-        upcoming = (
-            now + rules.pause(ttl) if ramp.stepping(each) else ramp.due(rules, each, ground.view.regions[name], ttl)
-        )
+        known = ground.view.ramps.get(name)
+        begins = ramp.stepping(each) and (known is None or known.step != each.step)
+        due = ramp.due(rules, each, ground.view.regions[name], ttl)  # not known while the step does not stand
+        upcoming = now + rules.pause(ttl) if begins else due
         caps[name] = ramp.allowed(rules, each, has, of)
         numbers = {"step": float(each.step), "steps": float(len(rules.steps))}
         numbers |= {"part": float(rules.steps[each.step - 1]), "of": float(of)}
         if upcoming is not None and upcoming > now:
-            until = soonest(until, upcoming) if caps[name] < of else until
-            known = ground.view.ramps.get(name)
-            if each.since is not None or known is None or known.step != each.step:
-                numbers["next"] = upcoming  # else it is not known: the last one is not there yet
+            numbers["next"] = upcoming
+        if due is not None and due > now and caps[name] < of:
+            until = soonest(until, due)
         told[name] = Reason(ReasonCode.RAMP, "failback.ramp", name, numbers=numbers)
     return _Climb(ramps, caps, told, until)
 
@@ -233,6 +253,27 @@ def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) 
     return _telling(shared, Reason(ReasonCode.COMMON_RETURN, "failback", regions=back)) if back else shared
 
 
+def recalled(view: View, heeded: Heeded) -> frozenset[str]:
+    """Who comes back from a drill that ends because it is needed: the first to get traffic, and by no ramp.
+
+    What needs it may be trouble of another policy, of which this one has no incident.
+    """
+    needed = view.practised if view.incident else view.cut_short
+    return needed.union(heeded.yielded)
+
+
+def to_climb(
+    rules: RampRules | None, view: View, published: Mapping[str, int], serving: Sequence[RegionSpec], heeded: Heeded
+) -> frozenset[str]:
+    """Who of those that serve has not got all of its share yet, or begins to get it by a step now."""
+    if rules is None or not published:
+        return frozenset()
+    whole = len(rules.steps)
+    at_once = view.common_fall | recalled(view, heeded)
+    begin = (spec.name for spec in serving if whole > 1 and not published.get(spec.name) and spec.name not in at_once)
+    return frozenset((*begin, *(name for name, each in view.ramps.items() if each.step < whole)))
+
+
 # -- who waits ---------------------------------------------------------------------------------------------------------
 
 
@@ -249,8 +290,13 @@ def held_back(
     # a record that answers nothing has nobody to hold back
     out = [spec.name for spec in serving if not published.get(spec.name)] if published else []
     found = ((name, _hold(policy, rules, view, name, now)) for name in out)
+    unmeasured = [name for name in out if name in view.unmeasured and name not in view.returning]
+    lost = {name: _Held(Reason(ReasonCode.UNMEASURED, "signals", name)) for name in unmeasured}
+    held = {name: each for name, each in found if each is not None} | lost
+    steps = rules if ramp.by_steps(rules) else None  # else `aside` says who is left out
+    hurt = _hurt(policy, steps, view, published, serving) if steps is not None and published else {}
     drilled = {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
-    return {name: held for name, held in found if held is not None} | drilled
+    return held | hurt | drilled
 
 
 def _hold(policy: Policy, rules: RampRules | None, view: View, name: str, now: float) -> _Held | None:
@@ -266,10 +312,53 @@ def _hold(policy: Policy, rules: RampRules | None, view: View, name: str, now: f
         if name in view.taken_out:
             return None  # a person took it out by a word, and the end of that word brings it back
         return _Held(Reason(ReasonCode.FAILBACK_MANUAL, "failback", name))
-    since = view.regions[name].well_since
+    since = _well_since(view.regions[name], known)
     hold = ramp.hold(policy.failback_after, rules, known)
     due = (since if since is not None else now) + hold
     if now >= due:
         return None
     numbers = {"well": max(0.0, now - since) if since is not None else 0.0, "hold": hold}
     return _Held(Reason(ReasonCode.FAILBACK_HOLD, "failback.after", name, numbers=numbers), due)
+
+
+def _hurt(
+    policy: Policy, rules: RampRules, view: View, published: Mapping[str, int], serving: Sequence[RegionSpec]
+) -> dict[str, _Held]:
+    """Who is hurt by a step of its ramp, and leaves, as long as enough regions are left that answer; or is out so.
+
+    Who was given up, and is in because the others cannot do without it, is not tried any more: it stays.
+    """
+    tried = {name: each for name, each in view.ramps.items() if not (each.step and each.aborts >= rules.retries)}
+    known = {name: each for name, each in tried.items() if name not in view.returning}
+    found = {
+        spec.name: known[spec.name]
+        for spec in serving
+        if spec.name in known and ramp.hurts(known[spec.name], view.regions[spec.name])
+    }
+    left = sum(1 for spec in serving if published.get(spec.name) and spec.name not in found)
+    stay = left < max(1, policy.limits.min_regions)
+    return {
+        name: _hold_of_hurt(policy, rules, name, each)
+        for name, each in found.items()
+        if not (stay and published.get(name))
+    }
+
+
+def _hold_of_hurt(policy: Policy, rules: RampRules, name: str, known: Ramp) -> _Held:
+    """Why it is out: until it is well, and then for a hold that has doubled, or until a person brings it back."""
+    fell = known.aborts + (1 if known.step else 0)
+    if fell >= rules.retries:
+        given_up = Reason(ReasonCode.FAILBACK_GIVEN_UP, "failback.retries", name, numbers={"aborts": float(fell)})
+        return _Held(given_up)
+    if policy.failback_after is None:
+        return _Held(Reason(ReasonCode.FAILBACK_MANUAL, "failback", name))
+    hold = policy.failback_after * 2**fell
+    return _Held(Reason(ReasonCode.FAILBACK_HOLD, "failback.after", name, numbers={"well": 0.0, "hold": hold}))
+
+
+def _well_since(health: RegionHealth, known: Ramp | None) -> float | None:
+    """Since when it serves; one that fell is well only while it is HEALTHY."""
+    fell = known is not None and known.aborts > 0 and not known.step and health.state is RegionState.HEALTHY
+    if health.well_since is None or not fell:
+        return health.well_since
+    return max(health.well_since, health.since)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, NoReturn, final
 
-from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.rule_checks import FREE, Move, Ruled, asserted, gated, passing_at
 from failoverd.core.health.region import RegionHealth, RegionState
@@ -183,6 +183,7 @@ class Step:
         sorry: the place that answers while every region is down.
         recalled: whether a region comes back that a drill took out, and that never failed: no rate counts.
         saving: whether traffic is on its way to shares that were chosen for their price.
+        hurt: regions that a step of their ramp makes ill: that they leave it is failing out.
         crowded: regions to which all policies together send more than they can carry, and how much of that is too
             much, in basis points of the policy's demand.
     """
@@ -207,6 +208,7 @@ class Step:
     sorry: str = ""
     recalled: bool = False
     saving: bool = False
+    hurt: frozenset[str] = frozenset()
     crowded: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -321,11 +323,13 @@ def _failing_out(step: Step) -> frozenset[str]:
     Also the place that answered while all were down, for no rate keeps traffic there once somebody serves; and one that
     answers since somebody edited the record, of which the shares that are counted from know nothing.
     """
-    if step.decision.kind in {DecisionKind.ALL_DOWN_NORMAL, DecisionKind.ALL_DOWN_ANSWER}:
+    if step.decision.kind in ALL_DOWN:
         return frozenset(step.before)
     answering = {name for name, share in (*step.before.items(), *step.plan.shares_before.items()) if share > 0}
     gone = {name for name in answering if not step.wanted.get(name)}
-    return frozenset(name for name in gone if name in step.evicted or name == step.sorry or _dead(step, name))
+    return frozenset(
+        name for name in gone if name in step.evicted or name == step.sorry or name in step.hurt or _dead(step, name)
+    )
 
 
 def _dead(step: Step, region: str) -> bool:
@@ -341,7 +345,7 @@ def _dead(step: Step, region: str) -> bool:
 
 
 def _after_leaving(step: Step, leaving: frozenset[str]) -> tuple[Mapping[str, int], bool]:
-    """The shares once what fails out has left, and whether anything does.
+    """The shares once what fails out has left, and whether anything does that answers.
 
     What leaves goes to those who are to get more anyway, so nobody gets more than is wanted for it.
     """
@@ -356,7 +360,15 @@ def _after_leaving(step: Step, leaving: frozenset[str]) -> tuple[Mapping[str, in
         name: Fraction(kept.get(name, 0)) + (Fraction(freed * lack.get(name, 0), total) if total else 0)
         for name in {*kept, *lack}
     }
-    return apportion(shares, WHOLE), True
+    return apportion(shares, WHOLE), gone or _stand(step, leaving)
+
+
+def _stand(step: Step, leaving: frozenset[str]) -> bool:
+    """Whether any of those that fail out stands in the answer.
+
+    Where a person took them out before, all that is left to do is to put that edit back, which is no urgent matter.
+    """
+    return bool(leaving) and (step.decision.kind in ALL_DOWN or any(map(step.plan.shares_before.get, leaving)))
 
 
 def _dead_values(step: Step) -> bool:
@@ -416,10 +428,10 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
         return None
     if cause is Cause.RETURNING:
         return _dwells(step, cause)
-    largest = max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
+    largest = _largest(step)
     small = largest < step.limits.min_step
-    overfull = (cause is Cause.TUNING and _overfull(step)) or _relieves(step)
-    if small and not (step.saving or overfull):  # what is left of a move is worth it
+    worth = step.saving or _quits_ill(step) or (cause is Cause.TUNING and _overfull(step)) or _relieves(step)
+    if small and not worth:  # what is left of a move is worth it
         numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
         return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))
     if cause is Cause.MAKING_ROOM and not small:
@@ -427,10 +439,26 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
     return _dwells(step, cause)
 
 
+def _largest(step: Step) -> int:
+    """By how much the region changes that changes most."""
+    return max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
+
+
+def _quits_ill(step: Step) -> bool:
+    """Whether a region leaves that is not HEALTHY: what it had was too much, however little (a trickle, say)."""
+    leaving = (name for name, share in step.before.items() if share and not step.wanted.get(name))
+    states = (health.state for name in leaving if (health := step.regions.get(name)) is not None)
+    return any(state is not RegionState.HEALTHY for state in states)
+
+
 def _dwells(step: Step, cause: Cause) -> Skipped | None:
-    """Whether it comes too soon after a change that resolvers have not seen, or by which it made room for others."""
-    dwell = max(2.0 * step.ttl, LEAST_DWELL)
-    waits = {Cause.MAKING_ROOM: max(dwell, TAKING_BACK)} | ({Cause.TUNING: dwell} if cause is Cause.TUNING else {})
+    """Whether it comes too soon after a change that resolvers have not seen, or by which it made room for others.
+
+    Where a region has more than it can carry, and it is no small step, it is waited for resolvers alone.
+    """
+    dwell, small = max(2.0 * step.ttl, LEAST_DWELL), _largest(step) < step.limits.min_step
+    back = dwell if not small and (_overfull(step) or _relieves(step)) else max(dwell, TAKING_BACK)
+    waits = {Cause.MAKING_ROOM: back} | ({Cause.TUNING: dwell} if cause is Cause.TUNING else {})
     ends = (
         (change.at + waits[each], waits[each])
         for change in step.history
@@ -679,7 +707,7 @@ def _cause(plan: Plan, step: Step, shifts: Mapping[Cause, int]) -> Cause:
 
 def _takes_out(step: Step) -> bool:
     """Whether the step takes out something that is down."""
-    return bool(_failing_out(step) - {step.sorry}) or _dead_values(step)
+    return _stand(step, _failing_out(step) - {step.sorry}) or _dead_values(step)
 
 
 def _evicting(step: Step, replan: Replan, held: Held) -> Paced | None:

@@ -196,7 +196,9 @@ def limit_at(policy: Policy, check: LimitCheck) -> str:
 
 
 def limit_key(policy: Policy, check: LimitCheck) -> str:
-    """The key of the policy that says the limit: for its cause alone, where that is written, or for both."""
+    """The key of the policy that says the limit: for its cause alone, where that is written, or for several."""
+    if check.cause is Cause.MAKING_ROOM and check.limit.kind is LimitKind.RATE:
+        return f"limits.{check.cause}.{check.limit}"  # what is written beside it does not bound it
     ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
     own = f"limits.{ration}.{check.limit}"
     return own if own in policy.source.lines else f"limits.{check.limit}"

@@ -108,6 +108,9 @@ class Pool:
         self._unsettled: dict[int, _Part] = {}
         self._removed = False
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._mine
+
     @property
     def claims(self) -> Mapping[str, Claim]:
         return {name: mine.claim for name, mine in self._mine.items()}
@@ -150,6 +153,54 @@ class Pool:
         keys = [(draw.region, mine.claim.unit) for level in mine.claim.levels for draw in level]
         keys += [each.resource for each in mine.claim.links.values()]
         return granted(mine.claim, mine.loads, mine.short, self._vessels(part, mine.claim.tier, keys), mine.excess_on)
+
+    def spare(self, name: str) -> Mapping[str, float]:
+        """The most that a policy may take of each region it may go to without anybody having less, in its unit.
+
+        It is what it takes of it, and what all tiers leave, less what others are short of that would take it there.
+        """
+        mine = self._mine.get(name)
+        if mine is None:
+            return {}
+        part, claim = self._parts[name], mine.claim
+        self._see_to(part, inf)
+        lacking = self._lacking(each for band in part.bands.values() for each in band.names if each != name)
+
+        def most(key: Resource, load: float) -> float:
+            return max(0.0, load + self._left(part, inf, key) - lacking.get(key, 0.0))
+
+        found = {}
+        for region in sorted({draw.region for level in claim.levels for draw in level if draw.room < inf}):
+            load = mine.loads.get(region, 0.0)
+            found[region] = most((region, claim.unit), load)
+            link = claim.links.get(region)
+            if link is not None and (bits := most(link.resource, load * link.bits)) < link.room * (1.0 - NOTHING):
+                found[region] = min(found[region], bits / link.bits)
+        return found
+
+    def pressed(self, names: Iterable[str]) -> list[str]:
+        """Those of them that leave regions out and take of others what somebody is short of."""
+        mine = {name: self._mine[name] for name in names if name in self._mine}
+        aside = {name: each for name, each in mine.items() if each.claim.aside}
+        if not aside:
+            return []
+        lacking = self._lacking(self._mine)
+
+        def takes(name: str, mine: _Mine) -> bool:
+            keys = ((region, mine.claim.unit) for region, load in mine.loads.items() if load)
+            part = self._parts[name]
+            return any(key in lacking and self._left(part, inf, key) < lacking[key] for key in keys)
+
+        return [name for name, mine in aside.items() if takes(name, mine)]
+
+    def _lacking(self, names: Iterable[str]) -> Mapping[Resource, float]:
+        """What these are short of, at each region where they would take it."""
+        found: defaultdict[Resource, float] = defaultdict(float)
+        for mine in (self._mine[name] for name in names):
+            claim, bits = mine.claim, {each.resource: each.bits for each in mine.claim.links.values()}
+            for key in claim.resources if mine.short else ():
+                found[key] += mine.short * bits.get(key, 1.0)
+        return found
 
     def room(self, key: Resource) -> float | None:
         """What a region can carry, as the policy sees it that sees most of it; None where nobody said."""
@@ -327,15 +378,19 @@ class Pool:
                 return True
         return False
 
-    def _left(self, part: _Part, tier: int, key: Resource) -> float:
+    def _left(self, part: _Part, tier: float, key: Resource) -> float:
         """What a region has left after this tier; less than nothing where it is over its room."""
-        stands = sum(each.stands.get(key, 0.0) for each in part.bands.values())
-        left = max(0.0, self._room.get(key, 0.0) - stands)
-        return left - sum(each.loads.get(key, 0.0) for other, each in part.bands.items() if other <= tier)
+        stands = taken = 0.0
+        for other, band in part.bands.items():  # in one go: it is asked for each region in each decision
+            stands += band.stands.get(key, 0.0)
+            taken += band.loads.get(key, 0.0) if other <= tier else 0.0
+        return max(0.0, self._room.get(key, 0.0) - stands) - taken
 
     def _vessels(self, part: _Part, tier: int, keys: Iterable[Resource]) -> dict[Resource, Vessel]:
         return {
-            key: Vessel(self._room[key], max(0.0, self._left(part, tier, key))) for key in keys if self._rooms.get(key)
+            key: Vessel(key, self._room[key], max(0.0, self._left(part, tier, key)))
+            for key in keys
+            if self._rooms.get(key)
         }
 
     def _fill(self, part: _Part, number: int, band: _Band) -> None:

@@ -63,27 +63,30 @@ def out(reasons: Iterable[Reason]) -> frozenset[str]:
     return frozenset(reason.region for reason in reasons if reason.code is ReasonCode.PRACTISED)
 
 
-def recalled(
-    policy: Policy,
-    practised: frozenset[str],
-    heeded: Heeded,
-    words: Iterable[Override],
-    wanted: Mapping[str, int],
-) -> frozenset[str]:
-    """Regions that a drill took out and that come back at once: it yielded, was cut short, or the others need them.
+def cut_short(policy: Policy, practised: frozenset[str], words: Iterable[Override]) -> frozenset[str]:
+    """Regions that a drill took out which failoverd itself ended: something else needs attention, wherever that is.
 
-    `practised` are those that drills took out and that are not back, `words` what operators said, `wanted` the shares
-    that are decided on.
+    `practised` are those that drills took out and that are not back, `words` what operators said.
     """
     drills = [word for word in words if word.verb is Verb.PRACTICE]
 
-    def cut_short(spec: RegionSpec) -> bool:
+    def ended(spec: RegionSpec) -> bool:
         last = max((word for word in drills if word.scope.has_region(spec)), key=lambda each: each.since, default=None)
         return last is not None and last.ended_by == ITSELF
 
-    found = {spec.name for spec in policy.regions if spec.name in practised and cut_short(spec)} - set(heeded.practised)
+    return frozenset(spec.name for spec in policy.regions if spec.name in practised and ended(spec))
+
+
+def recalled(
+    practised: frozenset[str], short: frozenset[str], heeded: Heeded, wanted: Mapping[str, int]
+) -> frozenset[str]:
+    """Regions that a drill took out and that come back at once: it yielded, was cut short, or the others need them.
+
+    `practised` are those that drills took out and that are not back, `short` those of them that were `cut_short`,
+    `wanted` the shares that are decided on.
+    """
     needed = {name for name in heeded.practised if wanted.get(name)}
-    return frozenset((found | needed | set(heeded.yielded)) & (practised | needed))
+    return frozenset((short.difference(heeded.practised) | needed | set(heeded.yielded)) & (practised | needed))
 
 
 # -- in the estate -----------------------------------------------------------------------------------------------------
@@ -108,6 +111,14 @@ class Survival:
     @property
     def enough(self) -> bool:
         return not self.short
+
+    @property
+    def told(self) -> str:
+        """Why it is not."""
+        short = ", ".join(f"{name} {missing:g}" for name, missing in (self.short or {}).items())
+        return (
+            f"the others carry {self.carried:g} of {self.asked:g}, which is {MARGIN:g} times the demand; short: {short}"
+        )
 
 
 def survival(claims: Iterable[Claim], without: Mapping[str, frozenset[str]]) -> Survival:

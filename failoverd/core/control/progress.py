@@ -68,6 +68,8 @@ def stepped(
     if rules is None or not new:
         return memory, ()
     ramps = ramp.reached(memory.ramps, now)
+    if not ramp.by_steps(rules):  # the change itself says that it is back
+        return replace(memory, ramps=ramps), ()
     events = tuple(
         FailbackStepped(
             **news.names(memory.target, news.id_of(incident), now),
@@ -124,7 +126,7 @@ def found_in_place(memory: TargetMemory, observed: Observed, now: float) -> tupl
     Another type of the name may have been written since. What leaves the answers as they are is told by its marker.
     """
     marker = observed.marker
-    if marker is None or observed.records is None:
+    if marker is None or observed.records is None or not memory.doubts:
         return memory, None
     for doubt in memory.doubts:
         changes_answers = doubt.after != doubt.before.records

@@ -7,9 +7,13 @@ A step counts from the moment at which it stands in the answer in full, not from
 limit made smaller, or that a provider did not take, is waited for. `step: auto` is 3 x TTL, at least `judge` and a
 minute, so that the traffic of the last step is there before it is judged.
 
-Who fails on the ramp is out at once: that is failing out, and nothing here slows it. Its hold doubles each time, and
-after `retries` of them a person brings it back. The last step is judged for as long as the hold, and then all of that
-is forgotten; as it is when a region was well for a day.
+Who fails on the ramp is out at once: that is failing out, and nothing here slows it. So is who turns DEGRADED under a
+step, if the others can carry it: the step hurts. Its hold doubles each time, and after `retries` of them a person
+brings it back. The last step is judged for an hour, or as long as the hold, and then all of that is forgotten; as it is
+when a region was well for a day.
+
+Where a policy says `degraded: out`, a region comes back by a ramp of one step, if by no other: an illness that comes
+with the load would have it in and out for ever.
 
 A ramp takes nothing away: what a region has it keeps, whatever its step says.
 """
@@ -19,7 +23,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.records import WHOLE, Policy, RampRules, RecordSpec, Weights
+from failoverd.core.records import WHOLE, Policy, RampRules, RecordSpec, Weights, WhenDegraded
+
+HOUR: Final = 3_600.0
+"""Seconds for which the last step is judged, at least: an illness may take its time to come with the load."""
 
 DAY: Final = 86_400.0
 """Seconds of being well after which nobody counts any more how often a region fell on its way back."""
@@ -54,11 +61,31 @@ Ramps = Mapping[str, Ramp]
 
 
 def rules_of(policy: Policy, record: RecordSpec) -> RampRules | None:
-    """The ramp by which regions come back to a record; None where it is one step, or can be no other.
+    """The ramp by which regions come back to a record; None where nobody counts what becomes of them.
 
     Where any share above zero means in the answer, or a record holds one value at a time, a part cannot be said.
     """
-    return policy.ramp if policy.weights is Weights.NATIVE and not record.single else None
+    if policy.ramp is not None and policy.weights is Weights.NATIVE and not record.single:
+        return policy.ramp
+    return ONE_STEP if policy.degraded is WhenDegraded.OUT else None
+
+
+ONE_STEP: Final = RampRules(steps=(WHOLE,))
+"""Of who is in the answer or not, and whose falls are counted."""
+
+
+def by_steps(rules: RampRules | None) -> bool:
+    """Whether the policy itself asks for a ramp."""
+    return rules is not None and rules is not ONE_STEP
+
+
+def hurts(ramp: Ramp, health: RegionHealth) -> bool:
+    """Whether a region turned DEGRADED under its step; or was put at the foot for that, and still is."""
+    if health.state is not RegionState.DEGRADED:
+        return False
+    if not ramp.step:
+        return ramp.aborts > 0 and health.since <= ramp.at
+    return health.since > (ramp.since if ramp.since is not None else ramp.at)
 
 
 def given_up(rules: RampRules | None, ramp: Ramp | None) -> bool:
@@ -123,7 +150,7 @@ def stepping(ramp: Ramp) -> bool:
 def over(policy: Policy, rules: RampRules, ramp: Ramp, health: RegionHealth, ttl: int, now: float) -> bool:
     """Whether all of it is forgotten: the last step held, or the region was well for a day."""
     if ramp.step >= len(rules.steps):
-        lasts = max(policy.failback_after or 0.0, rules.pause(ttl))
+        lasts = max(policy.failback_after or 0.0, rules.pause(ttl), HOUR)
         return ramp.since is not None and ramp.since + lasts <= now
     calm = health.state is RegionState.HEALTHY and max(ramp.at, health.since) + DAY <= now
     return calm and ramp.aborts > 0 and not ramp.step and not given_up(rules, ramp)

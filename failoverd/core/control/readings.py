@@ -8,8 +8,7 @@ by being gone or absurd.
 - Nothing (0) is not believed, unless the least that there is was declared: then that counts.
 
 A load says how full a region is, by whatever grows as it fills: factor = clamp((high - load) / (high - low), 0, 1) of
-its room is left. That takes effect only where another region is below `low`, for else there is nobody to shed to. A
-load that is not known takes nothing away.
+its room is left. What follows from that is said in `relieving`.
 """
 
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from typing import Final
 
 from failoverd.core.measures import REGION, WINDOW, Load, Measure
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import WHOLE, Policy, RegionSpec
+from failoverd.core.records import WHOLE, Policy
 
 STALE_AFTER: Final = 3
 """Intervals after which a reading is old."""
@@ -197,11 +196,27 @@ def _full(ask: FigureQuestion, readings: Readings, values: Mapping[str, float], 
 
 def known(ask_role: FigureRole, query: str, readings: Readings, region: str, now: float) -> float | None:
     """What is known of a region now, by a question for all of them or for each; None where that is nothing."""
-    own = REGION in query
-    reading = readings.get(f"{ask_role}/{region}" if own else ask_role)
-    if reading is None or reading.query != query.replace(REGION, region) or not reading.fresh(now):
+    reading = _of_region(ask_role, query, readings, region)
+    if reading is None or not reading.fresh(now):
         return None
-    return reading.values.get("" if own else region)
+    return reading.values.get("" if REGION in query else region)
+
+
+def fresh(ask_role: FigureRole, query: str, readings: Readings, region: str, now: float) -> bool:
+    """Whether an answer counts that would say it of a region, if there were something to say."""
+    reading = _of_region(ask_role, query, readings, region)
+    return reading is not None and reading.fresh(now)
+
+
+def read(ask_role: FigureRole, query: str, readings: Readings, region: str) -> bool:
+    """Whether the question was answered for the region ever, by the same query."""
+    reading = _of_region(ask_role, query, readings, region)
+    return reading is not None and ("" if REGION in query else region) in reading.values
+
+
+def _of_region(ask_role: FigureRole, query: str, readings: Readings, region: str) -> FigureReading | None:
+    reading = readings.get(f"{ask_role}/{region}" if REGION in query else ask_role)
+    return reading if reading is not None and reading.query == query.replace(REGION, region) else None
 
 
 # -- a policy as it counts now -----------------------------------------------------------------------------------------
@@ -245,9 +260,9 @@ class _Notes:
 
 
 def measured(policy: Policy, readings: Readings, now: float) -> Measured:
-    """The policy with its demand, its regions' capacity and what is left of their room, as they count now."""
+    """The policy with its demand and its regions' capacity, as they count now."""
     figures = [ask for ask in asks(policy) if ask.measure is not None]
-    if not figures and policy.signals.room is None:
+    if not figures:
         return Measured(policy)
     notes = _Notes()
     demand, capacities = policy.demand, dict[str, float | None]()
@@ -257,38 +272,14 @@ def measured(policy: Policy, readings: Readings, now: float) -> Measured:
         else:
             capacities[ask.region] = notes.value(ask, readings, f"regions.{ask.region}", now)
     regions = tuple(replace(spec, capacity=capacities.get(spec.name, spec.capacity)) for spec in policy.regions)
-    if policy.signals.room is not None:
-        regions = _rooms(policy.signals.room, regions, readings, notes, now)
     until = min(notes.moments, default=None)
     return Measured(replace(policy, demand=demand, regions=regions), tuple(notes.reasons), until)
 
 
-def _rooms(
-    load: Load, regions: tuple[RegionSpec, ...], readings: Readings, notes: _Notes, now: float
-) -> tuple[RegionSpec, ...]:
-    """The regions with what is left of their room."""
-    loads = {spec.name: known(FigureRole.LOAD, load.query, readings, spec.name, now) for spec in regions}
-    left = {name: factor(load, value) for name, value in loads.items() if value is not None}
-    full = tuple(name for name, part in left.items() if part < WHOLE)
-    notes.moments += [reading.old_at for key, reading in readings.items() if key.startswith(FigureRole.LOAD) and full]
-    if not full:
-        return regions
-    if len(full) == len(left):
-        notes.reasons.append(Reason(ReasonCode.LOADED_ALIKE, "signals.room", regions=full))
-        return regions
-    for name in full:
-        numbers = {"load": loads[name] or 0.0, "low": load.low, "high": load.high, "room": float(left[name])}
-        if (since := _full_since(load, readings, name)) is not None:
-            numbers["since"] = since
-        asked = (load.source, load.query.replace(REGION, name))
-        notes.reasons.append(Reason(ReasonCode.LOADED, "signals.room", name, numbers=numbers, named=asked))
-    return tuple(replace(spec, room=left.get(spec.name, WHOLE)) for spec in regions)
-
-
-def _full_since(load: Load, readings: Readings, region: str) -> float | None:
-    own = REGION in load.query
-    reading = readings.get(f"{FigureRole.LOAD}/{region}" if own else FigureRole.LOAD)
-    return reading.full_since.get("" if own else region) if reading is not None else None
+def full_since(load: Load, readings: Readings, region: str) -> float | None:
+    """Since when a region says that it is full; None where it does not."""
+    reading = _of_region(FigureRole.LOAD, load.query, readings, region)
+    return reading.full_since.get("" if REGION in load.query else region) if reading is not None else None
 
 
 def factor(load: Load, value: float) -> int:

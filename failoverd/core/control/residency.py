@@ -62,6 +62,15 @@ class Allowed:
         usable = place is not None and place.name not in self.evicted and place.answers(record_type)
         return place if usable else None
 
+    def overflow(self, policy: Policy, record_type: RecordType) -> NamedPlace | None:
+        """The place for what fits into no region.
+
+        Without a demand nobody knows how much that is. And a region of the policy is none: it was filled to its room
+        like the others, before anything was short.
+        """
+        place = self.place(policy.shed_to, record_type) if policy.demand else None
+        return place if place is not None and all(spec.name != place.name for spec in policy.regions) else None
+
 
 def allowed(policy: Policy, record_type: RecordType, heeded: Heeded, now: float) -> Allowed:
     """Who may answer a record of this type. Time is asked for guests alone."""

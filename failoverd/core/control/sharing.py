@@ -7,6 +7,7 @@ DNS cannot refuse a request, so what a region gets is settled before it is sent 
         raise the served fraction of every policy of the tier together (progressive filling): a policy draws from the
         regions of its first level by pull; a region that is full drops out; a policy whose level is full goes on with
         its next one, and one that has none left stops
+        one that has somewhere else to go makes room for one that has not
         room -= what they took
     short = demand - served
 
@@ -23,15 +24,19 @@ Loads are floats: filling meets thousands of borders, and exact fractions would 
 policies are looked at is that of their names, so equal inputs give equal outputs.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
+from itertools import pairwise
 from math import inf
 from typing import Final
 
 Resource = tuple[str, str]
-"""A region, and the unit in which its capacity is counted; or a link, and `BITS`."""
+"""A region, and what it is counted in; or a link, and `BITS`."""
+
+COUNTED: Final = ""
+"""What regions are counted in: one has one capacity, and so one sum, whatever unit the files say."""
 
 BITS: Final = "bit/s"
 """The unit in which links are counted."""
@@ -83,6 +88,7 @@ class Claim:
         unit: of the demand.
         sheds: whether what fits nowhere goes to a place of its own.
         links: what its load passes in regions that fetch its data from elsewhere.
+        aside: regions that serve, and that it leaves out as long as nobody lacks what it takes instead.
     """
 
     policy: str
@@ -90,9 +96,10 @@ class Claim:
     demand: float
     levels: tuple[tuple[Draw, ...], ...]
     stands: Mapping[str, float] = field(default_factory=dict)
-    unit: str = ""
+    unit: str = COUNTED
     sheds: bool = False
     links: Mapping[str, Passage] = field(default_factory=dict)
+    aside: frozenset[str] = frozenset()
 
     @property
     def resources(self) -> frozenset[Resource]:
@@ -117,6 +124,8 @@ class Grant:
         short: what fits nowhere.
         excess_on: the region that all of that is sent to; "" where it goes to a place, or is split by room.
         linked: the most that it may take of each region by the link that its load passes, where others pass that, too.
+        spare: what it may take of each region without anybody having less, where it would leave out others for that;
+            None where that is not asked.
         crowded: regions to which all policies together send more than they can carry, as it is published now, and how
             much of that is too much.
     """
@@ -129,15 +138,17 @@ class Grant:
     excess_on: str = ""
     crowded: Mapping[str, float] = field(default_factory=dict)
     linked: Mapping[str, float] = field(default_factory=dict)
+    spare: Mapping[str, float] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Vessel:
     """A region, or a link, while it is filled. `left` is true at `at`, and falls by `rate`; `closed`: when it was full.
 
     `drawn_by` has the policies that draw from it, or whose load passes it, each with the region from which it is drawn.
     """
 
+    key: Resource
     room: float
     left: float
     at: float = 0.0
@@ -153,10 +164,12 @@ class Filling:
 
     All open regions of its level are raised together, so one number says how far: `height`, by which the pull of each
     is multiplied. `speed` is how fast that rises: need / sum of the open pulls. `served` is the fraction of its need.
+    `vessels` are the regions that are counted in its unit.
     """
 
     claim: Claim
     need: float
+    vessels: Mapping[str, Vessel]
     at: float = 0.0
     level: int = -1
     height: float = 0.0
@@ -205,10 +218,11 @@ def _rooms(claims: Sequence[Claim]) -> dict[Resource, Vessel]:
             for draw in level:
                 if draw.room < inf:
                     key = (draw.region, claim.unit)
-                    rooms[key] = max(rooms.get(key, 0.0), draw.room)
+                    if draw.room > rooms.get(key, -1.0):
+                        rooms[key] = draw.room
         for each in claim.links.values():
             rooms[each.resource] = max(rooms.get(each.resource, 0.0), each.room)
-    vessels = {key: Vessel(room, room) for key, room in rooms.items()}
+    vessels = {key: Vessel(key, room, room) for key, room in rooms.items()}
     for claim in claims:
         stands = (((name, claim.unit), load) for name, load in claim.stands.items())
         for resource, load in (*stands, *claim.passing(claim.stands)):
@@ -227,8 +241,9 @@ def need_of(claim: Claim) -> float:
 
 def fill(claims: Sequence[Claim], vessels: Mapping[Resource, Vessel]) -> list[Filling]:
     """Raise the served fraction of all policies of a tier together. What they take is off the vessels afterwards."""
-    tier = _Tier(claims, vessels)
-    return tier.filled()
+    filled = _Tier(claims, vessels).filled()
+    _make_room(filled, vessels)
+    return filled
 
 
 class _Tier:
@@ -239,10 +254,13 @@ class _Tier:
 
     def __init__(self, claims: Sequence[Claim], vessels: Mapping[Resource, Vessel]) -> None:
         self._vessels = vessels
-        self._moved: set[Resource] = set()  # regions whose rate changed, and with it their border
+        self._moved: set[Vessel] = set()  # regions whose rate changed, and with it their border
         self._full: list[tuple[float, int, Resource]] = []
         self._enough: list[tuple[float, int, str, str]] = []
-        self._fillings = {claim.policy: Filling(claim, need_of(claim)) for claim in claims}
+        by_unit: defaultdict[str, dict[str, Vessel]] = defaultdict(dict)
+        for (region, unit), vessel in vessels.items():
+            by_unit[unit][region] = vessel
+        self._fillings = {claim.policy: Filling(claim, need_of(claim), by_unit[claim.unit]) for claim in claims}
 
     def filled(self) -> list[Filling]:
         for vessel in self._vessels.values():
@@ -267,11 +285,10 @@ class _Tier:
     def _next(self) -> bool:
         """Pass the next border. Whether there was one."""
         vessels, fillings, heaped, enough = self._vessels, self._fillings, self._full, self._enough
-        for key in self._moved:
-            vessel = vessels[key]
+        for vessel in self._moved:
             vessel.version += 1
             if vessel.rate > 0 and vessel.drawn_by:
-                heappush(heaped, (vessel.at + vessel.left / vessel.rate, vessel.version, key))
+                heappush(heaped, (vessel.at + vessel.left / vessel.rate, vessel.version, vessel.key))
         self._moved.clear()
         while heaped and vessels[heaped[0][2]].version != heaped[0][1]:
             heappop(heaped)
@@ -282,31 +299,45 @@ class _Tier:
             return False
         if most < first:
             at, _, policy, name = heappop(enough)
-            self._drop(fillings[policy], name, at)
+            self._drop(fillings[policy], (name,), at)
             return True
-        at, _, key = heappop(heaped)
-        vessel = vessels[key]
-        _advance(vessel, at)
-        vessel.left, vessel.closed = 0.0, at
-        for (_, name), each in tuple(vessel.drawn_by.items()):
-            self._drop(each, name, at)
+        for policy, regions in self._filled_at(first).items():
+            self._drop(fillings[policy], regions, first)
         return True
 
-    def _drop(self, each: Filling, name: str, at: float) -> None:
-        """A region gives a policy no more: it draws the more from the others, or goes on with its next level."""
+    def _filled_at(self, at: float) -> Mapping[str, Iterable[str]]:
+        """Close the regions and links that are full now, and say which regions each policy gets no more from.
+
+        Those who draw alike fill several in one moment, and each policy goes on from there once.
+        """
+        dropped: dict[str, dict[str, None]] = {}
+        heaped = self._full
+        while heaped and heaped[0][0] == at:
+            _, version, key = heappop(heaped)
+            vessel = self._vessels[key]
+            if vessel.version == version:
+                _advance(vessel, at)
+                vessel.left, vessel.closed = 0.0, at
+                for policy, region in vessel.drawn_by:
+                    dropped.setdefault(policy, {})[region] = None
+        return dropped
+
+    def _drop(self, each: Filling, regions: Iterable[str], at: float) -> None:
+        """Regions give a policy no more: it draws the more from the others, or goes on with its next level."""
         each.height += each.speed * (at - each.at)
         each.at = at
         before = each.speed
-        gone = _close(each, name)
-        key = (name, each.claim.unit)
-        vessel = self._vessels.get(key)
-        if vessel is not None:
-            vessel.drawn_by.pop((each.claim.policy, name), None)
-            _advance(vessel, at)
-            vessel.rate = vessel.rate - gone.pull * before if vessel.drawn_by else 0.0
-            self._moved.add(key)
-        if each.claim.links:
-            self._pass_less(each, gone, before, at)
+        for name in regions:
+            gone = _close(each, name)
+            vessel = each.vessels.get(name)
+            if vessel is not None:
+                vessel.drawn_by.pop((each.claim.policy, name), None)
+                if vessel.at != at:
+                    _advance(vessel, at)
+                vessel.rate = vessel.rate - gone.pull * before if vessel.drawn_by else 0.0
+                self._moved.add(vessel)
+            if each.claim.links:
+                self._pass_less(each, gone, before, at)
         if each.open:
             self._draw(each, at, before)
         else:
@@ -331,7 +362,7 @@ class _Tier:
             _advance(link, at)
             link.drawn_by[each.claim.policy, draw.region] = each
             link.rate += draw.pull * more * passage.bits
-            self._moved.add(passage.resource)
+            self._moved.add(link)
 
     def _pass_less(self, each: Filling, gone: Draw, before: float, at: float) -> None:
         """It draws no more from a region, so nothing of it passes the link."""
@@ -341,16 +372,16 @@ class _Tier:
             _advance(link, at)
             link.drawn_by.pop((each.claim.policy, gone.region), None)
             link.rate = link.rate - gone.pull * before * passage.bits if link.drawn_by else 0.0
-            self._moved.add(passage.resource)
+            self._moved.add(link)
 
     def _go_on(self, each: Filling, at: float) -> None:
         """Take up the next level that has any room."""
-        claim, vessels = each.claim, self._vessels
+        claim, vessels = each.claim, each.vessels
         each.at = at
         while not each.open and each.level + 1 < len(claim.levels):
             each.level += 1
             for draw in claim.levels[each.level]:
-                vessel = vessels.get((draw.region, claim.unit))
+                vessel = vessels.get(draw.region)
                 left = draw.most - each.loads[draw.region] if draw.region in each.loads else draw.most
                 if vessel is not None:
                     if vessel.at != at:
@@ -372,22 +403,21 @@ class _Tier:
 
     def _draw(self, each: Filling, at: float, before: float) -> None:
         """Draw from the open regions of its level by pull from now on; until now it rose with the speed `before`."""
-        claim, vessels, moved = each.claim, self._vessels, self._moved
-        unit = claim.unit
-        each.speed = speed = each.need / sum([draw.pull for draw in each.open.values()])
+        claim, vessels, moved = each.claim, each.vessels, self._moved
+        need = each.need
+        each.speed = speed = need / sum([draw.pull for draw in each.open.values()])
         each.version += 1
         more = speed - before
         for name, draw in each.open.items():
-            key = (name, unit)
-            vessel = vessels.get(key)
+            vessel = vessels.get(name)
             if vessel is not None:
                 if vessel.at != at:
                     _advance(vessel, at)
                 vessel.rate += draw.pull * more
-                moved.add(key)
+                moved.add(vessel)
             if claim.links:
                 self._pass_more(each, draw, more, at)
-            if draw.most < inf and (vessel is None or draw.most < vessel.room):
+            if draw.most < need and (vessel is None or draw.most < vessel.room):  # else it is not what bounds it
                 left = draw.most - each.loads.get(name, 0.0) - draw.pull * (each.height - each.began[name])
                 heappush(self._enough, (at + max(0.0, left) / (draw.pull * speed), each.version, claim.policy, name))
 
@@ -409,6 +439,135 @@ def _close(each: Filling, name: str) -> Draw:
     return draw
 
 
+# -- somewhere else to go ----------------------------------------------------------------------------------------------
+
+_Amounts = list[tuple[Filling, float]]
+"""How much of each policy may be moved."""
+
+_MOST_WAYS: Final = 100
+"""So many times room is made in one region: each ends what is short there, fills a region, or empties one of movers."""
+
+
+def _make_room(tier: Sequence[Filling], vessels: Mapping[Resource, Vessel]) -> None:
+    """Whoever has somewhere else to go makes room for one of its tier that has not.
+
+    By its pull alone, a policy fills a region that another one has nowhere else to go from, while its own next one is
+    idle. So what is short draws from where it wants, others of the tier go from there to a region of theirs, and so on,
+    until it is one that has any left: the shortest such way, and of each step all in proportion to what they can move.
+
+    Nothing is moved over a link, for that may be what is short; nor to a region of which nobody said what it carries.
+    """
+    short = [each for each in tier if each.short]
+    if not short or not any(_idle(key, vessels) for key in vessels):
+        return
+    movable = _Movable(tier, vessels)
+    for key in sorted({key for each in short for key, _ in _drawable(each, vessels)}):
+        for _ in range(_MOST_WAYS):
+            wanted = movable.wanted(key)
+            if not wanted or not (way := movable.way(key)):
+                break
+            _move(wanted, way, movable, vessels)
+
+
+def _move(wanted: _Amounts, way: Sequence[Resource], movable: "_Movable", vessels: Mapping[Resource, Vessel]) -> None:
+    """Who wants it draws from the first region of the way, and each of these gives as much to the next."""
+    steps = [(leaves[0], enters[0], movable.leaving(leaves)[enters]) for leaves, enters in pairwise(way)]
+    amounts = [sum(amount for _, amount in each) for each in (wanted, *(movers for _, _, movers in steps))]
+    moved = min(vessels[way[-1]].left, *amounts)
+    for each, amount in wanted:
+        part = amount * moved / amounts[0]
+        each.loads[way[0][0]] = each.loads.get(way[0][0], 0.0) + part
+        each.served = min(1.0, each.served + part / each.need)
+    for (leaves, enters, movers), total in zip(steps, amounts[1:], strict=True):
+        for each, amount in movers:
+            part = amount * moved / total
+            each.loads[leaves] -= part
+            each.loads[enters] = each.loads.get(enters, 0.0) + part
+            if (passage := each.claim.links.get(leaves)) is not None:
+                vessels[passage.resource].left += part * passage.bits
+    vessels[way[-1]].left -= moved
+    for movers in (wanted, *(movers for _, _, movers in steps)):
+        movable.moved(movers)
+
+
+class _Movable:
+    """What policies of a tier can take elsewhere, as they stand when it is asked."""
+
+    def __init__(self, tier: Iterable[Filling], vessels: Mapping[Resource, Vessel]) -> None:
+        self._vessels = vessels
+        self._drawers: defaultdict[Resource, list[Filling]] = defaultdict(list)
+        self._next: dict[Resource, list[Resource]] = {}
+        self._dead: set[Resource] = set()  # from there nothing leads to room, and never will: nobody gives any back
+        for each in tier:
+            for region in dict.fromkeys(draw.region for level in each.claim.levels for draw in level):
+                self._drawers[region, each.claim.unit].append(each)
+
+    def moved(self, movers: Iterable[tuple[Filling, float]]) -> None:
+        """These have something else of their regions now."""
+        for each, _ in movers:
+            for level in each.claim.levels:
+                for draw in level:
+                    self._next.pop((draw.region, each.claim.unit), None)
+
+    def wanted(self, key: Resource) -> _Amounts:
+        """Who is short and would draw from a region, and how much."""
+        short = (each for each in self._drawers[key] if each.short)
+        return [
+            (each, min(each.short, more))
+            for each in short
+            for other, more in _drawable(each, self._vessels)
+            if other == key
+        ]
+
+    def leaving(self, key: Resource) -> Mapping[Resource, _Amounts]:
+        """What can leave a region for each other one, whether that has room or not."""
+        found: defaultdict[Resource, _Amounts] = defaultdict(list)
+        for each in self._drawers[key]:
+            load = each.loads.get(key[0], 0.0)
+            if load > _dust(self._vessels[key]):
+                for other, more in _drawable(each, self._vessels):
+                    if other != key:
+                        found[other].append((each, min(load, more)))
+        return found
+
+    def way(self, key: Resource) -> list[Resource]:
+        """The regions by which room can be made in one, up to one that has any left; [] where none can be."""
+        ways, seen = deque([[key]] if key not in self._dead else []), {key}
+        while ways:
+            way = ways.popleft()
+            if _idle(way[-1], self._vessels):
+                return way
+            if way[-1] not in self._next:
+                self._next[way[-1]] = sorted(self.leaving(way[-1]))
+            further = [each for each in self._next[way[-1]] if each not in seen and each not in self._dead]
+            seen.update(further)
+            ways.extend([*way, each] for each in further)
+        self._dead |= seen
+        return []
+
+
+def _dust(vessel: Vessel) -> float:
+    return vessel.room * NOTHING
+
+
+def _idle(key: Resource, vessels: Mapping[Resource, Vessel]) -> bool:
+    return key[1] != BITS and vessels[key].left > _dust(vessels[key])
+
+
+def _drawable(each: Filling, vessels: Mapping[Resource, Vessel]) -> Iterable[tuple[Resource, float]]:
+    """The regions of which it may have more, and how much as far as it itself is concerned."""
+    claim = each.claim
+    most: dict[str, float] = {}
+    for level in claim.levels:
+        for draw in level:
+            if draw.pull > 0 and draw.region not in claim.links:
+                most[draw.region] = max(draw.most, most.get(draw.region, 0.0))
+    for region, bound in most.items():
+        vessel, more = vessels.get((region, claim.unit)), bound - each.loads.get(region, 0.0)
+        if vessel is not None and more > _dust(vessel):
+            yield (region, claim.unit), more
+
+
 # -- what comes of it --------------------------------------------------------------------------------------------------
 
 
@@ -421,16 +580,18 @@ def granted(
         loads[name] = loads.get(name, 0.0) + load
     rooms: dict[str, float] = {}
     taken: dict[str, float] = {}
+    unit = claim.unit
     for level in claim.levels:
         for draw in level:
-            vessel = vessels.get((draw.region, claim.unit))
+            name = draw.region
+            vessel = vessels.get((name, unit))
             if vessel is None:
                 continue
-            mine = loads.get(draw.region, 0.0)
-            rooms[draw.region] = min(draw.room, mine + vessel.left)
-            others = vessel.room - vessel.left - mine
+            mine, left, room = loads.get(name, 0.0), vessel.left, draw.room
+            rooms[name] = min(room, mine + left)
+            others = vessel.room - left - mine
             if others > vessel.room * NOTHING:
-                taken[draw.region] = others
+                taken[name] = others
     linked = _linked(claim, loads, vessels) if claim.links else {}
     return Grant(claim.demand, loads, rooms, taken, short, excess_on, linked=linked)
 
@@ -489,44 +650,3 @@ def excess(
         for name in short[resource]:
             found.setdefault(name, resource[0])
     return found
-
-
-# -- what nobody takes -------------------------------------------------------------------------------------------------
-
-
-def spare(policy: str, claims: Mapping[str, Claim], granted: Callable[[str], Grant | None]) -> Mapping[str, float]:
-    """The most that a policy may take of each region it may go to without anybody having less, in its unit."""
-    mine = claims.get(policy)
-    if mine is None:
-        return {}
-    wanted = {draw.region for level in mine.levels for draw in level if draw.room < inf}
-    rooms, taken = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, 0.0)
-    for name, claim in claims.items():
-        if claim.unit != mine.unit:
-            continue
-        for level in claim.levels:
-            for draw in level:
-                if draw.region in wanted and draw.room < inf:
-                    rooms[draw.region] = max(rooms[draw.region], draw.room)
-        grant = granted(name)
-        for region, load in grant.loads.items() if grant is not None and name != policy else ():
-            if region in wanted:
-                taken[region] += load
-    left = {region: max(0.0, rooms[region] - taken[region]) for region in sorted(wanted)}
-    return left | _spare_of_links(mine, claims, granted, left) if mine.links else left
-
-
-def _spare_of_links(
-    mine: Claim, claims: Mapping[str, Claim], granted: Callable[[str], Grant | None], left: Mapping[str, float]
-) -> dict[str, float]:
-    """The same, of regions to which a link leads that others pass as well, with what they leave of that."""
-    taken: defaultdict[Resource, float] = defaultdict(float)
-    for name, claim in claims.items():
-        grant = granted(name) if claim.links and name != mine.policy else None
-        for resource, bits in claim.passing(grant.loads) if grant is not None else ():
-            taken[resource] += bits
-    return {
-        name: min(left[name], max(0.0, each.room - taken[each.resource]) / each.bits)
-        for name, each in mine.links.items()
-        if name in left and taken.get(each.resource)
-    }

@@ -10,8 +10,12 @@ And it has to be the region: its burn is at least three times the median of the 
 and to move traffic helps nobody then. Others are those that probes do not find down, and that had 100 requests. Where
 none is known, nobody can tell, and nothing moves.
 
-What is not known (no answer, an old one, not a number) is no cause. Nor does a signal take the last region away: where
-nobody else serves, it is degraded at most. A region that a person calls up is left as it is.
+What is not known (no answer, an old one, not a number) is no cause: neither for leaving, nor for coming back. A region
+that was called ill when its figures were lost gets no more than it has, as long as the others can carry the rest, until
+somebody knows again. One that has no requests is no such case: there is nothing to be measured.
+
+Nor does a signal take the last region away: where nobody else serves, it is degraded at most. A region that a person
+calls up is left as it is.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +25,7 @@ from math import sqrt
 from statistics import median
 from typing import Final, TypedDict
 
-from failoverd.core.control.readings import FigureRole, Readings, asks, known, window
+from failoverd.core.control.readings import FigureRole, Readings, asks, fresh, known, read, window
 from failoverd.core.events import Event, SignalCleared, SignalClipped, SignalFired, SignalShared
 from failoverd.core.health.region import DEGRADED_WORTH, RegionHealth, RegionState
 from failoverd.core.measures import REGION, WINDOW, ErrorBudget, May
@@ -72,6 +76,7 @@ class Burn:
         requests: in the long one.
         was_down: until when it was called down last; None where it never was, or is.
         since: since when it is called ill; None where it is not.
+        was_ill: until when it was called ill last; None where it never was, or is.
     """
 
     found: BurnFinding
@@ -82,6 +87,7 @@ class Burn:
     requests: float = 0.0
     was_down: float | None = None
     since: float | None = None
+    was_ill: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +123,35 @@ def judged(policy: Policy, before: Signalled, readings: Readings, down: frozense
     seen = {spec.name: _seen(budget, readings, spec.name, now) for spec in policy.regions}
     burns = {}
     for name, burn in seen.items():
+        was = before.burns.get(name)
+        if was is not None and was.found in ACCUSED and _lost(budget, readings, name, now):
+            burns[name] = was
+            continue
         others = [each.long for other, each in seen.items() if other != name and other not in down and _told(each)]
-        burns[name] = _with_memory(_judged(budget, burn, others), before.burns.get(name), now)
+        burns[name] = _with_memory(_judged(budget, burn, others), was, now)
     return Signalled(readings, burns)
 
 
 def _told(burn: Burn) -> bool:
     return burn.found is not BurnFinding.UNKNOWN
+
+
+def _lost(budget: ErrorBudget, readings: Readings, region: str, now: float) -> bool:
+    """Whether a figure is missing that was there. Of who is known to have few requests, nobody asks for ratios.
+
+    A region that an answer leaves out has no requests. A figure that was never read, or by another query, is none that
+    was lost.
+    """
+    long, short = window(budget.over), window(budget.short)
+    asked = FigureRole.REQUESTS, budget.requests.replace(WINDOW, long)
+    if fresh(*asked, readings, region, now):
+        counted = known(*asked, readings, region, now)
+        if counted is None or counted < LEAST_REQUESTS:
+            return False
+        ratios = (FigureRole.ERRORS, long), (FigureRole.ERRORS_NOW, short)
+        found = [known(role, budget.errors.replace(WINDOW, over), readings, region, now) for role, over in ratios]
+        return any(ratio is None or not 0 <= ratio <= 1 for ratio in found)
+    return read(*asked, readings, region)
 
 
 def _seen(budget: ErrorBudget, readings: Readings, region: str, now: float) -> Burn:
@@ -159,17 +187,17 @@ def _judged(budget: ErrorBudget, burn: Burn, others: list[float]) -> Burn:
 
 
 def _with_memory(burn: Burn, before: Burn | None, now: float) -> Burn:
-    """With since when it is called ill, and until when it was called down.
-
-    From then on it has to be well before it gets traffic again.
-    """
-    if burn.found in ACCUSED:
-        goes_on = before is not None and before.found in ACCUSED and now < before.until
-        burn = replace(burn, since=before.since if before is not None and goes_on and before.since else now)
-    if burn.found is BurnFinding.DOWN or before is None:
-        return burn
-    ended = min(now, before.until) if before.found is BurnFinding.DOWN else before.was_down
-    return replace(burn, was_down=ended)
+    """With since when it is called ill, and until when it was: from then on it has to be well before it gets more."""
+    was = before.found if before is not None else BurnFinding.UNKNOWN
+    ended = min(now, before.until) if before is not None else now
+    down = ended if was is BurnFinding.DOWN else before.was_down if before is not None else None
+    ill = ended if was in ACCUSED else before.was_ill if before is not None else None
+    if burn.found not in ACCUSED:
+        return replace(burn, was_down=down, was_ill=ill)
+    since = before.since if before is not None and was in ACCUSED and now < before.until else None
+    return replace(
+        burn, since=now if since is None else since, was_down=None if burn.found is BurnFinding.DOWN else down
+    )
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------
@@ -239,11 +267,13 @@ class Lowered:
         regions: by name.
         reasons: who lowers whom, and who would and does not.
         until: when time alone changes it.
+        unmeasured: regions that were called ill when their figures were lost: they get no more than they have.
     """
 
     regions: Mapping[str, RegionHealth]
     reasons: tuple[Reason, ...] = ()
     until: float | None = None
+    unmeasured: frozenset[str] = frozenset()
 
 
 SAYING: Final = frozenset({Verb.ALERT, Verb.UP})
@@ -274,7 +304,8 @@ def lowered(
     above = _above(policy, [word for word in said if word.verb is Verb.UP and word.in_force(now)])
     alerts = _alerts(policy, [word for word in said if word.verb is Verb.ALERT and word.in_force(now)])
     found = dict(regions)
-    wanted: dict[str, RegionState] = {}
+    wanted: dict[str, tuple[RegionState, float]] = {}
+    unmeasured: set[str] = set()
     reasons: list[Reason] = []
     moments: list[float] = []
     for name, health in sorted(regions.items()):
@@ -287,15 +318,18 @@ def lowered(
             moments.append(alert.ends)
         state = _wanted(burn, alert, now)
         if state is not None and health.serves and name not in above:
-            wanted[name] = state
-        found[name] = _since(health, _down_until(policy, name, burn, said, now))
+            began = [burn.since] if burn is not None and burn.found in ACCUSED and burn.since is not None else []
+            wanted[name] = state, min([*began, *([alert.since] if alert is not None else [])], default=now)
+        elif burn is not None and burn.found in ACCUSED and burn.until <= now and name not in above:
+            unmeasured.add(name)
+        found[name] = _since(health, *_ill_until(policy, name, burn, said, now))
     able = {name for name, health in found.items() if health.serves} - {*aside}
-    left = [name for name in able if wanted.get(name) is not RegionState.DOWN]
-    for name, state in wanted.items():
+    left = [name for name in able if name not in wanted or wanted[name][0] is not RegionState.DOWN]
+    for name, (state, since) in wanted.items():
         if state is RegionState.DOWN and not left:
             reasons.append(Reason(ReasonCode.LAST_LEFT, "signals", name))
-        found[name] = _as(found[name], state if left else RegionState.DEGRADED, now)
-    return Lowered(found, tuple(reasons), min(moments, default=None))
+        found[name] = _as(found[name], state if left else RegionState.DEGRADED, since)
+    return Lowered(found, tuple(reasons), min(moments, default=None), frozenset(unmeasured))
 
 
 def accused(
@@ -328,33 +362,42 @@ def _wanted(burn: Burn | None, alert: Override | None, now: float) -> RegionStat
     return RegionState.DEGRADED if BurnFinding.DEGRADED in found else None
 
 
-def _as(health: RegionHealth, state: RegionState, now: float) -> RegionHealth:
+def _as(health: RegionHealth, state: RegionState, since: float) -> RegionHealth:
     """The region in a worse state. Each of its endpoints counts half then, as one that probes find degraded."""
     if state is RegionState.DOWN:
-        since = health.since if health.state is state else now
+        since = health.since if health.state is state else since
         return replace(
             health, state=state, known=state, score=0, since=since, well_since=None, serving=(), rule="signals"
         )
     if health.state is not RegionState.HEALTHY:
         return health
-    return replace(health, state=state, known=state, score=health.score * DEGRADED_WORTH // WHOLE, rule="signals")
+    score = health.score * DEGRADED_WORTH // WHOLE
+    return replace(health, state=state, known=state, score=score, since=since, rule="signals")
 
 
-def _since(health: RegionHealth, down_until: float | None) -> RegionHealth:
-    """It is well since nobody calls it down any more, at the earliest."""
+def _since(health: RegionHealth, ill_until: float | None, down_until: float | None) -> RegionHealth:
+    """It is as well as it is since nobody calls it ill any more, at the earliest; and so it serves."""
+    if ill_until is not None and health.state is RegionState.HEALTHY and health.since < ill_until:
+        health = replace(health, since=ill_until)
     if down_until is None or health.well_since is None or health.well_since >= down_until:
         return health
     return replace(health, well_since=down_until)
 
 
-def _down_until(policy: Policy, name: str, burn: Burn | None, said: Sequence[Override], now: float) -> float | None:
-    """Until when somebody called the region down, the last time."""
-    ends = [word.ends for word in said if _is_down(word) and word.over_by(now) and name in _regions_of(policy, word)]
-    if burn is not None and burn.was_down is not None:
-        ends.append(burn.was_down)
-    if burn is not None and burn.found is BurnFinding.DOWN and burn.until <= now:  # nobody judges any more
-        ends.append(burn.until)
-    return max(ends, default=None)
+def _ill_until(
+    policy: Policy, name: str, burn: Burn | None, said: Sequence[Override], now: float
+) -> tuple[float | None, float | None]:
+    """Until when somebody called the region ill, the last time; and down."""
+    words = (word for word in said if word.verb is Verb.ALERT and word.over_by(now))
+    over = [word for word in words if name in _regions_of(policy, word)]
+    ill, down = [word.ends for word in over], [word.ends for word in over if _is_down(word)]
+    if burn is not None:
+        ill += [burn.was_ill] if burn.was_ill is not None else []
+        down += [burn.was_down] if burn.was_down is not None else []
+    if burn is not None and burn.found in ACCUSED and burn.until <= now:  # nobody judges any more
+        ill.append(burn.until)
+        down += [burn.until] if burn.found is BurnFinding.DOWN else []
+    return max(ill, default=None), max(down, default=None)
 
 
 def _is_down(word: Override) -> bool:

@@ -13,6 +13,7 @@ from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.ramp import Ramp
+from failoverd.core.control.relieving import Reliefs
 from failoverd.core.control.rivals import Rivalry
 from failoverd.core.control.signals import Signalled
 from failoverd.core.health.region import RegionHealth, RegionState
@@ -112,6 +113,7 @@ class TargetMemory:
         ramps: how far the regions have come that are on their way back.
         aside: regions that serve and were left out, with the reason, and that are not back.
         saving: shares that were chosen for their price.
+        reliefs: what was found out about regions that were full.
     """
 
     target: Target
@@ -138,6 +140,7 @@ class TargetMemory:
     practised: frozenset[str] = frozenset()
     yielded: frozenset[str] = frozenset()
     saving: Saving = field(default_factory=Saving)
+    reliefs: Reliefs = field(default_factory=dict)
 
     @property
     def far(self) -> frozenset[str]:

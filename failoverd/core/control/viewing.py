@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from failoverd.core.control import practice
 from failoverd.core.control.decision import View
 from failoverd.core.control.overriding import Heeded
 from failoverd.core.control.saving import in_force
@@ -22,7 +23,7 @@ def remembered(
         heeded: what operators' words say about it.
         regions: their health as it is decided on.
     """
-    good = memory.last_good
+    good, practised = memory.last_good, memory.practised.difference(heeded.practised)
     return View(
         regions=regions,
         current=good.records if good is not None else None,
@@ -34,6 +35,7 @@ def remembered(
         ramps=memory.ramps,
         incident=state.incident is not None,
         aside=memory.aside,
-        practised=memory.practised.difference(heeded.practised),
+        practised=practised,
+        cut_short=practice.cut_short(policy, practised, state.overrides) if practised else frozenset(),
         saving=in_force(policy, memory.saving),
     )

@@ -30,6 +30,8 @@ _CHANGED = frozenset({Rcode.NXRRSET, Rcode.YXRRSET, Rcode.YXDOMAIN, Rcode.NXDOMA
 _TIME_OCTETS = 6
 _RECORDS = slice(6, 10)
 """Where the header says how many answers, and how many records of authority, there are (RFC 1035, 4.1.1)."""
+_RCODE = 3
+"""The octet of the header whose lower half is the response code; more bits of it take EDNS, which no transfer has."""
 
 
 @dataclass(slots=True)
@@ -102,6 +104,8 @@ def refuses_edns(wire: bytes) -> bool:
 
 def transfer_refusal(wire: bytes, call: Call) -> ProviderError | None:
     """What the first answer to a transfer means, or None when it is the zone. Asked before its signature is checked."""
+    if len(wire) <= _RCODE or not wire[_RCODE] & 0x0F:
+        return None  # known at a glance, as above: to read a part of a long zone twice takes twice as long
     answer = _lenient(wire)
     rcode = Rcode.NOERROR if answer is None else answer.rcode()
     if rcode == Rcode.NOERROR:

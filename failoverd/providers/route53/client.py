@@ -8,12 +8,13 @@ restart. Roles are assumed as the profile says (`role_arn`, `source_profile`, `c
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import boto3  # type: ignore[import-untyped] # boto3 and botocore ship no types
 from botocore.config import Config  # type: ignore[import-untyped]
-from botocore.loaders import JSONFileLoader, create_loader  # type: ignore[import-untyped]
+from botocore.loaders import create_loader  # type: ignore[import-untyped]
 from botocore.session import Session  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Permanent
@@ -35,19 +36,10 @@ _STALE = frozenset({"credentials_invalid", "token_expired", "credentials_missing
 """What a new client may cure: somebody may have put other credentials into place."""
 
 
-class _ReadOnce(JSONFileLoader):  # type: ignore[misc]
-    """The SDK's files on what services there are. To read them takes longer than all else that makes a new client."""
-
-    def __init__(self) -> None:
-        self._read: dict[str, Any] = {}
-
-    def load_file(self, file_path: str) -> Any:  # noqa: ANN401 - JSON
-        if file_path not in self._read:
-            self._read[file_path] = super().load_file(file_path)
-        return self._read[file_path]
-
-
-_FILES: Final = _ReadOnce()
+@cache
+def _loader(data_path: str | None) -> Any:  # noqa: ANN401 - the SDK has no types
+    """The SDK's files on what services there are. To look for them takes longer than all else that makes a client."""
+    return create_loader(data_path)
 
 
 class Connection:
@@ -96,9 +88,7 @@ class Connection:
             expand_home(Path(session.get_config_variable(name))) for name in ("credentials_file", "config_file")
         )
         self._versions = tuple(map(FileVersion.if_there, self._files))
-        loader = create_loader(session.get_config_variable("data_path"))
-        loader.file_loader = _FILES
-        session.register_component("data_loader", loader)
+        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=_CONNECT_TIMEOUT,

@@ -188,7 +188,7 @@ complete -c failoverctl -n '__failoverctl_is plan' -l config -s c -r -F -d 'the 
 complete -c failoverctl -n '__failoverctl_is plan' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
 complete -c failoverctl -n '__failoverctl_is plan' -l out -r -F -d 'write what is pending to this file, for apply'
 complete -c failoverctl -n '__failoverctl_is plan' -l return -x -d 'a region to bring back now, whatever failback says'
-complete -c failoverctl -n '__failoverctl_is plan' -l verbose -s v -d 'each record with its reasons, although nothing is to be done'
+complete -c failoverctl -n '__failoverctl_is plan' -l verbose -s v -d 'each record with its reasons, and what it needs and has in each region'
 complete -c failoverctl -n '__failoverctl_is plan' -l without-daemon -d 'in this process, whether a daemon is there or not'
 complete -c failoverctl -n '__failoverctl_is plan' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is practice' -a start -d 'Have a region get no traffic for a while'

@@ -37,7 +37,7 @@ def test_what_is_too_much_for_one_region_goes_where_there_is_room_by_now_though_
 ) -> None:
     example = estate(tmp_path, prod=600, dev=440)
     assert (load(example, "x"), load(example, "y")) == pytest.approx((540, 500), abs=0.1)
-    example.sheet.now += TAKING_BACK
+    example.now += TAKING_BACK
     needs(example, prod=580)
     assert (load(example, "x"), load(example, "y")) == pytest.approx((520, 500), abs=0.1)
     assert example.outcomes["prod"].kind is OutcomeKind.IN_SYNC
@@ -45,14 +45,14 @@ def test_what_is_too_much_for_one_region_goes_where_there_is_room_by_now_though_
 
 def test_where_nearly_nothing_of_it_would_go_it_is_left_alone(tmp_path: Path) -> None:
     example = estate(tmp_path, prod=600, dev=500)
-    example.sheet.now += TAKING_BACK
+    example.now += TAKING_BACK
     needs(example, prod=590)
     assert (load(example, "x"), load(example, "y")) == (595, 495)
 
 
 def test_a_small_step_from_one_full_region_into_another_is_left_alone(tmp_path: Path) -> None:
     example = estate(tmp_path, prod=600, dev=500)
-    example.sheet.now += TAKING_BACK
+    example.now += TAKING_BACK
     needs(example, prod=620)
     assert example.shares("dev") == {"x": 60, "y": 40}
     assert ReasonCode.DEADBAND in {reason.code for reason in example.outcomes["dev"].reasons}
@@ -60,15 +60,15 @@ def test_a_small_step_from_one_full_region_into_another_is_left_alone(tmp_path: 
 
 def test_small_steps_that_relieve_a_region_follow_each_other_slowly(tmp_path: Path) -> None:
     example = estate(tmp_path, prod=600, dev=440)
-    example.sheet.now += TAKING_BACK
+    example.now += TAKING_BACK
     needs(example, prod=580)
     assert example.outcomes["dev"].kind is OutcomeKind.IN_SYNC
-    example.sheet.now += 30.0
+    example.now += 30.0
     needs(example, prod=560)
     waiting = example.outcomes["dev"]
     assert ReasonCode.DWELL in {reason.code for reason in waiting.reasons}
-    assert waiting.until == example.sheet.now - 30.0 + TAKING_BACK
-    example.sheet.now += TAKING_BACK
+    assert waiting.until == example.now - 30.0 + TAKING_BACK
+    example.now += TAKING_BACK
     needs(example)
     assert (load(example, "x"), load(example, "y")) == pytest.approx((500, 500), abs=0.1)
 

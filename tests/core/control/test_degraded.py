@@ -10,6 +10,7 @@ from support.sums import redone, told
 
 from failoverd.core.control.claiming import claim
 from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.events import FailbackAbandoned
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import Policy, Steering, Weights, WhenDegraded
 
@@ -115,6 +116,12 @@ def test_of_several_only_so_many_leave_as_the_rest_has_room_for_the_worst_first(
     assert set(story.published) == {"azure", "aws"}
 
 
+def test_one_with_a_small_share_is_out_as_well() -> None:
+    story = begun(policy(region("azure", 3), region("oci", 97), base=replace(OUT, degraded=WhenDegraded.OUT)))
+    story.look(60.0, azure="D")
+    assert story.published == {"oci": 100}
+
+
 def test_a_region_whose_failback_is_held_is_not_let_in_for_it() -> None:
     story = begun(replace(sized(280, 600, 600), failback_after=None))
     story.look(60.0, oci="U")
@@ -142,7 +149,9 @@ def test_it_comes_back_after_it_has_been_healthy_for_as_long_as_one_that_was_dow
 def test_it_waits_for_no_person() -> None:
     story = begun(replace(HALVES, failback_after=None))
     story.look(60.0, azure="D")
-    story.look(600.0, azure="H")
+    story.look(60.0, azure="H")
+    assert story.published == {"oci": 100}
+    story.look(300.0)
     assert story.published == {"azure": 50, "oci": 50}
 
 
@@ -155,12 +164,50 @@ def test_it_is_in_at_once_when_the_others_fail() -> None:
 
 def test_traffic_that_is_gone_makes_a_region_well_and_that_does_not_swing() -> None:
     """A region that is DEGRADED with its traffic and HEALTHY a minute after it is gone."""
-    story, changes = begun(HALVES), 0
-    for _ in range(120):
+    story, changes = begun(replace(HALVES, limits=limits(max_changes=1_000))), 0
+    for _ in range(12 * 120):
         before = story.published
         story.look(30.0, azure="D" if story.published.get("azure") else "H")
         changes += story.published != before
-    assert changes <= 20  # an hour of the default limits: 6 of tuning, 6 of returning, and a hold of 5 min between them
+    assert changes == 7  # out; then in and out after 5, 10 and 20 minutes; and then a person is told
+    (given_up,) = story.told(FailbackAbandoned)
+    assert isinstance(given_up, FailbackAbandoned)
+    assert given_up.aborts == 3
+    assert story.published == {"oci": 100}
+    assert ReasonCode.FAILBACK_GIVEN_UP in {reason.code for reason in story.look(60.0).reasons}
+    story.state = replace(story.state, returning=frozenset({"azure"}))
+    story.look(1.0)
+    assert story.published == {"azure": 50, "oci": 50}
+
+
+@pytest.mark.parametrize("of", [replace(PAIR, degraded=WhenDegraded.OUT), single()])
+def test_so_it_is_whatever_a_record_can_say(of: Policy) -> None:
+    story, changes = begun(replace(of, limits=limits(max_changes=1_000))), 0
+    for _ in range(12 * 120):
+        before = story.published
+        story.look(30.0, azure="D" if story.published.get("azure") else "H")
+        changes += story.published != before
+    assert changes == 7
+
+
+def test_an_illness_that_comes_after_half_an_hour_is_counted_too() -> None:
+    story, changes, since = begun(replace(HALVES, limits=limits(max_changes=1_000))), 0, 0.0
+    for _ in range(24 * 120):
+        before = story.published
+        since = since + 30.0 if before.get("azure") else 0.0
+        story.look(30.0, azure="D" if since > 1_800 else "H")
+        changes += story.published != before
+    assert changes == 7
+
+
+def test_who_was_well_for_an_hour_is_as_new() -> None:
+    story = begun(HALVES)
+    for _ in range(6):
+        story.look(60.0, azure="D")
+        story.look(60.0, azure="H")
+        story.look(300.0)
+        assert story.published == {"azure": 50, "oci": 50}
+        story.look(3_600.0)
 
 
 def test_the_estate_knows_that_it_is_left_out_and_may_be_drawn_upon_all_the_same() -> None:

@@ -22,7 +22,7 @@ from failoverd.core.errors import Permanent
 from failoverd.core.events import DecisionMade, DriftDetected, FailoverHeld, IncidentClosed, PlanHeld
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
-from failoverd.core.records import TIERS, AllDown, Limits, Policy, Ration, RecordSet, Source, Steering
+from failoverd.core.records import TIERS, AllDown, Limits, Policy, Ration, RecordSet, Source, Steering, Weights
 from failoverd.core.status import TargetState
 from failoverd.core.weights import fitted
 from failoverd.ports import Urgency
@@ -366,6 +366,39 @@ def test_a_change_that_is_dated_in_the_future_counts_as_made_now_once() -> None:
     assert known.at == story.now
     assert story.look(3_599.0).kind is OutcomeKind.LIMITED
     assert story.look(1.0).kind is OutcomeKind.WRITE
+
+
+def test_a_dead_region_that_a_person_took_out_already_lets_nothing_else_move() -> None:
+    """What is left to do is to put an edit back, and that is rationed: nothing that is down answers."""
+    story = begun(THREE, NO_BUDGET)
+    story.observed = replace(story.observed, records=published(THREE, {"c": 100}))
+    outcome = story.look(a="U")
+    assert outcome.kind is OutcomeKind.LIMITED
+    assert outcome.held is not None
+    assert not outcome.held.keeps_dead
+    assert story.published == {"c": 100}
+    story.edited(replace(story.policy, limits=Limits()))
+    outcome = story.look(1.0)
+    assert outcome.kind is OutcomeKind.WRITE
+    assert outcome.cause is not Cause.FAILING_OUT
+    assert story.published == {"b": 60, "c": 40}
+
+
+def test_nor_does_it_where_an_answer_of_a_region_that_is_well_was_taken_out_as_well() -> None:
+    two = region("b", 50, "10.0.2.1", "10.0.2.2")
+    of = replace(policy(region("a", 50), two), weights=Weights.MEMBERSHIP, limits=NO_BUDGET)
+    story = Story(of, normalise=in_or_out)
+    story.look()
+    story.observed = replace(story.observed, records=records({"10.0.2.1": 1}))
+    assert story.look(a="U").kind is OutcomeKind.LIMITED
+    assert story.observed.records == records({"10.0.2.1": 1})
+
+
+def test_a_dead_region_that_a_person_left_in_goes_whatever_is_spent() -> None:
+    story = begun(THREE, NO_BUDGET)
+    story.observed = replace(story.observed, records=published(THREE, {"a": 50, "c": 50}))
+    assert story.look(a="U").cause is Cause.FAILING_OUT
+    assert story.published == {"b": 60, "c": 40}
 
 
 def test_an_edit_that_is_dated_in_the_future_stands_no_longer_than_any_other() -> None:

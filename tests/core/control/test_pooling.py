@@ -1,5 +1,7 @@
 """What is kept from one change to the next comes to the same as sharing everything out anew."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,3 +178,46 @@ def test_who_shares_nothing_with_what_changed_is_left_alone_and_who_gets_the_sam
     assert (pool.unsettled, pool.settle()) == (6, ["dev"])
     pool.put("prod", Claim("prod", 1, 900, (shared,)))
     assert (pool.unsettled, sorted(pool.settle())) == (6, ["dev", "pilot", "prod"])
+
+
+# -- what nobody takes -------------------------------------------------------------------------------------------------
+
+
+def pool_of(*claims: Claim) -> Pool:
+    pool = Pool()
+    for each in claims:
+        pool.put(each.policy, each)
+    return pool
+
+
+def wants(policy: str, tier: int, demand: float, bits: float = 0.0) -> Claim:
+    """A policy of one region of 700; where a request moves bits, over a link of 437.5."""
+    links = {"oci": Passage("azure-oci", bits, 437.5)} if bits else {}
+    return Claim(policy, tier, demand, ((Draw("oci", 1.0, 700.0, 700.0),),), links=links)
+
+
+def test_what_is_spare_is_what_nobody_takes_of_any_tier() -> None:
+    pool = pool_of(wants("prod", 100, 300), wants("dev", 300, 200))
+    assert pool.spare("prod") == {"oci": 500.0}
+    assert pool.spare("dev") == {"oci": 400.0}
+    assert pool.spare("nobody") == {}
+
+
+def test_what_somebody_is_short_of_is_not_spare_whoever_comes_first() -> None:
+    pool = pool_of(wants("prod", 100, 600), wants("dev", 300, 300))
+    assert pool.spare("prod") == {"oci": 400.0}
+
+
+def test_what_is_spare_of_a_link_is_what_nobody_else_needs_of_it() -> None:
+    pool = pool_of(wants("prod", 100, 300, 1.0), wants("dev", 300, 100, 1.0))
+    assert pool.spare("prod") == pytest.approx({"oci": 337.5})
+    assert pool.spare("dev") == pytest.approx({"oci": 137.5})
+
+
+def test_who_leaves_regions_out_is_pressed_once_somebody_is_short_of_what_it_takes() -> None:
+    prod = replace(wants("prod", 100, 600), aside=frozenset({"aws"}))
+    pool = pool_of(prod, wants("dev", 300, 100))
+    assert pool.pressed(["prod", "dev"]) == []
+    pool.put("dev", wants("dev", 300, 200))
+    assert pool.grant("dev") is not None
+    assert pool.pressed(["prod", "dev"]) == ["prod"]

@@ -18,7 +18,7 @@ from failoverd.core.events import IncidentOpened
 from failoverd.core.overrides import ITSELF, Comment, Override, Scope, Verb
 from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Cause, LimitNote, ReasonCode
-from failoverd.core.records import Limits, Policy
+from failoverd.core.records import Limits, Policy, RampRules
 
 HOUR = 3_600.0
 THREE = policy(region("a", 50), region("b", 30), region("c", 20))
@@ -109,6 +109,33 @@ def test_one_that_failoverd_cuts_short_for_trouble_elsewhere_ends_at_once() -> N
     story = begun(bounds=SLOW).say(drill())
     for _ in range(4):
         story.settled(300)
+    story.release(ITSELF)
+    story.settled(1)
+    assert story.published == {"a": 50, "b": 30, "c": 20}
+
+
+@pytest.mark.parametrize("letters", [{}, {"b": "U"}, {"b": "D"}])
+def test_one_that_is_cut_short_is_back_in_full_though_its_policy_has_a_ramp(letters: dict[str, str]) -> None:
+    """Whatever ended it, trouble elsewhere or its own: the ramp is for who failed."""
+    story = begun(replace(THREE, ramp=RampRules(judge=60.0), failback_after=300.0)).say(drill())
+    story.settled()
+    assert story.published == {"b": 60, "c": 40}
+    story.release(ITSELF)
+    story.settled(1, **letters)
+    assert story.published["a"] >= 50
+    assert "a" not in story.memory.ramps
+    story.settled(1_800)
+    assert story.published["a"] >= 50
+
+
+def test_one_that_is_cut_short_while_a_limit_makes_its_step_smaller_is_back_in_full() -> None:
+    story = begun(replace(THREE, ramp=RampRules(judge=60.0)), SLOW).say(drill())
+    for _ in range(4):
+        story.settled(300)
+    story.release("alice@bastion")
+    story.settled()
+    assert story.published["a"] == 5
+    story.say(replace(drill(since=story.now), id="practice-00000002")).settled(300)
     story.release(ITSELF)
     story.settled(1)
     assert story.published == {"a": 50, "b": 30, "c": 20}

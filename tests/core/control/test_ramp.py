@@ -10,8 +10,10 @@ from support.scenes import policy as policy_of
 from support.stories import Story
 
 from failoverd.codec import dump, load
+from failoverd.core.control.claiming import claim
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.ramp import Ramp, taken_up
+from failoverd.core.control.sharing import share_out
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import FailbackAbandoned, FailbackAborted, FailbackStepped
 from failoverd.core.overrides import Comment, Override, Scope, Verb
@@ -153,11 +155,13 @@ def test_without_a_ramp_it_comes_back_in_one_step_and_nobody_counts_its_falls() 
     assert not story.memory.ramps
 
 
-def test_a_region_that_is_degraded_takes_no_step_until_it_was_well_for_as_long_as_it_is_judged() -> None:
-    story = returning(policy_of(region("azure", 70, "192.0.2.10", "192.0.2.11"), OCI, base=CLIMBING))
-    story.look(60, azure="DD")
+def test_a_region_that_comes_back_degraded_takes_no_step_until_it_was_well_for_as_long_as_it_is_judged() -> None:
+    story = lost(policy_of(region("azure", 70, "192.0.2.10", "192.0.2.11"), OCI, base=CLIMBING))
+    story.look(60, azure="HD")
+    story.look(300)
+    assert 0 < azure(story) <= 7.0
     story.look(600)
-    assert azure(story) <= 7.0
+    assert 0 < azure(story) <= 7.0
     story.look(10, azure="HH")
     assert azure(story) == 7.0
     story.look(59)
@@ -192,6 +196,18 @@ def test_what_a_limit_makes_smaller_is_waited_for_and_the_ramp_goes_on_from_ther
     story.look(1)
     assert story.now == reached + 90
     assert 17.5 < azure(story) <= 27.5
+
+
+def test_a_step_that_no_change_is_left_for_is_looked_at_again_when_one_is_free() -> None:
+    """Not after each pause of a ramp whose step does not stand: nothing would have changed by then."""
+    story = returning(replace(CLIMBING, limits=limits(max_changes=1)))
+    taken = story.now
+    assert woken(story, 1) == [(taken + 90, 7.0)]
+    outcome = story.look(1.0)
+    assert outcome.kind is OutcomeKind.LIMITED
+    assert outcome.until == taken + 3_600
+    due = taken + 3_600 + 90
+    assert woken(story, 3) == [(taken + 3_600, 17.5), (due, 17.5), (taken + 7_200, 35.0)]
 
 
 def test_a_write_that_did_not_come_about_is_no_step() -> None:
@@ -239,6 +255,86 @@ def test_who_fails_on_the_ramp_is_out_at_once_and_waits_twice_as_long() -> None:
     assert azure(story) == 0.0
     story.look(1)
     assert azure(story) == 7.0
+
+
+def test_a_step_that_makes_it_ill_is_taken_back_at_once_and_it_waits_twice_as_long() -> None:
+    """DEGRADED under what it was given: the others carried that until now, and do so again."""
+    slow = limits(max_shift=100, shift_window=3_600.0, max_changes=2)
+    story = returning(replace(CLIMBING, limits=replace(slow, returning=limits(max_changes=100).returning)))
+    story.look(90)
+    assert azure(story) == 17.5
+    outcome = story.look(30, azure="D")
+    assert (outcome.cause, azure(story)) == (Cause.FAILING_OUT, 0.0)
+    assert ReasonCode.FAILBACK_HOLD in codes(outcome)
+    (aborted,) = [event for event in story.events if isinstance(event, FailbackAborted)]
+    assert (aborted.region, aborted.step, aborted.aborts, aborted.hold) == ("azure", 2, 1, 600.0)
+    story.look(3_600)
+    assert azure(story) == 0.0  # it is ill still
+    story.look(10, azure="H")
+    story.look(599)
+    assert azure(story) == 0.0
+    story.look(1)
+    assert azure(story) == 7.0
+    assert len(story.told(FailbackAborted)) == 1
+
+
+def test_so_is_one_that_an_alert_calls_ill() -> None:
+    story = returning()
+    story.look(90)
+    alert = replace(word(Verb.ALERT, Scope(regions=("azure",)), story.now + 10, 600.0, {}), name="degraded")
+    story.state = replace(story.state, overrides=(alert,))
+    story.look(10)
+    assert azure(story) == 0.0
+    story.look(599)
+    story.look(1 + 599)
+    assert azure(story) == 0.0
+    story.look(1)
+    assert azure(story) == 7.0
+
+
+def test_a_step_that_hurts_is_taken_back_though_the_first_write_did_not_come_about() -> None:
+    story = returning()
+    story.look(90)
+    story.now += 30
+    refused = story.asked(story.seen(azure="D"))
+    story.state = refused.state
+    story.look(30)
+    assert azure(story) == 0.0
+    assert story.memory.ramps["azure"].aborts == 1
+
+
+def test_one_that_is_hurt_again_and_again_is_left_to_a_person() -> None:
+    story = lost()
+    for hold in (300, 600, 1_200):
+        story.look(60, azure="H")
+        story.look(hold)
+        assert azure(story) == 7.0
+        story.look(30, azure="D")
+        assert azure(story) == 0.0
+    assert len(story.told(FailbackAbandoned)) == 1
+    outcome = story.look(60, azure="H")
+    assert ReasonCode.FAILBACK_GIVEN_UP in codes(outcome)
+    story.look(7 * 86_400)
+    assert azure(story) == 0.0
+    story.state = replace(story.state, returning=frozenset({"azure"}))
+    story.look(1)
+    assert azure(story) == 7.0
+
+
+def test_one_that_is_hurt_and_needed_stays() -> None:
+    of = policy_of(replace(AZURE, capacity=900), replace(OCI, capacity=600), base=replace(CLIMBING, demand=500))
+    story = returning(of)
+    story.look(90)
+    story.look(30, azure="D", oci="D")  # oci carries 300 of 500 now
+    assert azure(story) > 0.0
+    assert not story.told(FailbackAborted)
+
+
+def test_nobody_leaves_for_a_step_that_hurts_if_too_few_regions_are_left() -> None:
+    story = returning()
+    story.policy = replace(story.policy, limits=limits(min_regions=2, max_changes=100))
+    assert story.look(30, azure="D").kind is OutcomeKind.IN_SYNC
+    assert azure(story) > 0.0
 
 
 def test_it_is_tried_after_5_10_and_20_minutes_and_then_by_a_person() -> None:
@@ -293,14 +389,14 @@ def test_who_is_brought_back_on_the_way_has_all_of_it_at_once() -> None:
     assert azure(story) == 70.0
 
 
-def test_the_last_step_is_judged_as_long_as_the_hold_and_then_all_is_forgotten() -> None:
+def test_the_last_step_is_judged_for_an_hour_and_then_all_is_forgotten() -> None:
     story = returning()
     story.look(30, azure="U")
     story.look(10, azure="H")
     story.look(600)
     woken(story, 3)
     assert azure(story) == 70.0
-    story.look(299)
+    story.look(3_599)
     assert story.memory.ramps["azure"].aborts == 1
     story.look(1)
     assert not story.memory.ramps
@@ -436,3 +532,19 @@ def test_the_marker_names_nothing_of_a_ramp_and_other_targets_know_nothing_of_it
     assert story.observed.marker is not None
     assert story.observed.marker.overrides == ()
     assert [memory.target for memory in story.state.targets.values()] == [TARGET]
+
+
+def test_a_region_on_its_way_is_claimed_in_full_where_the_others_cannot_carry_the_rest() -> None:
+    """Else a lower tier would be given room that is needed in this moment."""
+    of = policy_of(replace(AZURE, capacity=900), replace(OCI, capacity=900), base=replace(CLIMBING, demand=800))
+    story = returning(of)
+    found = claim(story.policy, story.seen(), story.now)
+    assert found is not None
+    alone = share_out([found])[found.policy]
+    assert alone.loads == pytest.approx({"azure": 56.0, "oci": 744.0})
+    smaller = replace(of, demand=1_200)
+    found = claim(smaller, story.seen(), story.now)
+    assert found is not None
+    alone = share_out([found])[found.policy]
+    assert alone.short == 0
+    assert alone.loads == pytest.approx({"azure": 300.0, "oci": 900.0})

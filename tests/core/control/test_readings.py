@@ -17,11 +17,9 @@ from failoverd.core.control.readings import (
     taken,
 )
 from failoverd.core.control.signals import Signalled
-from failoverd.core.measures import Load, Measure, Signals
+from failoverd.core.measures import Load, Measure
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy
-from failoverd.telemetry.phrases import moment
-from failoverd.telemetry.reasoning import words
 
 EVERY = 15.0
 DEMAND = Measure('sum(rate(http_requests_total{service="api"}[5m]))', "main", declared=800)
@@ -128,59 +126,6 @@ def test_room_shrinks_between_low_and_high(load: float, left: int) -> None:
     assert factor(QUEUE, load) == left
 
 
-def loaded(service: Policy = SERVICE, at: float = NOW, **loads: float) -> list[int]:
-    service = replace(service, signals=Signals(room=QUEUE))
-    readings = {"load": FigureReading(QUEUE.query, loads, at, EVERY)}
-    return [spec.room for spec in measured(service, readings, NOW).policy.regions]
-
-
-def test_a_full_region_sheds_to_one_that_has_room() -> None:
-    assert loaded(azure=30, oci=5) == [5_000, 10_000]
-
-
-def test_where_nobody_has_room_nothing_is_shed() -> None:
-    assert loaded(azure=40, oci=30) == [10_000, 10_000]
-    assert loaded(azure=40) == [10_000, 10_000]
-
-
-def test_it_says_since_when_a_region_is_full_and_from_which_query() -> None:
-    service = replace(SERVICE, signals=Signals(room=QUEUE))
-    (ask,) = asks(service)
-    readings: dict[str, FigureReading] = {}
-
-    def look(at: float, **loads: float) -> list[Reason]:
-        found = taken(ask, readings, loads, EVERY, at)
-        assert found is not None
-        readings[ask.key] = found
-        return [each for each in measured(service, readings, at).reasons if each.code is ReasonCode.LOADED]
-
-    assert look(NOW, azure=10, oci=5) == []
-    look(NOW + 15, azure=11, oci=5)
-    (full,) = look(NOW + 30, azure=30, oci=5)
-    assert (full.numbers["since"], full.named) == (NOW + 15, ("main", QUEUE.query))
-    assert words(full).endswith(
-        f"nothing above 50), since {moment(NOW + 15)} (signals.room, which asks main: avg by (region) (queue_length))"
-    )
-    (full,) = look(NOW + 900, azure=30, oci=5)
-    assert full.numbers["since"] == NOW + 900, "for a quarter of an hour nobody said so"
-
-
-def test_each_region_that_is_asked_for_by_its_name_is_full_since_its_own_time() -> None:
-    own = replace(QUEUE, query='queue{region="$region"}')
-    service = replace(SERVICE, signals=Signals(room=own))
-    readings: dict[str, FigureReading] = {}
-    for ask, load in zip(asks(service), (30.0, 5.0), strict=True):
-        found = taken(ask, readings, {"": load}, EVERY, NOW)
-        assert found is not None
-        readings[ask.key] = found
-    (full,) = measured(service, readings, NOW).reasons
-    assert (full.region, full.numbers["since"], full.named) == ("azure", NOW, ("main", 'queue{region="azure"}'))
-
-
-def test_a_load_that_is_not_known_takes_nothing_away() -> None:
-    assert loaded(at=NOW - 45, azure=30, oci=5) == [10_000, 10_000]
-
-
 # -- in a decision -----------------------------------------------------------------------------------------------------
 
 
@@ -210,13 +155,3 @@ def test_a_figure_that_grows_old_moves_nothing_for_ten_minutes_and_the_round_is_
     assert told.published == {"azure": 60, "oci": 40}
     told.look(1)
     assert told.published == {"azure": 70, "oci": 30}  # by the declared one
-
-
-def test_a_full_region_gets_less() -> None:
-    told = story(replace(SERVICE, signals=Signals(room=QUEUE)))
-    full = {"load": FigureReading(QUEUE.query, {"azure": 30.0, "oci": 0.0}, NOW, EVERY)}
-    told.state = replace(told.state, signalled=Signalled(full))
-    outcome = told.look(40)
-    (reason,) = [each for each in outcome.reasons if each.code is ReasonCode.CAPACITY]
-    assert reason.numbers["left"] == 5_000
-    assert told.published == {"azure": 56.25, "oci": 43.75}  # 450 of 800

@@ -345,13 +345,20 @@ def test_the_place_gets_nothing_while_all_of_it_fits() -> None:
     assert story.published == {"a": 75, "192.0.2.99": 25}
 
 
-def test_a_region_may_be_the_place_and_is_none_while_it_is_down() -> None:
-    of = policy(placed("a", 100, "", capacity=300), placed("b", 0, "", capacity=1))
+def test_a_region_is_filled_to_its_room_and_no_further_because_it_is_named_as_the_place() -> None:
+    of = policy(placed("a", 100, "", capacity=300), placed("b", 0, "", capacity=100))
     place = NamedPlace.of("b", of.regions[1].endpoints)
-    story = begun(replace(of, demand=400.0, shed_to=place))
-    assert story.published == {"a": 75, "b": 25}
+    story = begun(replace(of, demand=500.0, shed_to=place))
+    assert story.published == {"a": 75, "b": 25}, "100 of 500 fit nowhere, and both are overloaded by as much"
     story.look(10.0, b="U")
     assert story.published == {"a": 100}
+
+
+def test_nothing_goes_to_the_place_where_nobody_says_what_is_needed() -> None:
+    """Both regions are at half of their score: of which load half would be too much, nobody knows."""
+    story = begun(replace(policy(placed("a", 50, ""), placed("b", 50, "")), shed_to=SORRY))
+    story.look(10.0, a="D", b="D")
+    assert story.published == {"a": 50, "b": 50}
 
 
 def test_a_place_outside_of_the_residency_gets_nothing() -> None:

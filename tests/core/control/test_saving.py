@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.approving import limits
 from support.scenes import NOW, TARGET, policy, region
@@ -13,6 +13,8 @@ from support.sums import found, redone, said_shares, told
 from failoverd.codec import dump, load
 from failoverd.core.control.claiming import claim, usual_claim
 from failoverd.core.control.cost import Saving
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.eligible import shown_within
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import Estate, OutcomeKind
 from failoverd.core.control.saving import STOOD, merit_order
@@ -347,16 +349,20 @@ EVENINGS = st.lists(
 
 
 @given(EVENINGS)
+@example([(1.0, "azure", False), (1.0, "oci", False), (1.0, "aws", False), (1.0, "azure", True)])
 def test_no_price_moves_anything_on_a_day_that_is_not_calm(evening: list[tuple[float, str, bool]]) -> None:
     story = begun(replace(TRIO, limits=limits(max_shift=1_000, shift_window=300.0, max_changes=1_000)))
     for after, name, up in evening:
         saving = story.memory.saving
-        story.look(after, **{name: "H" if up else "U"})
+        outcome = story.look(after, **{name: "H" if up else "U"})
         ill = {each for each, letters in story.letters.items() if "U" in letters}
         if ill or story.state.incident is not None:
             assert story.memory.saving.at == saving.at
             assert not story.memory.saving.moving
-        if len(ill) < len(story.letters):
+        if outcome.decision.kind is DecisionKind.HOLD_COMMON_FALL:  # all fell together, and are back together, or soon
+            assert outcome.until is not None
+            assert outcome.until <= story.now + shown_within(story.policy)
+        elif len(ill) < len(story.letters):
             assert not any(story.published.get(each) for each in ill)
     for each in story.letters:
         story.look(1.0, **{each: "H"})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, share_out, spare
+from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, share_out
 
 ROOMS = {"oci": 600.0, "aws": 900.0}
 """What is left when azure is lost."""
@@ -77,6 +77,20 @@ def test_a_standby_is_drawn_upon_when_the_first_level_is_full() -> None:
     assert grant.loads == pytest.approx({"oci": 600, "aws": 200})
 
 
+def test_who_fills_several_regions_in_one_moment_goes_on_from_there() -> None:
+    both, then = (Draw("oci", 2, 600, 600), Draw("lab", 1, 300, 300)), (Draw("aws", 1, 900, 900),)
+    grants = share_out([Claim(name, 100, 800, (both, then)) for name in ("one", "other")])
+    assert grants["one"] == grants["other"]
+    assert grants["one"].loads == pytest.approx({"oci": 300, "lab": 150, "aws": 350})
+
+
+def test_what_fills_a_region_and_the_link_to_it_in_one_moment_leaves_it_once() -> None:
+    link = Passage("mesh", 2, 1_200)
+    level = (Draw("oci", 1, 600, 600), Draw("aws", 1, 900, 900))
+    grants = share_out([Claim("one", 100, 1_400, (level,), links={"oci": link})])
+    assert grants["one"].loads == pytest.approx({"oci": 600, "aws": 800})
+
+
 def test_nobody_gets_more_of_a_region_than_it_may_have() -> None:
     shed = Claim("prod", 100, 800, ((Draw("oci", 1, 600, 150), Draw("aws", 1, 900, 900)),))
     assert share_out([shed])["prod"].loads == pytest.approx({"oci": 150, "aws": 650})
@@ -95,12 +109,20 @@ def test_units_are_rooms_of_their_own() -> None:
     assert grants["llm"].short == 0
 
 
-def test_what_is_spare_is_what_nobody_takes_of_any_tier() -> None:
-    claims = {each.policy: each for each in (claim("prod", 100, 300, {"oci": 1}), claim("dev", 300, 200, {"oci": 1}))}
-    grants = share_out(claims.values())
-    assert spare("prod", claims, grants.get) == {"oci": 400.0}
-    assert spare("dev", claims, grants.get) == {"oci": 300.0}
-    assert spare("nobody", claims, grants.get) == {}
+def test_room_is_made_along_several_policies_and_by_each_as_much_as_the_others() -> None:
+    """Only p has any left in west: it leaves north to q and r, who leave south to s."""
+    rooms = {"south": 100.0, "north": 100.0, "west": 100.0}
+
+    def of(name: str, demand: float, *names: str) -> Claim:
+        level = tuple(Draw(each, 1.0, rooms[each], rooms[each]) for each in names)
+        return Claim(name, 100, demand, (level,))
+
+    q, r = of("q", 50, "south", "north"), of("r", 50, "south", "north")
+    grants = share_out([of("p", 100, "north", "west"), q, r, of("s", 100, "south")])
+    assert [grants[name].short for name in "pqrs"] == pytest.approx([0, 0, 0, 0])
+    assert grants["s"].loads == pytest.approx({"south": 100})
+    assert [grants[name].loads["north"] for name in "qr"] == pytest.approx([50, 50])
+    assert grants["p"].loads["west"] == pytest.approx(100)
 
 
 # -- links -------------------------------------------------------------------------------------------------------------
@@ -152,14 +174,6 @@ def test_what_stands_takes_of_the_link_as_well() -> None:
     frozen = Claim("frozen", 300, 400, (), {"oci": 400.0}, links={"oci": GIGABIT})
     grants = share_out([frozen, fetching("prod", 100, 300, {"oci": 1.0}, "oci")])
     assert grants["prod"].loads == pytest.approx({"oci": 37.5})
-
-
-def test_what_is_spare_of_a_link_is_what_nobody_else_needs_of_it() -> None:
-    both = [fetching("prod", 100, 300, {"oci": 1.0}, "oci"), fetching("dev", 300, 100, {"oci": 1.0}, "oci")]
-    claims = {each.policy: each for each in both}
-    grants = share_out(both)
-    assert spare("prod", claims, grants.get) == pytest.approx({"oci": 337.5})
-    assert spare("dev", claims, grants.get) == pytest.approx({"oci": 137.5})
 
 
 # -- whatever the estate -----------------------------------------------------------------------------------------------
@@ -240,6 +254,23 @@ def test_nobody_is_short_while_a_region_that_it_may_use_has_room(claims: list[Cl
                 assert used[draw.region] >= rooms[draw.region] - 1e-3 or mine >= draw.room - 1e-3
 
 
+@given(estates())
+def test_nobody_is_short_of_what_one_of_its_tier_could_leave_for_a_region_that_has_room(claims: list[Claim]) -> None:
+    grants, rooms = share_out(claims), carried(claims)
+    used = {name: sum(grant.loads.get(name, 0.0) for grant in grants.values()) for name in rooms}
+
+    def able(each: Claim) -> set[str]:
+        """The regions of which it may have more, whoever has them now."""
+        loads = grants[each.policy].loads
+        return {d.region for level in each.levels for d in level if loads.get(d.region, 0.0) < d.room - 1e-3}
+
+    idle = {name for name, room in rooms.items() if used[name] < room - 1e-3}
+    for short in (each for each in claims if grants[each.policy].short > 1e-3):
+        for other in (each for each in claims if each.tier == short.tier):
+            there = {name for name in able(short) if grants[other.policy].loads.get(name, 0.0) > 1e-3}
+            assert not there or not able(other) & idle
+
+
 @given(joined())
 def test_no_link_carries_more_than_it_can_and_nobody_is_short_while_region_and_link_have_room(
     claims: list[Claim],
@@ -263,7 +294,8 @@ def test_no_link_carries_more_than_it_can_and_nobody_is_short_while_region_and_l
 def test_of_links_too_a_higher_tier_has_what_it_would_have_alone(claims: list[Claim]) -> None:
     whole = share_out(claims)
     for tier in {each.tier for each in claims}:
-        alone = share_out([each for each in claims if each.tier <= tier])
+        # whoever needs nothing is there still, for one of a lower tier may be the one that sees more of a region alive
+        alone = share_out([each if each.tier <= tier else replace(each, demand=0.0) for each in claims])
         for each in claims:
             if each.tier <= tier:
                 assert whole[each.policy].short <= alone[each.policy].short + 1e-6

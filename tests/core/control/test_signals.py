@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from support.scenes import NOW, policy, region
 from support.stories import Story
+from support.sums import redone
 
 from failoverd import codec
 from failoverd.core.control import progress
@@ -16,7 +17,7 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.measures import ErrorBudget, May, Signals
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
-from failoverd.core.records import Policy
+from failoverd.core.records import Policy, WhenDegraded
 from failoverd.telemetry.phrases import moment
 from failoverd.telemetry.reasoning import words
 
@@ -178,9 +179,17 @@ class Watched(Story):
         """So many percent of errors in each region."""
         self.now += after
         parts = {name: percent / 100 for name, percent in errors.items()}
+        self.take(readings(parts, at=self.now))
+
+    def unanswered(self, after: float) -> None:
+        """Nobody answers: what was read last is all that there is."""
+        self.now += after
+        self.take(self.state.signalled.readings)
+
+    def take(self, found: Mapping[str, FigureReading]) -> None:
         down = frozenset(name for name, health in self.regions.items() if health.state is RegionState.DOWN)
         before = self.state.signalled
-        after_it = judged(self.policy, before, readings(parts, at=self.now), down, self.now)
+        after_it = judged(self.policy, before, found, down, self.now)
         self.events += news(self.policy, before, after_it, self.now)
         self.state = replace(self.state, signalled=after_it)
 
@@ -242,6 +251,98 @@ def test_blind_data_never_moves() -> None:
     told.measured(5, azure=100, oci=0, aws=0)
     told.now += 15  # nobody looked in time, and nothing came since
     assert told.look().kind is OutcomeKind.IN_SYNC
+
+
+@pytest.mark.parametrize("may", [May.DEGRADED, May.DOWN])
+def test_blind_data_brings_nothing_back(may: May) -> None:
+    """Prometheus is killed after a region left because it burnt: nobody knows whether it still does."""
+    told = watched(service(may=may))
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.look()
+    shares = told.published
+    assert shares.get("azure", 0) < 50
+    for _ in range(60):
+        told.unanswered(60)
+        outcome = told.look()
+        assert told.published == shares
+    assert ReasonCode.UNMEASURED in {each.code for each in outcome.reasons}
+    assert redone(outcome.decision) == pytest.approx(shares, abs=0.01)
+    assert told.names == ["signal.fired"]
+    told.measured(60, azure=0, oci=0, aws=0)
+    told.look()
+    told.look(300)
+    assert told.published == {"azure": 50, "oci": 30, "aws": 20}
+
+
+def test_what_burns_and_is_lost_from_sight_keeps_what_it_has_until_the_others_cannot_carry_the_rest() -> None:
+    capable = (region(name, share, capacity=100) for name, share in (("azure", 50), ("oci", 30), ("aws", 20)))
+    told = watched(replace(policy(*capable), demand=150.0, signals=SERVICE.signals))
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.look()
+    assert told.published["azure"] == 33.33
+    told.unanswered(60)
+    assert told.look().kind is OutcomeKind.IN_SYNC
+    told.look(1, aws="U")
+    assert told.published == {"azure": 50, "oci": 50} or told.published["azure"] > 33.33
+    told.unanswered(60)
+    assert told.look(1).kind is OutcomeKind.IN_SYNC
+
+
+def test_one_that_is_down_by_its_errors_is_let_in_when_nobody_else_serves_though_nobody_measures() -> None:
+    told = watched(service(may=May.DOWN))
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.look()
+    told.unanswered(60)
+    told.look()
+    told.look(60, oci="U", aws="U")
+    assert told.published == {"azure": 100}
+
+
+def test_a_person_brings_back_what_nobody_measures_any_more() -> None:
+    told = watched(service(may=May.DOWN))
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.look()
+    told.unanswered(600)
+    told.look()
+    assert "azure" not in told.published
+    told.said(word(Verb.UP, Scope(endpoints=("azure/*",)), told.now))
+    told.look(1)
+    assert told.published == {"azure": 50, "oci": 30, "aws": 20}
+
+
+@pytest.mark.parametrize("lost", ["errors", "errors_now"])
+def test_a_region_that_has_requests_and_whose_ratio_is_gone_is_lost_from_sight(lost: str) -> None:
+    told = watched()
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.look()
+    shares = told.published
+    told.now += 5
+    some = readings({"azure": 0.15, "oci": 0.0, "aws": 0.0}, at=told.now)
+    some[lost] = replace(some[lost], values={"oci": 0.0, "aws": 0.0})
+    told.take(some)
+    told.look()
+    assert told.state.signalled.burns["azure"].found is BurnFinding.DEGRADED
+    told.now += 60
+    some = {key: replace(reading, at=told.now) for key, reading in some.items()}
+    told.take(some)
+    told.look()
+    assert told.published == shares
+
+
+def test_a_region_that_is_out_for_its_errors_waits_for_its_hold_before_it_is_tried_again() -> None:
+    """Without traffic it makes no errors, and nobody calls it ill: it was ill until now all the same."""
+    told = watched(replace(SERVICE, degraded=WhenDegraded.OUT))
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.look()
+    assert told.published == {"oci": 60, "aws": 40}
+    told.measured(5, oci=0, aws=0)
+    told.look()
+    told.measured(290, oci=0, aws=0)
+    told.look()
+    assert told.published == {"oci": 60, "aws": 40}
+    told.measured(10, oci=0, aws=0)
+    told.look()
+    assert told.published == {"azure": 50, "oci": 30, "aws": 20}
 
 
 def test_the_last_region_that_serves_is_never_taken_away() -> None:

@@ -1,19 +1,27 @@
 """Where a target stands, and why what is wanted is not done."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from support import files
 from support.approving import limits
+from support.files import Folder
 from support.scenes import PAIR, policy, records, region
 from support.stories import Story
 
 from failoverd.core.control import standing
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.limits import left
+from failoverd.core.control.news import limit_key
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.errors import Transient
 from failoverd.core.overrides import Override, Scope, Verb
-from failoverd.core.reasons import LIMIT_KINDS, Cause, Limit, LimitKind, ReasonCode
-from failoverd.core.records import OnDrift, Source
+from failoverd.core.reasons import LIMIT_KINDS, Cause, Limit, LimitCheck, LimitKind, ReasonCode
+from failoverd.core.records import OnDrift, Policy, Source
 from failoverd.core.status import TargetState, TargetStatus
 
 
@@ -97,6 +105,36 @@ def test_a_limit_is_raised_at_its_line_or_by_writing_its_key(lines: dict[str, in
     story = Story(replace(PAIR, limits=limits(max_shift=0), source=Source("api.yaml", "r1", lines)))
     story.look()
     assert stands(story, story.look(3_600.0, azure="D")).remedy == remedy
+
+
+RATIONED = [cause for cause in Cause if not cause.urgent]
+"""What is not, no rate holds."""
+
+
+@pytest.mark.parametrize("written", ["nothing", "both", "own"])
+@pytest.mark.parametrize("limit", [Limit.MAX_SHIFT, Limit.MAX_CHANGES])
+@pytest.mark.parametrize("cause", RATIONED)
+def test_the_key_that_a_remedy_names_is_the_one_that_bounds_it(
+    cause: Cause, limit: Limit, written: str, tmp_path: Path
+) -> None:
+    """Whatever the file says already: what is written there lets so much more pass."""
+    ration = cause if cause in {Cause.RETURNING, Cause.MAKING_ROOM} else Cause.TUNING
+    said: dict[str, Any] = {"max_shift": "10% per 5m", "max_changes": "5 per 1h"}
+    limits_said = {"nothing": {}, "both": said, "own": {**said, ration.value: dict(said)}}[written]
+    key = limit_key(_loaded(tmp_path, limits_said), LimitCheck(limit, passed=False, found=0, allowed=0, cause=cause))
+    *parents, name = key.removeprefix("limits.").split(".")
+    place = limits_said
+    for parent in parents:
+        place = place.setdefault(parent, {})
+    place[name] = "90% per 5m" if limit is Limit.MAX_SHIFT else "90 per 1h"
+    rest = left(_loaded(tmp_path, limits_said).limits, [], cause, now=0.0)
+    assert (rest.shift if limit is Limit.MAX_SHIFT else rest.changes) == (9_000 if limit is Limit.MAX_SHIFT else 90)
+
+
+def _loaded(folder: Path, limits_said: Mapping[str, Any]) -> Policy:
+    found = Folder(folder)
+    assert not [each for each in found.only(files.policy(limits=json.dumps(limits_said))) if each.is_error]
+    return found.running["api"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from support.sums import redone
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.reasons import Cause
 from failoverd.core.records import Steering, Weights
 
 TESTED = replace(TRIO, trickle=100)
@@ -57,11 +58,18 @@ def test_one_that_fails_leaves_and_gets_it_again_once_it_was_well() -> None:
     assert story.published == {"aws": 1.0, "azure": 69.3, "oci": 29.7}
 
 
-def test_one_that_is_degraded_is_to_get_none_and_so_little_is_worth_no_change() -> None:
+def test_one_that_is_degraded_gets_none_however_little_it_is() -> None:
+    """Users would test it, and it is known to be ill."""
     story = begun()
     outcome = story.look(60, aws="D")
     assert outcome.decision.shares == {"azure": 7_000, "oci": 3_000}
-    assert outcome.kind is OutcomeKind.HOLD
+    assert story.published == {"azure": 70.0, "oci": 30.0}
+    assert outcome.approved is not None
+    assert outcome.approved.plan.cause is Cause.TUNING
+    assert story.look(7_200).kind is OutcomeKind.IN_SYNC
+    story.look(60, aws="H")
+    story.look(300)
+    assert story.published == {"aws": 1.0, "azure": 69.3, "oci": 29.7}
 
 
 def test_a_region_that_fails_out_leaves_the_trickle_where_it_is() -> None:
