@@ -129,6 +129,32 @@ def play_tests(
 
 
 @app.command()
+def prove(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="policy files, and folders of them; here without any")
+    ] = None,
+    most: Annotated[
+        int,
+        typer.Option(
+            "--most", metavar="N", help="situations to look at; of more, the rest is sampled", min=1, max=10_000_000
+        ),
+    ] = 2_000,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="which sample it is: the same for the same number")
+    ] = 1,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Hold policies to what they promise in every combination of lost regions; exit 1 where one is not kept.
+
+    Budgets spent and unspent, each kind of override and each edit by hand: never empty, residency, nothing that is down
+    held back, tiers, room, min_regions, rules, and a way back. It needs no daemon and no network.
+    """
+    from failoverd.cli import proving_policies
+
+    raise typer.Exit(proving_policies.prove_policies(paths or [], output, most, seed))
+
+
+@app.command()
 def schema(
     kind: Annotated[
         FileKind, typer.Argument(help="which kind of file; api: the OpenAPI document; events: lines of the log")

@@ -42,7 +42,7 @@ class TestsWanted:
 def play_tests(paths: Sequence[Path], config: Path | None, output: Output, wanted: TestsWanted) -> Exit:
     """Play what these files and folders say; those of the working directory, without any."""
     with told():
-        found = _read(paths or [Path()], config)
+        found = read_folders(paths or [Path()], config)
         if found is None:
             return Exit.FAILED
         chosen = [each for each in found.tests if fnmatch.fnmatchcase(each.entry.name, f"*{wanted.run}*")]
@@ -67,8 +67,8 @@ def play_tests(paths: Sequence[Path], config: Path | None, output: Output, wante
         return Exit.FAILED if failed or under else Exit.FINE
 
 
-def _read(paths: Sequence[Path], config: Path | None) -> TestSet | None:
-    """The tests, and None if something is wrong with the files. What is wrong is said."""
+def read_folders(paths: Sequence[Path], config: Path | None) -> TestSet | None:
+    """Policies and tests of these files and folders; None if something is wrong with the files, which is said."""
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} is not there", reason="no_such_file", remedy="name a policy file, or its folder")
