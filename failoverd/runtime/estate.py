@@ -257,7 +257,7 @@ class Shared:
         self._waits = False
         self._usual.settle()
         others, before = self._now.settle(), self._pressed
-        self._pressed = frozenset(self._now.pressed(self._policies))  # who was told already has its reasons
+        self._pressed = frozenset(self._now.pressed())  # who was told already has its reasons
         others = [*others, *(self._pressed - before).difference(others)]
         known = [name for name in others if name != but and name in self._policies]
         for name in sorted(known, key=lambda each: (self._policies[each].tier, each)):

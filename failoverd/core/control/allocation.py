@@ -76,6 +76,8 @@ class Bounds:
 _DIGITS: Final = 6
 """Of a basis point: what floats leave behind is no room."""
 
+_ALL: Final = Fraction(WHOLE)
+
 FREE: Final = Bounds()
 
 
@@ -204,7 +206,7 @@ def _carried(
     found: dict[str, Fraction] = {}
     for spec in specs:
         name, own = spec.name, room(policy, spec, regions[spec.name])
-        most = min(own, _part(caps.get(name, WHOLE), WHOLE))
+        most = min(own, _part(caps[name], WHOLE) if name in caps else _ALL)
         if name in granted:
             most = min(most, _less(granted[name], own))
         if name in linked:

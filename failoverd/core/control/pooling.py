@@ -107,6 +107,7 @@ class Pool:
         self._room: dict[Resource, float] = {}
         self._unsettled: dict[int, _Part] = {}
         self._removed = False
+        self._aside: dict[str, None] = {}  # who leaves regions out, in the order of their claims
 
     def __contains__(self, name: object) -> bool:
         return name in self._mine
@@ -178,12 +179,11 @@ class Pool:
                 found[region] = min(found[region], bits / link.bits)
         return found
 
-    def pressed(self, names: Iterable[str]) -> list[str]:
-        """Those of them that leave regions out and take of others what somebody is short of."""
-        mine = {name: self._mine[name] for name in names if name in self._mine}
-        aside = {name: each for name, each in mine.items() if each.claim.aside}
-        if not aside:
+    def pressed(self) -> list[str]:
+        """Those that leave regions out and take of others what somebody is short of."""
+        if not self._aside:
             return []
+        aside = {name: self._mine[name] for name in self._aside}
         lacking = self._lacking(self._mine)
 
         def takes(name: str, mine: _Mine) -> bool:
@@ -230,6 +230,8 @@ class Pool:
         claim = mine.claim
         part = self._parts[name] = self._join(claim.resources)
         self._mine[name] = mine
+        if claim.aside:
+            self._aside[name] = None
         self._unsettled[id(part)] = part
         part.draws += sum(map(len, claim.levels))
         if claim.tier not in part.bands:
@@ -252,6 +254,7 @@ class Pool:
         band = part.bands[claim.tier]
         self._unsettled[id(part)] = part
         del self._mine[name]
+        self._aside.pop(name, None)
         part.draws -= sum(map(len, claim.levels))
         band.names.discard(name)
         band.strained.discard(name)

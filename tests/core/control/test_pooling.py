@@ -217,7 +217,7 @@ def test_what_is_spare_of_a_link_is_what_nobody_else_needs_of_it() -> None:
 def test_who_leaves_regions_out_is_pressed_once_somebody_is_short_of_what_it_takes() -> None:
     prod = replace(wants("prod", 100, 600), aside=frozenset({"aws"}))
     pool = pool_of(prod, wants("dev", 300, 100))
-    assert pool.pressed(["prod", "dev"]) == []
+    assert pool.pressed() == []
     pool.put("dev", wants("dev", 300, 200))
     assert pool.grant("dev") is not None
-    assert pool.pressed(["prod", "dev"]) == ["prod"]
+    assert pool.pressed() == ["prod"]
