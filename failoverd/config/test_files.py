@@ -7,7 +7,7 @@ from pathlib import Path
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
 from failoverd.config.documents import Document, bytes_of, read
-from failoverd.config.listing import TESTS, named_yaml
+from failoverd.config.listing import TESTS, in_folders, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_paths
 from failoverd.config.schema.test_file import ExpectedEntry, HappeningEntry, TestEntry, TestFile, WordEntry
 from failoverd.config.tree import Place
@@ -109,7 +109,7 @@ def tests_of(paths: Iterable[Path], found: PolicySet) -> tuple[tuple[PolicyTest,
         of_file, wrong = _read(file, policies.get(file, ""), found)
         tests += of_file
         diagnostics += wrong
-    return tuple(tests), in_order((*diagnostics, *_twice(tests)))
+    return tuple(tests), in_folders((*diagnostics, *_twice(tests)))
 
 
 def _files(path: Path, policies: Iterable[Path]) -> Iterator[Path]:

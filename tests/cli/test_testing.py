@@ -126,6 +126,23 @@ def test_a_test_that_cannot_fail_is_warned_of_and_played(tmp_path: Path) -> None
     assert "warning FD602" in told.said
 
 
+def test_a_link_out_of_the_folder_shows_no_word_of_what_it_leads_to(tmp_path: Path) -> None:
+    """A pull request may hold it, and the log of its CI is read by who may not read what it leads to."""
+    (tmp_path / "here").mkdir()
+    here = folder(tmp_path / "here", GOOD)
+    (tmp_path / "secrets").write_text("STRIPE: CANARY-live\nversion: CANARY-value\n")
+    for name in ("link.test.yaml", "link.yaml"):
+        (here / name).symlink_to("../secrets")
+        for paths in ([here], [here / name]):
+            for output in ("text", "json"):
+                told = failoverctl("test", *map(str, paths), "--output", output)
+                assert told.code == FAILED
+                assert "check the file in its own place" in told.said
+                assert "CANARY" not in told.said
+                assert "STRIPE" not in told.said
+        (here / name).unlink()
+
+
 def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
     told = failoverctl("test", str(tmp_path / "nowhere"))
     assert told.code == FAILED
