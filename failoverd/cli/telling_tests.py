@@ -44,7 +44,7 @@ def as_text(played: Sequence[Played], covered: Sequence[Coverage], *, every: boo
     lines += ["", *(f"ok    {test.policy}: {test.entry.name}" for test in passed)] if passed else []
     for found in covered:
         lines += ["", *_covered(found, every=every)]
-    return shown("\n".join(lines) + "\n", lines=True)
+    return "".join(f"{shown(line)}\n" for line in lines)
 
 
 def _failed(verdict: TrialResult) -> Iterator[str]:
@@ -55,7 +55,7 @@ def _failed(verdict: TrialResult) -> Iterator[str]:
 
 def _apart(verdict: TrialResult) -> Iterator[str]:
     if verdict.error:
-        yield verdict.error
+        yield from verdict.error.splitlines()
         return
     for each in verdict.differences:
         yield f"{_where(each, verdict.test)}{each.key}"

@@ -93,6 +93,18 @@ def test_what_cannot_be_played_says_why(tmp_path: Path) -> None:
     assert "1 of 2 tests failed" in out(told)
 
 
+def test_no_name_begins_a_line_of_its_own(tmp_path: Path) -> None:
+    """Of a test, or of its file: it would pass for a verdict."""
+    forged = GOOD.replace("azure is lost", '"fine\\nok    shop: azure is lost"')
+    told = playing(tmp_path, forged)
+    assert (told.code, "FD204" in told.said) == (FAILED, True), told.said
+    folder(tmp_path, GOOD)
+    (tmp_path / "x\nok    shop: forged.test.yaml").write_text("version: 1\ntests:\n" + BAD)
+    told = failoverctl("test", str(tmp_path))
+    assert [line for line in told.said.splitlines() if line.startswith("ok ")] == ["ok    shop: azure is lost"]
+    assert "x\\nok    shop: forged.test.yaml:3" in out(told)
+
+
 def test_tests_are_picked_by_their_names(tmp_path: Path) -> None:
     told = playing(tmp_path, GOOD + BAD, "--run", "is lost, and")
     assert out(told).splitlines()[0].startswith("1 of 1 test failed")
