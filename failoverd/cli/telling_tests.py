@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from pydantic import BaseModel
 
 from failoverd.cli.screen import shown
+from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.test_files import PolicyTest
 from failoverd.core.events import ChangeApplied
 from failoverd.simulation.coverage import Coverage
@@ -140,15 +141,30 @@ class CoverageTold(BaseModel):
     missing: list[PartTold]
 
 
+class WrongTold(BaseModel):
+    """What is wrong with a file, as `failoverctl check` prints it."""
+
+    code: str
+    meaning: str
+    severity: str
+    file: str
+    line: int
+    column: int
+    message: str
+    excerpt: str
+    hint: str
+
+
 class TrialsTold(BaseModel):
     """What `failoverctl test --output json` prints. `passed`: there was a test, and none failed."""
 
     passed: bool
     tests: list[TrialTold]
     coverage: list[CoverageTold]
+    diagnostics: list[WrongTold]
 
 
-def as_json(played: Sequence[Played], covered: Sequence[Coverage]) -> TrialsTold:
+def as_json(played: Sequence[Played], covered: Sequence[Coverage], about: Sequence[Diagnostic]) -> TrialsTold:
     """The same in one value, whose shape docs/testing.md tells of."""
     return TrialsTold(
         passed=bool(played) and all(each.verdict.passed for each in played),
@@ -162,6 +178,7 @@ def as_json(played: Sequence[Played], covered: Sequence[Coverage]) -> TrialsTold
             )
             for found in covered
         ],
+        diagnostics=[WrongTold.model_validate(each.plain()) for each in about],
     )
 
 
@@ -198,20 +215,36 @@ def _difference(found: Difference) -> DifferenceTold:
     )
 
 
-def as_junit(played: Sequence[Played]) -> str:
-    """The same as a report that CI servers read: one suite for each file."""
+def as_junit(played: Sequence[Played], wrong: Sequence[Diagnostic] = ()) -> str:
+    """The same as a report that CI servers read: one suite for each file. What is `wrong` with one is a case, too."""
     suites = Element("testsuites")
+    for file in dict.fromkeys(each.file for each in wrong):
+        of_file = [each for each in wrong if each.file == file]
+        _suite(suites, file, cases=len(of_file), errors=len(of_file))
+        for found in of_file:
+            _wrong_case(suites[-1], found)
     for file in dict.fromkeys(each.verdict.test.file for each in played):
         mine = [each for each in played if each.verdict.test.file == file]
         failures = sum(bool(each.verdict.differences) for each in mine)
         errors = sum(bool(each.verdict.error) for each in mine)
-        numbers = {"tests": str(len(mine)), "failures": str(failures), "errors": str(errors), "skipped": "0"}
-        took = f"{sum(each.took for each in mine):.3f}"
-        suite = SubElement(suites, "testsuite", {"name": _in_xml(file), **numbers, "time": took})
+        _suite(suites, file, len(mine), errors, failures, sum(each.took for each in mine))
         for each in mine:
-            _case(suite, each)
+            _case(suites[-1], each)
     indent(suites)
     return f"{_XML}\n{tostring(suites, encoding='unicode')}\n"
+
+
+def _suite(suites: Element, file: str, cases: int, errors: int, failures: int = 0, took: float = 0.0) -> None:
+    numbers = {"tests": str(cases), "failures": str(failures), "errors": str(errors), "skipped": "0"}
+    SubElement(suites, "testsuite", {"name": _in_xml(file), **numbers, "time": f"{took:.3f}"})
+
+
+def _wrong_case(suite: Element, found: Diagnostic) -> None:
+    said = {"classname": found.file, "name": f"{found.code}: {found.message}", "file": found.file}
+    said = {key: _in_xml(text) for key, text in said.items()}
+    case = SubElement(suite, "testcase", {**said, "line": str(found.line), "time": "0.000"})
+    error = SubElement(case, "error", {"message": _in_xml(str(found)), "type": "error"})
+    error.text = _in_xml(found.render())
 
 
 def _case(suite: Element, played: Played) -> None:

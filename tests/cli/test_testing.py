@@ -166,6 +166,29 @@ def test_without_paths_it_is_the_working_directory(tmp_path: Path, monkeypatch: 
     assert out(failoverctl("test")).splitlines()[0].startswith("1 test passed")
 
 
+@pytest.mark.parametrize("said", ["here", "by the environment", "by an option"])
+def test_without_paths_it_is_what_the_configuration_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """`failoverd.yaml` beside `policies/` is no policy."""
+    (tmp_path / "lab" / "policies").mkdir(parents=True)
+    folder(tmp_path / "lab" / "policies", GOOD)
+    config = tmp_path / "lab" / "failoverd.yaml"
+    config.write_text(CONFIG.replace("policies: .", "policies: policies"))
+    if said == "here":
+        monkeypatch.chdir(config.parent)
+    elif said == "by the environment":
+        monkeypatch.setenv("FAILOVERD_CONFIG", str(config))
+    told = failoverctl("test", *(("--config", str(config)) if said == "by an option" else ()))
+    assert told.code == FINE, told.said
+    assert out(told).splitlines()[0].startswith("1 test passed")
+
+
+def test_a_configuration_that_was_named_and_is_not_there_is_told(tmp_path: Path) -> None:
+    told = failoverctl("test", "--config", str(tmp_path / "nowhere.yaml"))
+    assert (told.code, "nowhere.yaml" in told.said) == (FAILED, True)
+
+
 def test_an_inventory_that_is_missing_is_told(tmp_path: Path) -> None:
     folder(tmp_path, GOOD)
     (tmp_path / "regions.yaml").unlink()
@@ -258,7 +281,16 @@ def test_the_json_has_its_documented_shape(tmp_path: Path) -> None:
 
 def test_the_json_of_no_test_says_that_nothing_passed(tmp_path: Path) -> None:
     told = playing(tmp_path, "version: 1\ntests: []\n", "--output", "json")
-    assert as_json(told) == {"passed": False, "tests": [], "coverage": []}
+    assert as_json(told) == {"passed": False, "tests": [], "coverage": [], "diagnostics": []}
+
+
+def test_the_json_of_files_that_are_wrong_says_what_is(tmp_path: Path) -> None:
+    told = playing(tmp_path, GOOD.replace("policy: shop", "policy: shpo"), "--output", "json")
+    found = as_json(told)
+    assert TrialsTold.model_validate(found, strict=True).model_dump() == found
+    assert (told.code, found["passed"], found["tests"]) == (FAILED, False, [])
+    (wrong,) = found["diagnostics"]
+    assert (wrong["code"], wrong["file"], wrong["line"]) == ("FD601", str(tmp_path / "shop.test.yaml"), 4)
 
 
 def read(report: Path) -> Element:
@@ -288,13 +320,25 @@ def test_the_report_is_what_ci_servers_read(tmp_path: Path) -> None:
     assert "14.1s: azure-weu 70" in (failure.text or "")
 
 
+def test_the_report_of_files_that_are_wrong_names_them_and_their_lines(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text("<testsuites/>, of a run before")
+    assert playing(tmp_path, GOOD.replace("policy: shop", "policy: shpo"), "--junit", str(report)).code == FAILED
+    (suite,) = read(report)
+    assert (set(suite.attrib), suite.get("tests"), suite.get("errors")) == (SUITE, "1", "1")
+    (case,) = suite
+    assert (set(case.attrib), case.get("line")) == (CASE, "4")
+    assert case.get("file") == str(tmp_path / "shop.test.yaml")
+    (error,) = case
+    assert (error.tag, "FD601" in error.attrib["message"]) == ("error", True)
+    assert 'did you mean "shop"?' in (error.text or "")
+
+
 def test_a_report_says_nothing_that_xml_cannot(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
-    tests = GOOD.replace("azure is lost", '"<azure> & \\u0007 \\"lost\\""')
-    told = playing(tmp_path, tests, "--junit", str(report))
-    assert (told.code, report.exists()) in {(FINE, True), (FAILED, False)}
-    if report.exists():
-        assert read(report)[0][0].get("name") == '<azure> & ? "lost"'
+    tests = GOOD.replace("azure is lost", '"<azure> & \\u202e \\"lost\\""')
+    assert playing(tmp_path, tests, "--junit", str(report)).code == FINE
+    assert read(report)[0][0].get("name") == '<azure> & ? "lost"'
 
 
 def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:

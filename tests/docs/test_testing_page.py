@@ -11,7 +11,15 @@ from ruamel.yaml import YAML
 from support.commands import failoverctl
 from support.manual import POLICIES, blocks
 
-from failoverd.cli.telling_tests import CoverageTold, DifferenceTold, MoveTold, PartTold, TrialsTold, TrialTold
+from failoverd.cli.telling_tests import (
+    CoverageTold,
+    DifferenceTold,
+    MoveTold,
+    PartTold,
+    TrialsTold,
+    TrialTold,
+    WrongTold,
+)
 from failoverd.config.schema.test_file import (
     LETTERS,
     GivenEntry,
@@ -32,7 +40,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`at`": MomentEntry,
     "`never`": NeverEntry,
 }
-TOLD = (TrialsTold, TrialTold, DifferenceTold, MoveTold, CoverageTold, PartTold)
+TOLD = (TrialsTold, TrialTold, DifferenceTold, MoveTold, CoverageTold, PartTold, WrongTold)
 
 
 @pytest.fixture
