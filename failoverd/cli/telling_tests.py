@@ -11,6 +11,7 @@ from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.test_files import PolicyTest
 from failoverd.core.events import ChangeApplied
+from failoverd.core.records import few
 from failoverd.simulation.coverage import Coverage
 from failoverd.simulation.expectations import Difference, say_moment, say_shares
 from failoverd.simulation.trial import TrialResult
@@ -18,6 +19,9 @@ from failoverd.telemetry.phrases import counted
 
 _NAMED = 5
 """Parts of a policy that no test shows and that are named, where nobody asked for them."""
+
+_UNTESTED: Final = 20
+"""Policies without a test that are named."""
 
 _XML: Final = '<?xml version="1.0" encoding="utf-8"?>'
 
@@ -33,7 +37,7 @@ class Played:
 # -- for a person ------------------------------------------------------------------------------------------------------
 
 
-def as_text(played: Sequence[Played], covered: Sequence[Coverage], *, every: bool) -> str:
+def as_text(played: Sequence[Played], covered: Sequence[Coverage], untested: Sequence[str] = (), *, every: bool) -> str:
     """The headline, then what failed, then the others. `every`: each part that no test shows is named."""
     failed = [each for each in played if not each.verdict.passed]
     took = f"in {sum(each.took for each in played):.1f}s"
@@ -45,6 +49,7 @@ def as_text(played: Sequence[Played], covered: Sequence[Coverage], *, every: boo
     lines += ["", *(f"ok    {test.policy}: {test.entry.name}" for test in passed)] if passed else []
     for found in covered:
         lines += ["", *_covered(found, every=every)]
+    lines += ["", f"without a test: {few(list(untested), _UNTESTED)}"] if untested else []
     return "".join(f"{shown(line)}\n" for line in lines)
 
 
@@ -161,10 +166,16 @@ class TrialsTold(BaseModel):
     passed: bool
     tests: list[TrialTold]
     coverage: list[CoverageTold]
+    untested: list[str]
     diagnostics: list[WrongTold]
 
 
-def as_json(played: Sequence[Played], covered: Sequence[Coverage], about: Sequence[Diagnostic]) -> TrialsTold:
+def as_json(
+    played: Sequence[Played],
+    covered: Sequence[Coverage],
+    about: Sequence[Diagnostic],
+    untested: Sequence[str] = (),
+) -> TrialsTold:
     """The same in one value, whose shape docs/testing.md tells of."""
     return TrialsTold(
         passed=bool(played) and all(each.verdict.passed for each in played),
@@ -178,6 +189,7 @@ def as_json(played: Sequence[Played], covered: Sequence[Coverage], about: Sequen
             )
             for found in covered
         ],
+        untested=list(untested),
         diagnostics=[WrongTold.model_validate(each.plain()) for each in about],
     )
 

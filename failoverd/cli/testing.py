@@ -57,12 +57,13 @@ def play_tests(paths: Sequence[Path], config: Path, output: Output, wanted: Test
             return _nothing(found, about, wanted, output)
         played = _play(found, chosen)
         covered = [] if wanted.run else list(_covered(found, played))
+        untested = [] if wanted.run else [name for estate in found.estates for name in estate.untested]
         if wanted.junit is not None:
             save(wanted.junit, as_junit(played), "report")
         if output is Output.JSON:
-            print_json(as_json(played, covered, about).model_dump())
+            print_json(as_json(played, covered, about, untested).model_dump())
         else:
-            print_text(as_text(played, covered, every=wanted.fail_under > 0))
+            print_text(as_text(played, covered, untested, every=wanted.fail_under > 0))
         under = [each for each in covered if each.percent < wanted.fail_under]
         for each in under:
             note(

@@ -249,6 +249,15 @@ def test_too_little_of_a_policy_shown_fails_where_that_is_asked_for(tmp_path: Pa
     assert playing(tmp_path, GOOD, "--fail-under", "101").code == USAGE
 
 
+def test_policies_that_no_test_is_about_are_named(tmp_path: Path) -> None:
+    folder(tmp_path, GOOD, desk=POLICY.replace("shop", "desk"), edge=POLICY.replace("shop", "edge"))
+    assert out(failoverctl("test", str(tmp_path))).splitlines()[-1] == "without a test: desk, edge"
+    assert as_json(failoverctl("test", str(tmp_path), "--output", "json"))["untested"] == ["desk", "edge"]
+    some = failoverctl("test", str(tmp_path / "shop.test.yaml"), str(tmp_path / "edge.yaml"))
+    assert out(some).splitlines()[-1] == "without a test: edge", "nobody asked for the others"
+    assert "without a test" not in out(failoverctl("test", str(tmp_path), "--run", "azure"))
+
+
 # -- for programs ------------------------------------------------------------------------------------------------------
 
 
@@ -281,7 +290,7 @@ def test_the_json_has_its_documented_shape(tmp_path: Path) -> None:
 
 def test_the_json_of_no_test_says_that_nothing_passed(tmp_path: Path) -> None:
     told = playing(tmp_path, "version: 1\ntests: []\n", "--output", "json")
-    assert as_json(told) == {"passed": False, "tests": [], "coverage": [], "diagnostics": []}
+    assert as_json(told) == {"passed": False, "tests": [], "coverage": [], "untested": [], "diagnostics": []}
 
 
 def test_the_json_of_files_that_are_wrong_says_what_is(tmp_path: Path) -> None:
