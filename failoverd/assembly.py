@@ -10,14 +10,14 @@ from typing import Final
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.config.drills import planner_of_all
-from failoverd.config.loader import Config, load_policies
+from failoverd.config.loader import Config, PolicySet, load_policies
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
 from failoverd.core.overrides import KNOWN
 from failoverd.installed import kinds, opened, read_config, steady_clock
 from failoverd.operations.session import Session
 from failoverd.operations.waiting import Waiting
-from failoverd.ports import Access, Clock, ProbeContext
+from failoverd.ports import Access, Clock, Kinds, ProbeContext
 from failoverd.reloader import claims_of
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
@@ -57,20 +57,28 @@ def authorities_of(config: Config, clock: Clock) -> DnsAuthorities:
     return DnsAuthorities(served, Delegations(config.resolver, clock))
 
 
+Files = Callable[[Config, Kinds], PolicySet]
+"""Which policies there are."""
+
+
+def _at_work(config: Config, known: Kinds) -> PolicySet:
+    return load_policies(config, known, running={})
+
+
 @asynccontextmanager
 async def session(
-    path: Path, access: Access, waits: Callable[[Waiting], None] = lambda _: None
+    path: Path, access: Access, waits: Callable[[Waiting], None] = lambda _: None, files: Files = _at_work
 ) -> AsyncIterator[Session]:
     """Open everything that an operator's verbs need. With `Access.READ` no provider has a way to write.
 
-    `waits` is told how far it is, with what takes time.
+    `waits` is told how far it is, with what takes time. `files`: which policies, if not those of the configuration.
     """
     config, clock, events, known = read_config(path), steady_clock(), list[Event](), kinds()
     async with AsyncExitStack() as stack:
         journal = await _journal_of(config.journal, access, stack)
         writer = JournalWriter(journal, events.append, clock)
         states = States(writer, events.append, Overrides(writer, events.append, clock))
-        found = load_policies(config, known, running={})
+        found = files(config, known)
         states.overrides.follow(planner_of_all(found.policies, found.maintenance or (), found.practices or ()))
 
         async def remember() -> None:

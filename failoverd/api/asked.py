@@ -157,6 +157,9 @@ class PlanAsked(AskedModel):
     returning: Annotated[tuple[Glob, ...], Field(max_length=64)] = Field(
         default=(), description="regions to bring back now, whatever failback says"
     )
+    if_down: Globs = Field(default=(), description="names of regions: tell what would be done if these were down")
+    if_cloud_down: Globs = Field(default=(), description="the same of clouds, with all of their regions")
+    if_drained: Globs = Field(default=(), description="the same of regions from which an operator takes the traffic")
 
 
 class ApplyAsked(AskedModel):

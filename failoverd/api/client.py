@@ -167,9 +167,13 @@ class Client:
     async def audit(self, query: AuditQuery) -> AuditTold:
         return await self._ask("audit", AuditTold, query=query)
 
-    async def plan(self, policies: Iterable[str], returning: Iterable[str]) -> PlanTold:
-        """What would be changed now. It may take minutes: see `answers` for whether anybody is there meanwhile."""
-        asked = _made(PlanAsked, policies=tuple(policies), returning=tuple(returning))
+    async def plan(self, policies: Iterable[str], returning: Iterable[str], **supposed: Iterable[str]) -> PlanTold:
+        """What would be changed now, or if something were so (`PlanAsked`: `if_down` and the others).
+
+        It may take minutes: see `answers` for whether anybody is there meanwhile.
+        """
+        named = {key: tuple(names) for key, names in supposed.items()}
+        asked = _made(PlanAsked, policies=tuple(policies), returning=tuple(returning), **named)
         return await self._ask("plan", PlanTold, asked=asked, patience=PLANNING + _GRACE, tries=1)
 
     async def answers(self) -> None:

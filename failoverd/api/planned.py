@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from failoverd.api.asked import PlanAsked
 from failoverd.api.shapes import (
     AppliedTold,
     AttemptTold,
     BillTold,
     FindingTold,
+    FollowingTold,
     PlanTold,
     PolicyTold,
     RegionFiguresTold,
@@ -19,11 +21,13 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.drift import DriftAction
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome, OutcomeKind
-from failoverd.core.control.plan import InSync
+from failoverd.core.control.plan import InSync, Plan
 from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.reasons import LimitCheck, ReasonCode
 from failoverd.core.records import few, percentages
+from failoverd.operations.ahead import Following
 from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned
+from failoverd.operations.supposing import Supposition
 from failoverd.telemetry import phrases, reasoning
 
 Result = Literal["plan", "in_sync", "refused", "failed", "hold", "drift"]
@@ -31,12 +35,17 @@ Result = Literal["plan", "in_sync", "refused", "failed", "hold", "drift"]
 
 def plan_told(found: Planned, now: float) -> PlanTold:
     policies = tuple(map(PolicyTold.model_validate, found.policies))
-    return PlanTold(at=now, policies=policies, findings=tuple(map(finding_told, found.findings)))
+    findings = tuple(map(finding_told, found.findings))
+    return PlanTold(at=now, policies=policies, findings=findings, supposed=found.supposed)
 
 
 def applied_told(done: Applied) -> AppliedTold:
     policies = tuple(map(PolicyTold.model_validate, done.policies))
     return AppliedTold(policies=policies, attempts=tuple(map(attempt_told, done.attempts)), kept=True)
+
+
+def supposition(asked: PlanAsked) -> Supposition:
+    return Supposition(frozenset(asked.if_down), frozenset(asked.if_cloud_down), frozenset(asked.if_drained))
 
 
 # -- what was found ----------------------------------------------------------------------------------------------------
@@ -70,9 +79,25 @@ def finding_told(finding: PlanFinding) -> FindingTold:
         plan=plain(outcome.plan) if outcome.plan is not None else None,
         change=plain(finding.change) if finding.change is not None else None,
         bill=BillTold.model_validate(cost) if cost is not None else None,
+        following=_following(finding.following) if finding.following is not None else None,
         demand=finding.demand,
         figures=tuple(map(RegionFiguresTold.model_validate, finding.figures)),
     )
+
+
+def _following(found: Following) -> FollowingTold:
+    plan = found.plan
+    return FollowingTold(
+        at=found.at,
+        summary=f"{plan.kind} ({plan.cause}): {_moved(plan)}",
+        cause=plan.cause,
+        before_bp=dict(plan.shares_before),
+        after_bp=dict(plan.shares_after),
+    )
+
+
+def _moved(plan: Plan) -> str:
+    return f"{percentages(plan.shares_before) or 'no answer'} -> {percentages(plan.shares_after)}"
 
 
 _RESULTS: Final[dict[OutcomeKind, Result]] = {
@@ -145,10 +170,8 @@ def _headline(finding: PlanFinding) -> str:
             will = words.get(outcome.drift.action, "only reported (on_drift: report)")
             return f"somebody changed it, and that is {will}: {percentages(plan.shares_before) or 'no answer'}"
         case OutcomeKind.WRITE | OutcomeKind.LIMITED if plan is not None:
-            before = percentages(plan.shares_before) or "no answer"
             held = "HELD BY A LIMIT, " if outcome.kind is OutcomeKind.LIMITED else ""
-            shares = f"{before} -> {percentages(plan.shares_after)}"
-            return f"{held}{plan.kind} ({plan.cause}): {shares} (generation {plan.generation})"
+            return f"{held}{plan.kind} ({plan.cause}): {_moved(plan)} (generation {plan.generation})"
         case _:
             return f"nothing is done: {outcome.decision.kind}"
 

@@ -46,7 +46,7 @@ from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, PLANNING, SENDING, R
 from failoverd.api.browsers import HEADERS, require_own_page
 from failoverd.api.listening import Listeners, Telling, telling
 from failoverd.api.page import page
-from failoverd.api.planned import applied_told, plan_told
+from failoverd.api.planned import applied_told, plan_told, supposition
 from failoverd.api.refusing import problem_reply, refusal, status_of, told_defect
 from failoverd.api.requests import body_of, expected_of, new_key, origin, query_of, require_json, understood
 from failoverd.api.routes import KEY_PATTERN, ROUTES, Route, document
@@ -408,7 +408,8 @@ class Service:
             raise TypeError(f"nobody knows what to find out about {type(asked).__name__}")
         self._worth(request, PLANNING)
         async with _patience("ask again, for fewer policies at a time", PLANNING):
-            found = await self._while_heard(request, self._around.plans.plan(asked.policies, asked.returning))
+            work = self._around.plans.plan(asked.policies, asked.returning, supposition(asked))
+            found = await self._while_heard(request, work)
             body = await self._thread(partial(plan_told, found, self._around.clock()))
         return _plain(_bounded(body, "name fewer policies at a time"))
 

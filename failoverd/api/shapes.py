@@ -924,6 +924,16 @@ class ReloadedTold(AnswerBody):
     kept: bool
 
 
+class FollowingTold(ToldModel):
+    """The next change that time alone would bring, once the one before it was made."""
+
+    at: Moment
+    summary: str
+    cause: str
+    before_bp: Shares = _bp("before", "shares by region before it")
+    after_bp: Shares = _bp("after", "shares by region after it")
+
+
 class RegionFiguresTold(ToldModel):
     """What a policy has in a region, in the unit of its demand; null where nobody says what that rests on."""
 
@@ -958,14 +968,18 @@ class FindingTold(ToldModel):
     bill: BillTold | None = Field(
         default=None, description="what the shares cost that are wanted; null where not known"
     )
+    following: FollowingTold | None = Field(
+        default=None, description="of what is supposed: what comes next by itself; null where nothing does"
+    )
     demand: float | None = Field(default=None, description="what the policy needs; null where nobody says")
     figures: tuple[RegionFiguresTold, ...] = Field(default=(), description="what of that goes where, full or not")
 
 
 class PlanTold(AnswerBody):
-    """What would be changed now, by the daemon's own verdicts."""
+    """What would be changed now, by the daemon's own verdicts; or if what was asked about were so."""
 
     at: Moment
+    supposed: str = Field(default="", description="what is not so, and is taken to be, in words")
     policies: tuple[PolicyTold, ...] = Field(description="those that were looked at, as the daemon has loaded them")
     findings: tuple[FindingTold, ...]
 

@@ -134,6 +134,36 @@ def play_tests(
 
 
 @app.command()
+def prove(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="policy files, and folders of them; without any, those that the configuration names, or those here "
+            "if there is none"
+        ),
+    ] = None,
+    most: Annotated[
+        int,
+        typer.Option(
+            "--most", metavar="N", help="situations to look at; of more, the rest is sampled", min=1, max=10_000_000
+        ),
+    ] = 2_000,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="which sample it is: the same for the same number")
+    ] = 1,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Hold policies to what they promise in every combination of lost regions; exit 1 where one is not kept.
+
+    Budgets spent and unspent, each kind of override and each edit by hand: never empty, residency, nothing that is down
+    held back, tiers, room, min_regions, rules, and a way back. It needs no daemon and no network.
+    """
+    from failoverd.cli import proving_policies
+
+    raise typer.Exit(proving_policies.prove_policies(paths or [], output, most, seed))
+
+
+@app.command()
 def schema(
     kind: Annotated[
         FileKind, typer.Argument(help="which kind of file; api: the OpenAPI document; events: lines of the log")
@@ -175,7 +205,7 @@ def probe(
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913, PLR0917 - each is something to say on the command line
     policies: Annotated[list[str] | None, typer.Argument(help="policies; all of them when none is named")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
@@ -188,16 +218,43 @@ def plan(
         typer.Option("--verbose", "-v", help="each record with its reasons, and what it needs and has in each region"),
     ] = False,
     without_daemon: WithoutDaemon = False,
+    if_down: Annotated[
+        list[str] | None,
+        typer.Option("--if-down", metavar="REGION[,REGION]", help="what would be done if these regions were down"),
+    ] = None,
+    if_cloud_down: Annotated[
+        list[str] | None, typer.Option("--if-cloud-down", metavar="CLOUD[,CLOUD]", help="the same of whole clouds")
+    ] = None,
+    drain: Annotated[
+        list[str] | None,
+        typer.Option("--drain", metavar="REGION[,REGION]", help="what would be done if these regions were drained"),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="by this file, in place of the one that holds the same policy"),
+    ] = None,
+    against: Annotated[
+        str,
+        typer.Option("--against", metavar="git:REVISION", help="compare with what the files of this revision would do"),
+    ] = "",
 ) -> None:
     """Show what would be changed now, writing nothing: by the daemon's verdicts, or probed from here without one.
+
+    With --if-down, --if-cloud-down, --drain or --policy: what would be done if that were so, in 12 lines a policy at
+    most, with the next step that comes by itself. With --against: what the files would do, and those of a revision of
+    their git repository; 0: the same.
 
     Exit 0: nothing is to be done, and everything was seen. 10: changes pending. 11: a limit or a rule keeps what stands
     there. 1: a record is refused or cannot be read, or endpoints cannot be judged from here. 12: a daemon is there, and
     does not answer.
     """
-    from failoverd.cli import verbs
+    from failoverd.cli import verbs, what_if
 
     names, regions = policies or [], returning or []
+    asked = what_if.IfSo.of(if_down, if_cloud_down, drain, file, against)
+    if asked is not None:
+        wanted = what_if.WhatIf(config, tuple(names), tuple(regions), asked, without_daemon=without_daemon)
+        raise typer.Exit(what_if.show(wanted, output, out, verbose=verbose))
     raise typer.Exit(verbs.plan(config, output, names, out, regions, without_daemon=without_daemon, verbose=verbose))
 
 

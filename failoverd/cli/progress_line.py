@@ -44,5 +44,6 @@ _DOES: Final = {
     Stage.PROBING: "probing: {done} of {of} endpoints judged",
     Stage.PROVING: "asking the authoritative servers whether it arrived",
     Stage.PLAYING: "playing tests: {done} of {of}",
+    Stage.WEIGHING: "looking at situations: {done} of {of}",
     Stage.ASKING: "the daemon reads the records and judges them",
 }

@@ -46,10 +46,10 @@ def play_tests(paths: Sequence[Path], config: Path, output: Output, wanted: Test
     `named`: the configuration was named on the command line. Paths are judged by nothing that nobody named.
     """
     with told():
-        found, about = _read(paths, config if named else None) if paths else _read_everything(config, named=named)
+        found, about = read_asked(paths, config, named=named)
         if wanted.junit is not None:
             try_place(wanted.junit, "report")
-        _say(about)
+        say_of_files(about)
         if any(each.is_error for each in about):
             return _wrong(about, wanted, output)
         chosen = [each for each in found.tests if fnmatch.fnmatchcase(each.entry.name, f"*{wanted.run}*")]
@@ -73,11 +73,16 @@ def play_tests(paths: Sequence[Path], config: Path, output: Output, wanted: Test
         return Exit.FAILED if failed or under else Exit.FINE
 
 
-_Read = tuple[TestSet, Sequence[Diagnostic]]
+FilesRead = tuple[TestSet, Sequence[Diagnostic]]
 """The tests, and what is to be said of their files: every error, and warnings of those that hold tests."""
 
 
-def _read_everything(config: Path, *, named: bool) -> _Read:
+def read_asked(paths: Sequence[Path], config: Path, *, named: bool) -> FilesRead:
+    """Policies and tests of these files and folders; without any, of all that the configuration names."""
+    return _read(paths, config if named else None) if paths else _read_everything(config, named=named)
+
+
+def _read_everything(config: Path, *, named: bool) -> FilesRead:
     """What a configuration names, be it the one that lies here; without one, the files here."""
     here = Path(Path(CONFIG).name)
     file = config if named else next((each for each in (config, here) if each.exists()), None)
@@ -89,7 +94,7 @@ def _read_everything(config: Path, *, named: bool) -> _Read:
     return _read([loaded.config.policies], loaded.config.file)
 
 
-def _read(paths: Sequence[Path], config: Path | None) -> _Read:
+def _read(paths: Sequence[Path], config: Path | None) -> FilesRead:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} is not there", reason="no_such_file", remedy="name a policy file, or its folder")
@@ -100,7 +105,7 @@ def _read(paths: Sequence[Path], config: Path | None) -> _Read:
     return found, [each for each in about if each.is_error or each.file in with_tests]
 
 
-def _say(diagnostics: Iterable[Diagnostic]) -> None:
+def say_of_files(diagnostics: Iterable[Diagnostic]) -> None:
     for each in diagnostics:
         sys.stderr.write(shown(each.render(), lines=True) + "\n")
 

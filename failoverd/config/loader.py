@@ -67,6 +67,7 @@ __all__ = [
     "PolicySet",
     "Rejected",
     "load_config",
+    "load_instead",
     "load_inventory",
     "load_paths",
     "load_policies",
@@ -336,6 +337,23 @@ def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]
     if inventory is None:
         return found
     return replace(found, diagnostics=in_folders((*found.diagnostics, *crowded(found.policies, inventory))))
+
+
+def load_instead(config: Config, kinds: Kinds, file: Path) -> PolicySet:
+    """All that loads of what the configuration names, with `file` in place of the one that holds the same policy.
+
+    Something is rejected where `file` does not load, or wants what another policy has.
+    """
+    found = PolicyLoader(config, kinds).load({})
+    inventory, about = load_inventory(config.inventory)
+    judged = _judge(read(file), str(file), kinds, config, inventory)
+    others = [
+        _Judged(policy.source.file, policy.name, policy, ())
+        for policy in found.policies.values()
+        if policy.name != judged.named
+    ]
+    both = _sifted([judged, *others], about if inventory is None else (), {})
+    return replace(both, rules=found.rules, maintenance=found.maintenance, practices=found.practices)
 
 
 def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None) -> PolicySet:

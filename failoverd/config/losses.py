@@ -257,9 +257,6 @@ def _estate(policy: Policy, rules: tuple[Rule, ...] = ()) -> Estate:
     return Estate(_OWNER, _members if policy.weights is Weights.MEMBERSHIP else _as_it_is, rules=rules)
 
 
-_SCORES: Final = {RegionState.HEALTHY: WHOLE, RegionState.DEGRADED: WHOLE // 2, RegionState.DOWN: 0}
-
-
 def _regions(policy: Policy, record_type: RecordType, ill: Mapping[str, RegionState]) -> Mapping[str, RegionHealth]:
     found = {}
     for spec in policy.regions:
@@ -267,11 +264,10 @@ def _regions(policy: Policy, record_type: RecordType, ill: Mapping[str, RegionSt
         if not values:
             continue
         state = ill.get(spec.name, RegionState.HEALTHY)
-        down = state is RegionState.DOWN
-        serving = () if down else tuple(sorted(values))
-        found[spec.name] = RegionHealth(
-            spec.name, state, _SCORES[state], since=-1e9, well_since=None if down else -1e9, serving=serving
-        )
+        slow = state is RegionState.DEGRADED
+        kept, score = (state, WHOLE // 2) if slow else (RegionState.HEALTHY, WHOLE)
+        serves = RegionHealth(spec.name, kept, score, since=-1e9, well_since=-1e9, serving=tuple(sorted(values)))
+        found[spec.name] = serves.lost(-1e9) if state is RegionState.DOWN else serves
     return found
 
 

@@ -31,10 +31,10 @@ from failoverd.operations.planning import (
     back,
     chosen,
     longest,
-    make_plans,
 )
 from failoverd.operations.session import Patience, proof_of
 from failoverd.operations.slips import unknown
+from failoverd.operations.supposing import NOTHING, Supposition, plans_if
 from failoverd.operations.verdicts import verdicts_of
 from failoverd.operations.waiting import Waiting
 from failoverd.ports import ChangeOutcome, Clock, Provider, Urgency
@@ -83,17 +83,17 @@ class PlanDesk:
         self._clock = clock
         self._plans, self._applies = Queue(2, 2), Queue(1, 2)
 
-    async def plan(self, names: Collection[str], returning: Collection[str]) -> Planned:
-        """What would be done about these policies, or about all. Nothing is.
+    async def plan(self, names: Collection[str], returning: Collection[str], said: Supposition = NOTHING) -> Planned:
+        """What would be done about these policies, or about all, if `said` were so. Nothing is.
 
         Raises:
-            FailoverdError: there is no such policy or region, or too many ask.
+            FailoverdError: there is no such policy, region or cloud, or too many ask.
         """
         async with self._plans.place():
             at = _AtWork(self._engine, self._clock, "")
             policies = chosen(at, tuple(self._engine.policies), names, returning)
-            findings = await make_plans(at, policies, frozenset(returning))
-            return Planned(tuple(findings), self._loaded({policy.name for policy in policies}))
+            findings = await plans_if(at, said, policies, frozenset(returning))
+            return Planned(tuple(findings), self._loaded({policy.name for policy in policies}), said.text())
 
     async def apply(self, changes: Sequence[Mapping[str, object]], actor: str) -> Applied:
         """Do what these changes say, each if it is what would be done now.
@@ -172,6 +172,10 @@ class _AtWork:
     def waits(self) -> Callable[[Waiting], None]:
         return lambda _: None
 
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        return self.engine.policies
+
     def policy(self, name: str) -> Policy:
         """Raises ConfigError when none of that name runs."""
         found = self.engine.policies.get(name)
@@ -182,9 +186,11 @@ class _AtWork:
 
     def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
         policy, engine = self.policy(target.policy), self.engine
-        state = engine.states.looked_at(policy, engine.board)
-        state, shared = back(state, returning), engine.shared.bringing_back(returning)
+        state, shared = back(self.looked_at(policy), returning), engine.shared.bringing_back(returning)
         return engine.tools.estate(policy, self.providers[target.provider], state, shared)
+
+    def looked_at(self, policy: Policy) -> PolicyState:
+        return self.engine.states.looked_at(policy, self.engine.board)
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         """A routine read may wait for its turn at the account for as long as the question may take."""

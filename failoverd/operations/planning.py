@@ -22,6 +22,7 @@ from failoverd.core.control.state import PolicyState, Verdicts
 from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target, percentages
 from failoverd.core.status import PolicyStatus
+from failoverd.operations.ahead import Following, following
 from failoverd.operations.reckoning import RegionFigures, demanded
 from failoverd.operations.slips import unknown
 from failoverd.operations.waiting import Stage, Waiting
@@ -38,12 +39,12 @@ MOST_CHARACTERS: Final = 4_096
 """Of each text of a plan: of a name, an answer, a reason."""
 
 
-class Workplace(Protocol):
-    """Where plans are made and applied."""
+class Lookout(Protocol):
+    """Where plans are made."""
 
     @property
-    def owner(self) -> str:
-        """The name under which this installation marks what it owns."""
+    def policies(self) -> Mapping[str, Policy]:
+        """Those that are known, by name."""
 
     @property
     def providers(self) -> Mapping[str, Provider]: ...
@@ -69,6 +70,9 @@ class Workplace(Protocol):
     def policy(self, name: str) -> Policy:
         """Raises ConfigError when there is none of that name."""
 
+    def looked_at(self, policy: Policy) -> PolicyState:
+        """What is known of a policy now, for who shares regions with it."""
+
     def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
         """What a decision about it looks at besides, if a person brings these regions back, by policy."""
 
@@ -81,6 +85,14 @@ class Workplace(Protocol):
 
     async def recalled(self, policy: Policy, target: Target) -> PolicyState:
         """The policy's state, with what the journal knows of a target."""
+
+
+class Workplace(Lookout, Protocol):
+    """Where plans are made and applied."""
+
+    @property
+    def owner(self) -> str:
+        """The name under which this installation marks what it owns."""
 
     def turn(self, target: Target) -> AbstractAsyncContextManager[None]:
         """While it lasts, nobody else in this process writes that name."""
@@ -112,9 +124,17 @@ class PlanFile:
 
 @dataclass(frozen=True, slots=True)
 class PlanFinding:
-    """What planning found at one target: an outcome, or why there is none. `manual` does the same by hand.
+    """What planning found at one target: an outcome, or why there is none.
 
-    `demand` is what its policy needs, and `figures` what of it goes where.
+    Attributes:
+        target: which.
+        outcome: what would be done.
+        error: why nobody can say.
+        manual: does the same by hand.
+        demand: what its policy needs.
+        figures: what of that goes where.
+        supposed: it is what would be done if something were so that is not: nothing of it may be applied.
+        following: of what is supposed: the next change that time alone would bring.
     """
 
     target: Target
@@ -123,11 +143,13 @@ class PlanFinding:
     manual: str = ""
     demand: float | None = None
     figures: tuple[RegionFigures, ...] = ()
+    supposed: bool = False
+    following: Following | None = None
 
     @property
     def change(self) -> PlannedChange | None:
         """What may be applied: a write, or a plan that a limit holds."""
-        outcome = self.outcome
+        outcome = self.outcome if not self.supposed else None
         plan = _to_do(outcome) if outcome is not None else None
         return PlannedChange(plan, outcome.state.returning) if outcome is not None and plan is not None else None
 
@@ -163,7 +185,7 @@ def _to_do(outcome: Outcome) -> Plan | None:
 # -- what is known now -------------------------------------------------------------------------------------------------
 
 
-async def _look(session: Workplace, target: Target) -> Observed | FailoverdError:
+async def _look(session: Lookout, target: Target) -> Observed | FailoverdError:
     """What stands at a target, or why it cannot be read."""
     try:
         return await session.read(target)
@@ -171,7 +193,7 @@ async def _look(session: Workplace, target: Target) -> Observed | FailoverdError
         return classified(error)
 
 
-async def _looks(session: Workplace, targets: Sequence[Target]) -> dict[Target, Observed | FailoverdError]:
+async def _looks(session: Lookout, targets: Sequence[Target]) -> dict[Target, Observed | FailoverdError]:
     """The same for several at once, for their providers know how to take turns."""
     found: dict[Target, Observed | FailoverdError] = {}
     failed: tuple[str, ...] = ()
@@ -202,9 +224,12 @@ def back(state: PolicyState, returning: Mapping[str, frozenset[str]]) -> PolicyS
 
 
 async def _evaluated(
-    session: Workplace, observed: Observed, health: Verdicts, returning: Mapping[str, frozenset[str]]
-) -> Outcome:
-    """What is to be done about a target: the daemon's own way to say so. `returning` are regions by policy."""
+    session: Lookout, observed: Observed, health: Verdicts, returning: Mapping[str, frozenset[str]]
+) -> tuple[Outcome, Estate]:
+    """What is to be done about a target, the daemon's own way to say so; and what it looked at besides.
+
+    `returning` are regions by policy.
+    """
     target = observed.target
     policy = session.policy(target.policy)
     state = await session.recalled(policy, target)
@@ -214,13 +239,13 @@ async def _evaluated(
     state = back(replace(state, verdicts=health), returning)
     # what is chosen for its price, a daemon chooses and remembers
     estate = replace(session.estate(target, returning), spare=None)
-    return evaluate(policy, state, observed, estate, session.clock())
+    return evaluate(policy, state, observed, estate, session.clock()), estate
 
 
 # -- plan --------------------------------------------------------------------------------------------------------------
 
 
-def chosen(at: Workplace, known: Iterable[str], names: Collection[str], returning: Collection[str]) -> list[Policy]:
+def chosen(at: Lookout, known: Iterable[str], names: Collection[str], returning: Collection[str]) -> list[Policy]:
     """The policies of these names, or all that are known without any.
 
     Raises:
@@ -233,10 +258,13 @@ def chosen(at: Workplace, known: Iterable[str], names: Collection[str], returnin
     return found
 
 
-async def make_plans(session: Workplace, policies: Sequence[Policy], returning: frozenset[str]) -> list[PlanFinding]:
+async def make_plans(
+    session: Lookout, policies: Sequence[Policy], returning: frozenset[str], *, supposed: bool = False
+) -> list[PlanFinding]:
     """Look now, evaluate, for each target of the policies. What fails is a finding.
 
     Every record is read before, which waits for no verdict: a policy of which none can be read is not probed.
+    `supposed`: what is looked at is not what is so; then what would follow is told, and nothing to apply.
     """
     targets = [target for policy in policies for target in policy.targets]
     looks = await _looks(session, targets)
@@ -248,9 +276,16 @@ async def make_plans(session: Workplace, policies: Sequence[Policy], returning: 
     for target in targets:
         try:
             observed = _known(looks[target])
-            outcome = await _evaluated(session, observed, _known(health[target.policy]), back)
+            outcome, estate = await _evaluated(session, observed, _known(health[target.policy]), back)
+            policy = session.policy(target.policy)
+            demand, figures = demanded(policy, outcome, outcome.decision.at)
+            if supposed:
+                then = following(policy, outcome, observed, estate, session.clock())
+                found.append(
+                    PlanFinding(target, outcome, demand=demand, figures=figures, supposed=True, following=then)
+                )
+                continue
             by_hand = manual_command(session.providers[target.provider], outcome.plan) if outcome.plan else ""
-            demand, figures = demanded(session.policy(target.policy), outcome, outcome.decision.at)
             found.append(PlanFinding(target, outcome, manual=by_hand, demand=demand, figures=figures))
         except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
             found.append(PlanFinding(target, None, classified(error)))
@@ -276,10 +311,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a daemon would do; `policies` are those that it looked at, as it has loaded them."""
+    """What a daemon would do; `policies` are those that it looked at, as it has loaded them.
+
+    `supposed` is what is taken to be so for it, and is not.
+    """
 
     findings: tuple[PlanFinding, ...]
     policies: tuple[PolicyStatus, ...]
+    supposed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,7 +449,8 @@ class _Applying:
         """
         plan, target = change.plan, change.target
         self._check_record(change, observed)
-        outcome = await _evaluated(self._session, observed, _known(self._health[target.policy]), self._returning)
+        health = _known(self._health[target.policy])
+        outcome, _ = await _evaluated(self._session, observed, health, self._returning)
         refused, found = outcome.refused, _to_do(outcome)
         if refused is not None:
             raise Fenced(refused.detail, reason=refused.reason, remedy=refused.remedy)

@@ -114,16 +114,16 @@ class Session:
         """Policies that were not probed are taken to carry what they publish."""
         shared = self.beside.shared
         if shared is None:
-            shared = self.beside.shared = Shared(self._looked_at, lambda _: None)
+            shared = self.beside.shared = Shared(self.looked_at, lambda _: None)
             for policy in self.policies.values():
                 shared.put(policy)
         policy = self.policies[target.policy]
-        state, shared = back(self._looked_at(policy), returning), shared.bringing_back(returning)
+        state, shared = back(self.looked_at(policy), returning), shared.bringing_back(returning)
         grant, usual = shared.grants(policy, state, self.clock())
         normalise = self.providers[target.provider].normalise
         return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual)
 
-    def _looked_at(self, policy: Policy) -> PolicyState:
+    def looked_at(self, policy: Policy) -> PolicyState:
         return replace(self.states.told(policy), verdicts=self.beside.verdicts.get(policy.name, {}))
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:

@@ -12,6 +12,7 @@ class Stage(StrEnum):
     PROVING = "proving"
     ASKING = "asking"  # a daemon, which does all that by itself
     PLAYING = "playing"
+    WEIGHING = "weighing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Waiting:
 
     Attributes:
         stage: with what.
-        done: what is over already, `of` so many: records, or endpoints.
+        done: what is over already, `of` so many: records, endpoints, tests, or situations.
         at_most: seconds that this can take, from its beginning; None where nobody can say.
         failed: what went wrong already: told at once, for the rest may take long.
     """

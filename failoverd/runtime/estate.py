@@ -142,6 +142,14 @@ class Shared:
                 found.touch(name)
         return found
 
+    def count(self, name: str, now: float) -> None:
+        """Claim for one policy by what is known of it now: who begins with a thousand need not do so in one turn.
+
+        What one that may leave out regions wants is settled by what everybody else does, when somebody asks.
+        """
+        if name in self._changed and not filters(self._policies[name]):
+            self._take_up_one(name, self._changed.pop(name), now)
+
     def grants(self, policy: Policy, state: PolicyState, now: float) -> tuple[Grant | None, Grant | None]:
         """What the others leave to a policy now, and on a day on which nothing is wrong.
 
@@ -179,11 +187,14 @@ class Shared:
         last = {name: known for name, known in changed.items() if filters(self._policies[name])}
         new = {name: known for name, known in changed.items() if name not in last or name not in self._now}
         for name, known in (*new.items(), *last.items()):
-            try:
-                self._claim(self._policies[name], known, now)
-                self._uncounted.discard(name)
-            except Exception as defect:  # noqa: BLE001 - one that a policy brings to light stays with it
-                self._leave_out(name, defect)
+            self._take_up_one(name, known, now)
+
+    def _take_up_one(self, name: str, known: PolicyState | None, now: float) -> None:
+        try:
+            self._claim(self._policies[name], known, now)
+            self._uncounted.discard(name)
+        except Exception as defect:  # noqa: BLE001 - one that a policy brings to light stays with it
+            self._leave_out(name, defect)
 
     def _leave_out(self, name: str, defect: Exception) -> None:
         """Others may be sent to where it is: somebody has to know, once."""

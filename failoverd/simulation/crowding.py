@@ -6,14 +6,13 @@ has room, nobody is to blame: then the daemon fails open, and says so.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 from failoverd.core.control.sharing import Claim, Draw, Resource
 from failoverd.core.records import WHOLE
-from failoverd.simulation.rehearsal import Rehearsal
 
 _NOISE: Final = 1.001
 """Times a room: shares are whole basis points."""
@@ -42,15 +41,27 @@ class Crowded:
     policy: str
 
 
-def crowded(rehearsal: Rehearsal) -> Iterator[Crowded]:
-    """Each such region as it is now, by its name."""
-    claims = [claim for claim, _ in rehearsal.daemon.engine.shared.standing.values()]
-    loads = {claim.policy: _loads(claim, rehearsal.shares(claim.policy)) for claim in claims}
+def crowded(
+    standing: Sequence[Claim],
+    shares: Callable[[str], Mapping[str, int]],
+    elapsed: float = 0.0,
+    among: Collection[str] | None = None,
+) -> Iterator[Crowded]:
+    """Each such region as it is now, by its name.
+
+    Args:
+        standing: the claims of all policies, who tell what a region can carry.
+        shares: what a policy answers, in basis points by region.
+        elapsed: seconds since the beginning.
+        among: policies that count, as if the others sent nothing; None: all of them.
+    """
+    claims = [claim for claim in standing if among is None or claim.policy in among]
+    loads = {claim.policy: _loads(claim, shares(claim.policy)) for claim in claims}
     total: dict[Resource, float] = defaultdict(float)
     for claim in claims:
         for region, load in loads[claim.policy].items():
             total[region, claim.unit] += load
-    rooms = _rooms(claims)
+    rooms = _rooms(standing)
     for resource in sorted(rooms):
         if total[resource] <= rooms[resource] * _NOISE:
             continue
@@ -60,9 +71,7 @@ def crowded(rehearsal: Rehearsal) -> Iterator[Crowded]:
                 continue
             if found := _room_for(claim, region, loads[claim.policy], total, rooms):
                 draw, left = found
-                yield Crowded(
-                    rehearsal.elapsed, region, total[resource], rooms[resource], draw.region, left, claim.policy
-                )
+                yield Crowded(elapsed, region, total[resource], rooms[resource], draw.region, left, claim.policy)
                 break
 
 
@@ -70,7 +79,7 @@ def _loads(claim: Claim, shares: Mapping[str, int]) -> Mapping[str, float]:
     return {region: claim.demand * share / WHOLE for region, share in shares.items() if share}
 
 
-def _rooms(claims: list[Claim]) -> Mapping[Resource, float]:
+def _rooms(claims: Sequence[Claim]) -> Mapping[Resource, float]:
     """What each region can carry, as who sees it best does."""
     rooms: dict[Resource, float] = {}
     for claim in claims:

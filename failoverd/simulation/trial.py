@@ -110,4 +110,6 @@ class _Watched:
 
     def look(self) -> None:
         self._waits = False
-        self.overloads += crowded(self._rehearsal)
+        rehearsal = self._rehearsal
+        claims = [claim for claim, _ in rehearsal.daemon.engine.shared.standing.values()]
+        self.overloads += crowded(claims, rehearsal.shares, rehearsal.elapsed)

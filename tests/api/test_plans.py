@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from support.api import ME, NOWHERE, House, elsewhere, heard
+from support.api import ME, NOWHERE, SOON, House, elsewhere, heard
 
 from failoverd.api.client import ApiError, Client, Elsewhere
 from failoverd.config.schema.config_file import ApiEntry
@@ -43,6 +43,19 @@ async def test_a_plan_is_asked_for_by_names_and_nothing_of_it_is_kept(tmp_path: 
     assert [(each.policy, each.revision) for each in told.policies] == [("inference-api", "1")]
     assert [(each.result, each.reason) for each in told.findings] == [("plan", ""), ("failed", "unreachable")]
     assert [each.change is not None for each in told.findings] == [True, False]
+
+
+async def test_what_is_supposed_is_told_with_what_follows_and_nothing_of_it_can_be_applied(tmp_path: Path) -> None:
+    async with heard(tmp_path) as here:
+        told = await here.client.plan([], [], if_down=["oci-ashburn"], if_cloud_down=["azure"], if_drained=["aws-use1"])
+        assert await refused(here.client.plan([], [], if_down=[""])) == (422, "body_invalid")
+    (said,) = here.plans.supposed
+    assert [set(each) for each in (said.down, said.clouds, said.drained)] == [{"oci-ashburn"}, {"azure"}, {"aws-use1"}]
+    assert told.supposed == "oci-ashburn and cloud azure down, aws-use1 drained"
+    first, _ = told.findings
+    assert (first.result, first.change) == ("plan", None)
+    assert first.following is not None
+    assert (first.following.at, first.following.after_bp) == (SOON, {"oci-ashburn": 10_000})
 
 
 async def test_a_change_is_applied_once_in_the_name_of_who_asks_and_the_trail_says_what_was_agreed_to(

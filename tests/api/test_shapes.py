@@ -110,7 +110,7 @@ def test_every_shape_of_an_answer_is_held_against_what_is_known() -> None:
         "EnteredTold",
     }
     lists = {"ReleasedTold", "ReloadedTold", "PlanTold", "AppliedTold", "AlertsTold"}
-    put_into_words = {"FindingTold", "RegionFiguresTold", "AttemptTold", "AlertTold"}
+    put_into_words = {"FindingTold", "FollowingTold", "RegionFiguresTold", "AttemptTold", "AlertTold"}
     found = {
         name for name, kind in vars(shapes).items() if isinstance(kind, type) and issubclass(kind, shapes.ToldModel)
     }

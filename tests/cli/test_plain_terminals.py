@@ -22,6 +22,8 @@ VERBS: dict[str, list[tuple[str, ...]]] = {
     "page": [],  # it ends when a person ends it: tests/docs/test_page.py
     "init": [("--provider", "rfc2136", "--zone", "wöw.example.test"), ("--provider", "röute53")],
     "check": [()],
+    "test": [(), ("pölicies", "--run", "äzure")],
+    "prove": [("pölicies",)],
     "schema": [("events",), ("policy",)],
     "files": [(), ("wöw.yaml",)],
     "probe": [("west",)],
@@ -78,7 +80,7 @@ async def test_every_verb_answers_in_ascii_alone(tmp_path: Path) -> None:
         (here.config.parent / "policies" / "other.yaml").write_text(strange, "utf-8")
         config = ("--config", str(here.config))
         commands = [
-            ("failoverctl", *verb.split(), *words, *(() if verb in {"files", "init", "schema"} else config))
+            ("failoverctl", *verb.split(), *words, *(() if verb in {"files", "init", "schema", "prove"} else config))
             for verb, asked in VERBS.items()
             for words in asked
         ]

@@ -283,3 +283,15 @@ def test_equal_weights_are_none(letters: str, weight: int) -> None:
     endpoints = [(f"192.0.2.{place}", finding(HEALTHS[letter])) for place, letter in enumerate(letters, start=1)]
     alike = roll_up("azure", endpoints, None, RULES, NOW, [weight] * len(letters))
     assert alike == roll_up("azure", endpoints, None, RULES, NOW)
+
+
+# -- as it is played ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("endpoints", ["HHHH", "HHDU", "U", "HU", "HUUU"])
+def test_a_region_that_is_lost_serves_nothing_and_nothing_of_it_is_open(endpoints: str) -> None:
+    found = rolled(endpoints, rules=RULES)
+    lost = found.lost(NOW)
+    assert (lost.state, lost.score, lost.serving, lost.unknown, lost.well_since) == (DOWN, 0, (), (), None)
+    assert (lost is found) is (found.state is DOWN and not found.serving)
+    assert lost.lost(NOW + 60.0) is lost, "it has been down since then"

@@ -48,6 +48,7 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
+from failoverd.operations.ahead import Following
 from failoverd.operations.alerting import Alert, AlertHeard
 from failoverd.operations.alerting import heard as heard_of
 from failoverd.operations.commanding import Desk, Given, WordRequest
@@ -55,6 +56,7 @@ from failoverd.operations.effects import Effect
 from failoverd.operations.judging import OverrideError
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned
+from failoverd.operations.supposing import NOTHING, Supposition
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.settings import ServerAddress
 from failoverd.store.journal import SqliteJournal, open_journal
@@ -235,12 +237,17 @@ class PaperDesk(Desk):
             await self.stuck.wait()
 
 
+SOON = 1_800_000_000.0
+"""When the next step of what is supposed would come."""
+
+
 @dataclass
 class PaperPlans(PlanDesk):
     """`operations.plan_desk.PlanDesk` that would change one record, cannot read another, and applies whatever comes.
 
     Attributes:
         asked: for which policies, and which regions are to be brought back, in order.
+        supposed: what was taken to be so, each time.
         applied: changes, and who asked for them.
         begun: somebody asked.
         stuck: makes everybody wait for it.
@@ -249,20 +256,26 @@ class PaperPlans(PlanDesk):
     """
 
     asked: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
+    supposed: list[Supposition] = field(default_factory=list)
     applied: list[tuple[Sequence[Mapping[str, object]], str]] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     stuck: asyncio.Event | None = None
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
     crowded: bool = False
 
-    async def plan(self, names: Collection[str], returning: Collection[str]) -> Planned:
+    async def plan(self, names: Collection[str], returning: Collection[str], said: Supposition = NOTHING) -> Planned:
         self.asked.append((tuple(names), tuple(returning)))
+        self.supposed.append(said)
         await self._wait()
         if NOWHERE in names:
             raise ConfigError(f"there is no running policy {NOWHERE!r}", reason="policy_unknown")
         made = plan()
-        pending = PlanFinding(TARGET, Outcome(OutcomeKind.WRITE, made.decision, PolicyState(TARGET.policy), plan=made))
-        return Planned((pending, PlanFinding(OTHER, None, Transient("no route", reason="unreachable"))), (LOADED,))
+        outcome = Outcome(OutcomeKind.WRITE, made.decision, PolicyState(TARGET.policy), plan=made)
+        supposed = said != NOTHING
+        then = Following(SOON, made) if supposed else None
+        pending = PlanFinding(TARGET, outcome, supposed=supposed, following=then)
+        failed = PlanFinding(OTHER, None, Transient("no route", reason="unreachable"))
+        return Planned((pending, failed), (LOADED,), said.text())
 
     async def apply(self, changes: Sequence[Mapping[str, object]], actor: str) -> Applied:
         await self._wait()

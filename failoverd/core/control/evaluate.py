@@ -155,7 +155,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
-    taken_out = _taken_out(case, memory, view)
+    taken_out = _taken_out(case, memory, view, decision)
     memory = replace(
         memory,
         kind=decision.kind,
@@ -423,10 +423,15 @@ def _yielded(case: _Case, decision: Decision) -> frozenset[str]:
     return frozenset(word.id for word in (*case.heeded.yielded.values(), *back))
 
 
-def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
-    """The regions that a word keeps out, or kept out: until they are back, or fall by themselves."""
+def _taken_out(case: _Case, memory: TargetMemory, view: View, decision: Decision) -> frozenset[str]:
+    """The regions that a word keeps out, or kept out: until they are back, or fall by themselves.
+
+    A pin of which nobody serves keeps nobody out.
+    """
     published, drained = view.shares(case.region_of), case.heeded.drained
-    kept = [word.shares for word in (case.heeded.pin, case.heeded.hold) if word is not None and word.shares]
+    idle = any(reason.code is ReasonCode.PIN_IDLE for reason in decision.reasons)
+    said = (case.heeded.pin if not idle else None, case.heeded.hold)
+    kept = [word.shares for word in said if word is not None and word.shares]
     out = {
         *drained,
         *case.heeded.practised,
@@ -561,8 +566,7 @@ def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[t
     told = memory.told
     stands = shares_now(case.observed, memory.last_good, case.region_of)
     if (case.heeded.words or case.heeded.lost) and worst(case.regions, stands) is RegionState.DOWN:
-        verdicts = Heeded(words=tuple(word for word in case.heeded.words if word.verb in {Verb.UP, Verb.DOWN}))
-        view = replace(_view(case, memory), regions=_seen(case, verdicts).regions)
+        view = replace(_view(case, memory), regions=_undrained(case))
         shared = case.estate.grant, case.estate.usual
         would = decide(case.policy, case.record, case.observed.target, view, case.now, None, None, *shared)
         dead = {name for name in stands if (health := case.regions.get(name)) and health.state is RegionState.DOWN}
@@ -789,10 +793,16 @@ def _recalled(case: _Case, memory: TargetMemory, plan: Plan) -> bool:
 
 
 def _ill(case: _Case, values: frozenset[str]) -> frozenset[str]:
-    """Those of the values that are known not to serve: that they are drained as well keeps none in the answer."""
-    regions = case.state.regions(case.record.key.type)
+    """Those of the values that do not serve, as is known or said: that they are drained as well keeps none of them."""
+    regions = _undrained(case) if values else {}
     healths = ((value, regions.get(case.region_of.get(value, ""))) for value in values)
     return frozenset(value for value, health in healths if health is not None and health.fails(value))
+
+
+def _undrained(case: _Case) -> Mapping[str, RegionHealth]:
+    """The regions as they are known, with what people call up or down, and without what they keep out."""
+    words = tuple(word for word in case.heeded.words if word.verb in {Verb.UP, Verb.DOWN})
+    return _seen(case, Heeded(words=words)).regions
 
 
 def _by_word(case: _Case, plan: Plan, out: frozenset[str]) -> bool:

@@ -21,6 +21,7 @@ from typing import Final, NoReturn, final
 
 from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind
 from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.control.ramp import stepping
 from failoverd.core.control.rule_checks import FREE, Move, Ruled, asserted, gated, passing_at
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode
@@ -431,6 +432,7 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
     largest = _largest(step)
     small = largest < step.limits.min_step
     worth = step.saving or _quits_ill(step) or (cause is Cause.TUNING and _overfull(step)) or _relieves(step)
+    worth |= _climbs(step)
     if small and not worth:  # what is left of a move is worth it
         numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
         return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))
@@ -442,6 +444,12 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
 def _largest(step: Step) -> int:
     """By how much the region changes that changes most."""
     return max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
+
+
+def _climbs(step: Step) -> bool:
+    """Whether a region takes a step of its ramp: that is as large as the file says, and the next one waits for it."""
+    ramps = step.plan.decision.ramps or {}
+    return any(stepping(each) and step.wanted.get(name, 0) > step.before.get(name, 0) for name, each in ramps.items())
 
 
 def _quits_ill(step: Step) -> bool:

@@ -85,6 +85,29 @@ class RegionHealth:
     latency: float | None = None
     served: tuple[Model, ...] = ()
 
+    def lost(self, now: float) -> "RegionHealth":
+        """The same region once all its endpoints fail, as it is played; one that is down is so already.
+
+        When the failures began is not said: who is well has passed its probes since.
+        """
+        down = self.state is RegionState.DOWN
+        if down and not self.serving and not self.unknown:
+            return self
+        return replace(
+            self,
+            state=RegionState.DOWN,
+            score=0,
+            since=self.since if down else now,
+            well_since=None,
+            serving=(),
+            unknown=(),
+            evidence="",
+            flapped=(),
+            flapping_until=None,
+            failing_since=None,
+            open_until=None,
+        )
+
     def fails(self, value: str) -> bool:
         """Whether an answer of the region is known not to serve."""
         return value not in self.serving and value not in self.unknown

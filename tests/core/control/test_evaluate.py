@@ -21,6 +21,7 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import Permanent
 from failoverd.core.events import DecisionMade, DriftDetected, FailoverHeld, IncidentClosed, PlanHeld
 from failoverd.core.health.region import RegionState
+from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
 from failoverd.core.records import TIERS, AllDown, Limits, Policy, Ration, RecordSet, Source, Steering, Weights
 from failoverd.core.status import TargetState
@@ -392,6 +393,35 @@ def test_nor_does_it_where_an_answer_of_a_region_that_is_well_was_taken_out_as_w
     story.observed = replace(story.observed, records=records({"10.0.2.1": 1}))
     assert story.look(a="U").kind is OutcomeKind.LIMITED
     assert story.observed.records == records({"10.0.2.1": 1})
+
+
+def test_an_endpoint_that_is_drained_and_then_called_down_leaves_whatever_is_spent() -> None:
+    """The drain alone meets the rates. That it was given first keeps nothing in the answer that is down."""
+    story = begun(policy(region("a", 50), region("b", 50, "10.0.2.1", "10.0.2.2")), NO_BUDGET)
+
+    def word(verb: Verb) -> Override:
+        scope = Scope(endpoints=("b/10.0.2.1",))
+        return Override(f"{verb}-00000001", verb, scope, "alice@bastion", story.now, story.now + 900)
+
+    story.say(word(Verb.DRAIN))
+    assert story.look().held is not None
+    story.say(word(Verb.DOWN))
+    assert story.look(1.0).cause is Cause.FAILING_OUT
+    assert story.observed.records is not None
+    assert "10.0.2.1" not in {answer.value for answer in story.observed.records.serving}
+
+
+def test_a_pin_of_which_nobody_serves_brings_nobody_back() -> None:
+    """It takes nobody out, so its end is not waited for: a person still brings back who failed before."""
+    story = begun(replace(THREE, failback_after=None))
+    story.look(a="U")
+    story.look(60.0, a="H", b="U")
+    assert story.published == {"c": 100}
+    pin = Override("pin-00000001", Verb.PIN, Scope(), "alice@bastion", story.now, story.now + 900, shares={"b": 10_000})
+    story.say(pin)
+    for _ in range(3):
+        story.look(1.0)
+        assert story.published == {"c": 100}
 
 
 def test_a_dead_region_that_a_person_left_in_goes_whatever_is_spent() -> None:

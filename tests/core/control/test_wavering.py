@@ -185,18 +185,16 @@ class Watched(Example):
     """An example that notes what each region carries after each write."""
 
     def __post_init__(self) -> None:
-        self.loads: list[dict[str, float]] = []
         super().__post_init__()
+        self.loads: list[dict[str, float]] = []
+        self.sheet.wrote = self._note
 
-    def _look(self, policy: Policy) -> bool:
-        wrote = super()._look(policy)
-        if wrote:
-            found: dict[str, float] = {}
-            for name, of in self.policies.items():
-                for region, share in self.shares(name).items():
-                    found[region] = found.get(region, 0.0) + share / 100 * (of.demand or 0.0)
-            self.loads.append(found)
-        return wrote
+    def _note(self) -> None:
+        found: dict[str, float] = {}
+        for name, of in self.policies.items():
+            for place, share in self.shares(name).items():
+                found[place] = found.get(place, 0.0) + share / 100 * (of.demand or 0.0)
+        self.loads.append(found)
 
 
 def test_a_lower_tier_takes_no_step_onto_room_that_the_steps_of_a_higher_one_have_not_left_yet(tmp_path: Path) -> None:

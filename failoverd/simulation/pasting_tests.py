@@ -1,0 +1,91 @@
+"""A situation in which a promise is not kept, as a test to paste into a file `*.test.yaml`."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from failoverd.core.health.region import RegionState
+from failoverd.core.reasons import Limit
+from failoverd.core.records import WHOLE, Target
+from failoverd.simulation.promises import SAYS, Broken, Promise
+from failoverd.simulation.proof import Counterexample
+from failoverd.simulation.situations import Circumstance
+
+_LETTERS: Final = {RegionState.DOWN: "F", RegionState.DEGRADED: "D"}
+
+_NEVER: Final = {
+    Promise.NEVER_EMPTY: "empty",
+    Promise.RESIDENCY: "leaves_residency",
+    Promise.ROOM: "over_capacity",
+    Promise.TIERS: "over_capacity",
+}
+
+_HOLDS: Final = {Promise.MIN_REGIONS: Limit.MIN_REGIONS, Promise.RULES: Limit.ASSERTION}
+
+
+def as_test(found: Counterexample, normal: Mapping[Target, Mapping[str, int]]) -> str:
+    """One entry of `tests`, that fails while the promise is not kept; what no test can say stands as a comment."""
+    broken, happened = found.broken, found.situation.circumstance
+    policy = happened.policy or broken.target.policy
+    lines = [f"- name: {json.dumps(f'{SAYS[broken.promise]}: {found.situation}')}", f"  policy: {policy}"]
+    if unsaid := _unsaid(happened):
+        lines.append(f"  # {unsaid}")
+    if series := _series(found, back=broken.promise is Promise.CONVERGENCE):
+        lines.append(f"  series: {series}")
+    lines += _happens(happened)
+    lines += _expected(broken, normal, policy)
+    return "\n".join(f"  {line}" for line in lines) + "\n"
+
+
+def _unsaid(happened: Circumstance) -> str:
+    if happened.spent:
+        return "and what the limits allow in their windows is used up, which a test comes to by changes before"
+    return f"and a {happened.said} is on, which no test begins" if happened.practised else ""
+
+
+def _series(found: Counterexample, *, back: bool) -> str:
+    """Five minutes of illness, if it is about the way back; without an end otherwise."""
+    rest = " x300 P" if back else ""
+    said = [f'{name}/*: "P x10 {_LETTERS[state]}{rest}"' for name, state in sorted(found.situation.ill.items())]
+    return f"{{{', '.join(said)}}}" if said else ""
+
+
+def _happens(what: Circumstance) -> Iterator[str]:
+    """A word before anything is ill, an edit after."""
+    if what.word is not None:
+        said = what.word.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if what.word.pin is not None:
+            said["pin"] = _percent(what.word.pin)
+        if what.word.to is not None:
+            said["to"] = f"{what.word.to / 100:g}%"
+        yield f"  happens: {{5s: {{operator: {_flow(said)}}}}}"
+    if what.edit is not None:
+        edit = f"edit: {_flow(_percent(what.edit))}" if what.edit else "empty: true"
+        yield f"  happens: {{1m: {{{edit}}}}}"
+
+
+def _expected(broken: Broken, normal: Mapping[Target, Mapping[str, int]], policy: str) -> Iterator[str]:
+    if (never := _NEVER.get(broken.promise)) is not None:
+        yield "  for: 10m"
+        yield f"  never: {{{never}: true}}"
+        return
+    when, said = "2m", f"holds: [{_HOLDS.get(broken.promise, '')}]"
+    if broken.promise is Promise.FAILING_OUT:
+        said = f"shares: {_flow(_percent(broken.outcome.decision.shares))}"
+    elif broken.promise is Promise.CONVERGENCE:
+        when, said = "1d", f"shares: {_flow(_percent(normal[broken.target]))}"
+    mine = broken.target.policy
+    yield f"  at: {{{when}: {{{said if mine == policy else f'policies: {{{mine}: {{{said}}}}}'}}}}}"
+
+
+def _percent(shares: Mapping[str, int]) -> Mapping[str, float]:
+    return {name: share * 100 / WHOLE for name, share in shares.items() if share}
+
+
+def _flow(value: object) -> str:
+    """As YAML people write on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_flow(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return json.dumps(value) if not isinstance(value, str) else value

@@ -1,0 +1,270 @@
+"""Policies held to what they promise, in every situation or as many as were asked for.
+
+Each begins on a day on which all has been well for long. Something has happened, or not; regions fall ill in one
+moment; ten minutes pass; then all is well again, and a day passes. Time passes as the outcomes ask for it (`until`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from math import ceil
+from typing import Final
+
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.state import PolicyState
+from failoverd.core.health.region import RegionState
+from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
+from failoverd.core.reasons import Cause
+from failoverd.core.records import WHOLE, OnDrift, Policy, RecordSet, Target
+from failoverd.core.rules import Rule
+from failoverd.simulation.promises import Broken, Promise, astray, at_once, settled
+from failoverd.simulation.rehearsal import NOON, answers_of, request_of
+from failoverd.simulation.situations import (
+    NOTHING,
+    Circumstance,
+    Situation,
+    alike,
+    circumstances,
+    every,
+    how_many,
+    some,
+)
+from failoverd.simulation.worksheet import Endless, Worksheet
+
+ILL: Final = 600.0
+"""Seconds for which regions are ill."""
+
+CALM: Final = 86_400.0
+"""Seconds after which the normal shares have to be back."""
+
+_FEW: Final = 4
+"""Changes on a way back besides its steps: one that ends what was begun, and one for each time others have to wait."""
+
+_LOOKS: Final = 2_000
+"""In which time passes; so many are none that anybody needs."""
+
+_ACTOR: Final = "operator@proof"
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A situation in which a promise is not kept, with as little in it as can be."""
+
+    situation: Situation
+    broken: Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of policies that are decided together.
+
+    Attributes:
+        policies: which.
+        of: situations that there are.
+        looked_at: those that were looked at.
+        whole: circumstances of which every situation was.
+        sampled: circumstances of which some were, chosen at random.
+        normal: the shares of a good day, in basis points by region.
+        counterexamples: the first of each promise that is not kept.
+    """
+
+    policies: tuple[str, ...]
+    of: int
+    looked_at: int
+    whole: tuple[Circumstance, ...]
+    sampled: tuple[Circumstance, ...]
+    normal: Mapping[Target, Mapping[str, int]]
+    counterexamples: tuple[Counterexample, ...]
+
+
+Tell = Callable[[int, int], None]
+"""How many situations are looked at, of how many that are to be."""
+
+
+def situations_of(policies: Mapping[str, Policy], rules: tuple[Rule, ...] = ()) -> int:
+    """How many there are."""
+    classes = alike(policies, rules)
+    return sum(how_many(each, classes) for each in circumstances(policies, classes))
+
+
+def prove(policies: Mapping[str, Policy], rules: tuple[Rule, ...], most: int, seed: int, tell: Tell) -> Proof:
+    """Look at all situations of policies that are decided together, or at no more than `most` of them.
+
+    Where there are more, circumstances are looked at in whole one after the other for as long as they fit, and what
+    they leave is a sample of the others.
+    """
+    classes = alike(policies, rules)
+    asked = tuple(circumstances(policies, classes))
+    whole, left = list[Circumstance](), most
+    for each in asked:
+        if (size := how_many(each, classes)) > left:
+            break
+        whole.append(each)
+        left -= size
+    sampled = asked[len(whole) :]
+    number = most - left if not sampled else most
+    chosen = chain(
+        (each for circumstance in whole for each in every(circumstance, classes)),
+        some(sampled, classes, left, seed) if sampled else (),
+    )
+    play = Play(policies, rules)
+    found: dict[Promise, Counterexample] = {}
+    for done, situation in enumerate(chosen):
+        tell(done, number)
+        for broken in play.through(situation):
+            if broken.promise not in found:
+                found[broken.promise] = play.least(situation, broken)
+    of = sum(how_many(each, classes) for each in asked)
+    counterexamples = tuple(found[each] for each in Promise if each in found)
+    return Proof(tuple(policies), of, number, tuple(whole), sampled, play.normal, counterexamples)
+
+
+class Play:
+    """Policies that are decided together, from the same good day again and again."""
+
+    def __init__(self, policies: Mapping[str, Policy], rules: tuple[Rule, ...] = ()) -> None:
+        self._sheet = Worksheet(policies, NOON - 86_400.0, rules)
+        self._sheet.wait(NOON)
+        self._sheet.look()
+        self._begin = self._sheet.sheet
+        self.normal = {target: self._sheet.shares(target) for target in self._sheet.observed}
+        self._most = {name: _changes_back(policy) for name, policy in policies.items()}
+
+    def through(self, situation: Situation) -> list[Broken]:
+        """The promises that are not kept in a situation, each once."""
+        self._sheet.back_to(self._begin)
+        found: dict[Promise, Broken] = {}
+        for broken in self._steps(situation):
+            found.setdefault(broken.promise, broken)
+        return list(found.values())
+
+    def least(self, situation: Situation, broken: Broken) -> Counterexample:
+        """The same promise not kept, in a situation in which nothing is ill, and has happened, that need not be."""
+        smaller = True
+        while smaller:
+            smaller = False
+            for other in _smaller(situation):
+                again = next((each for each in self.through(other) if each.promise is broken.promise), None)
+                if again is not None:
+                    situation, broken, smaller = other, again, True
+                    break
+        return Counterexample(situation, broken)
+
+    def _steps(self, situation: Situation) -> Iterator[Broken]:
+        sheet, happened = self._sheet, situation.circumstance
+        try:
+            self._happens(happened)
+            if happened != NOTHING:
+                sheet.look()
+            for name, state in situation.ill.items():
+                sheet.turn(name, state)
+            sheet.look()
+            yield from at_once(sheet)
+            if happened.edit is not None:
+                self._edited(happened.policy, happened.edit)
+                sheet.look()
+                yield from at_once(sheet)
+            self._pass(ILL)
+            yield from at_once(sheet)
+            yield from settled(sheet)
+            self._calm()
+            yield from at_once(sheet)
+            self._pass(CALM)
+            yield from at_once(sheet)
+            if happened.edit is None or sheet.policies[happened.policy].on_drift is not OnDrift.REPORT:
+                yield from astray(sheet, self.normal, self._most)
+        except Endless as error:
+            target, outcome = next(iter(sheet.outcomes.items()))
+            yield Broken(Promise.CONVERGENCE, target, str(error), outcome)
+
+    # -- what happens --------------------------------------------------------------------------------------------------
+
+    def _happens(self, what: Circumstance) -> None:
+        sheet = self._sheet
+        if what.spent:
+            for name, policy in sheet.policies.items():
+                sheet.states[name] = _spent(policy, sheet)
+        if what.word is not None:
+            asked = request_of(what.word, what.policy)
+            self._say(asked.verb, asked.scope, shares=asked.shares, part=asked.part)
+        if what.practised:
+            self._say(Verb.PRACTICE, Scope((what.policy,), regions=(what.practised,)))
+
+    def _say(self, verb: Verb, scope: Scope, *, shares: Mapping[str, int] | None = None, part: int = 0) -> None:
+        sheet = self._sheet
+        said = Comment(sheet.now, _ACTOR, "what the proof looks at")
+        word = Override(
+            f"{begins(verb, scope)}0001",
+            verb,
+            scope,
+            _ACTOR,
+            sheet.now,
+            sheet.now + 3_600.0,
+            (said,),
+            shares=shares or {},
+            part=part,
+        )
+        sheet.words = (word,)
+
+    def _edited(self, policy: str, shares: Mapping[str, int]) -> None:
+        found = self._sheet.policies[policy]
+        for target in found.targets:
+            weights = answers_of(found, target, shares)
+            ttl = found.record_of(target).ttl
+            self._sheet.edit(target, RecordSet.of(target.key, ttl, weights) if weights else None)
+
+    def _calm(self) -> None:
+        """All is well, nobody says anything any more, and a person brings back what only a person does."""
+        sheet = self._sheet
+        sheet.written.clear()
+        sheet.words = tuple(replace(each, ended_at=sheet.now, ended_by=_ACTOR) for each in sheet.words)
+        for name, region in sheet.regions.items():
+            if region.state is not RegionState.HEALTHY:
+                sheet.turn(name, RegionState.HEALTHY)
+        for name, policy in sheet.policies.items():
+            if policy.failback_after is None:
+                everyone = frozenset(spec.name for spec in policy.regions)
+                sheet.states[name] = replace(sheet.states[name], returning=everyone)
+        sheet.look()
+
+    def _pass(self, seconds: float) -> None:
+        """Time passes, with a look whenever an outcome asks for one: by its word, nothing changes meanwhile."""
+        sheet, end = self._sheet, self._sheet.now + seconds
+        for _ in range(_LOOKS):
+            then = sheet.next_look()
+            if then is None or then > end:
+                sheet.now = end
+                return
+            sheet.wait(then)
+        raise Endless(f"still looked at after {_LOOKS} looks")
+
+
+def _smaller(situation: Situation) -> Iterator[Situation]:
+    """Each with one thing less."""
+    if situation.circumstance != NOTHING:
+        yield replace(situation, circumstance=NOTHING)
+    for name, state in situation.ill.items():
+        yield situation.but(name, RegionState.HEALTHY)
+        if state is RegionState.DEGRADED:
+            yield situation.but(name, RegionState.DOWN)
+
+
+def _changes_back(policy: Policy) -> int:
+    """By how many changes a policy may come back to its normal shares, at most."""
+    steps = len(policy.ramp.steps) if policy.ramp is not None else 1
+    pieces = max(ceil(WHOLE / ration.max_shift) for ration in (policy.limits.returning, policy.limits.tuning))
+    return len(policy.regions) * steps * pieces + _FEW
+
+
+def _spent(policy: Policy, sheet: Worksheet) -> PolicyState:
+    """Everything used up that may be moved within the windows."""
+    state, limits = sheet.states[policy.name], policy.limits
+    rations = {Cause.TUNING: limits.tuning, Cause.RETURNING: limits.returning, Cause.MAKING_ROOM: limits.making_room}
+    at = sheet.now - min(min(each.shift_window, each.changes_window) for each in rations.values()) / 2
+    shifts = {cause: each.max_shift for cause, each in rations.items()}
+    number = max(each.max_changes for each in rations.values())
+    for target in policy.targets:
+        shares, memory = sheet.shares(target), state.of(target)
+        past = tuple(PastChange(f"spent-{each}", at, shares, shares, shifts) for each in range(number))
+        state = state.with_target(replace(memory, changes=(*memory.changes, *past)))
+    return state

@@ -1,0 +1,89 @@
+"""docs/reviewing.md keeps its word: each of its commands is run, with a daemon and without one, and writes nothing."""
+
+import re
+import shlex
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+from support.daemons import EAST, NAME, WEST, provider_block, site
+from support.repositories import git
+from support.servers import DnsServer
+from support.sessions import Desk
+from support.virtual import virtually
+
+from failoverd.api.planned import finding_told
+from failoverd.cli.what_if import tell
+from failoverd.config.loader import load_paths
+from failoverd.installed import kinds
+from failoverd.operations.planning import apply_plans, make_plans
+from failoverd.operations.session import Session
+from failoverd.operations.supposing import Supposition, plans_if
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "reviewing.md").read_text()
+
+HERE = {"inference-api": "api", "azure-eastus": "west"}
+"""What the names of the page are called here."""
+
+
+def commands() -> list[list[str]]:
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    return [shlex.split(line)[1:] for block in blocks for line in block.splitlines()]
+
+
+def test_every_option_that_supposes_something_is_on_the_page() -> None:
+    options = {word for words in commands() for word in words if word.startswith("--")}
+    assert options == {"--if-down", "--if-cloud-down", "--drain", "--policy", "--against"}
+
+
+async def test_each_command_says_what_would_be_done_and_does_nothing(bind_server: DnsServer, tmp_path: Path) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        inventory = tmp_path / "policies" / "regions.yaml"
+        inventory.write_text("version: 1\nregions:\n  west: {cloud: azure}\n  east: {cloud: oci}\n")
+        (tmp_path / "api.yaml").write_text(here.policy.read_text().replace("ttl: 5s", "ttl: 7s"))
+        git(tmp_path, "init", "-q", "-b", "main")
+        for subject in ("first", "second"):
+            git(tmp_path, "add", "policies")
+            git(tmp_path, "commit", "-q", "--allow-empty", "-m", subject)
+        async with here.daemon() as daemon:
+            await daemon.event("change.verified")
+            codes = await codes_of(here.control, tmp_path)
+            serial = bind_server.dig(NAME, "A")
+        without = await codes_of(here.control, tmp_path)
+        assert serial == bind_server.dig(NAME, "A") == sorted([WEST, EAST])
+        differ = [words for words in codes if codes[words] != without[words]]
+        assert not differ, [(words, codes[words], without[words]) for words in differ]
+        same = {words for words, code in codes.items() if code == 0}
+        assert same == {"--against git:main", "--against git:HEAD~1 --if-down west"}, codes
+        assert set(codes.values()) <= {0, 10, 11}, codes
+
+
+async def codes_of(control: Callable[..., Awaitable[tuple[int, str]]], folder: Path) -> dict[str, int]:
+    """How each command ended, by its words."""
+    found = {}
+    for words in commands():
+        local = [HERE.get(word, word) for word in words]
+        code, printed = await control(*(str(folder / word) if word == "api.yaml" else word for word in local))
+        found[" ".join(word for word in local if word != "plan")] = code
+        assert "Traceback" not in printed
+        assert len(printed.splitlines()) <= 12 + 2, (words, printed)  # and who was asked, or what a daemon has loaded
+    return found
+
+
+@virtually
+async def test_the_example_is_what_is_printed_for_the_shipped_policy() -> None:
+    """All is well and published; then it is asked for."""
+    (name, policy), *_ = load_paths([ROOT / "policies" / "inference-api.yaml"], kinds()).policies.items()
+    desk = Desk(policy)
+
+    def session() -> Session:
+        return replace(desk.session(), providers={target.provider: desk.dns for target in policy.targets})
+
+    await apply_plans(
+        session(), [each.change for each in await make_plans(session(), [policy], frozenset()) if each.change]
+    )
+    said = Supposition(down=frozenset({"azure-eastus"}))
+    found = await plans_if(session(), said, [policy], frozenset())
+    printed = tell("if azure-eastus down", list(map(finding_told, found)), every=False)
+    assert (name, printed) == ("inference-api", re.findall(r"```text\n(.*?)\n```", PAGE, re.DOTALL)[0].splitlines())

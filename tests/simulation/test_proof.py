@@ -1,0 +1,238 @@
+"""What a proof finds: nothing in what decides as it should, and each promise that a broken stage does not keep."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.playing import POLICY, REGIONS, folder, loaded, played
+
+from failoverd.core.control import limits, residency
+from failoverd.core.control.claiming import claim
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.evaluate import evaluate
+from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
+from failoverd.core.control.state import PolicyState
+from failoverd.core.health.region import RegionState
+from failoverd.core.reasons import Cause, Limit, LimitCheck
+from failoverd.core.records import LOWEST_TIER, Observed, Policy
+from failoverd.runtime.estate import Shared
+from failoverd.simulation import worksheet
+from failoverd.simulation.pasting_tests import as_test
+from failoverd.simulation.promises import Promise
+from failoverd.simulation.proof import Counterexample, Proof, prove
+from failoverd.simulation.situations import NOTHING, SPENT, Situation, alike, circumstances, every, how_many, together
+
+SMALL_STEPS = POLICY + "limits: {max_shift: 20% per 5m, max_changes: 6 per 1h}\n"
+AT_HOME = POLICY + "residency: {allow: [EU]}\n"
+TWO_CLOUDS = REGIONS + 'rules:\n  - {name: two-clouds, assert: {at_least: 2, of: ["azure-*", "oci-*", "aws-*"]}}\n'
+PILOT = (
+    POLICY.replace("shop", "pilot").replace("tier: prod", "tier: pilot").replace("demand: 800", "demand: 500")
+    .replace(".10]", ".20]").replace("share: 70", "share: 50").replace("share: 0", "share: 20")
+)  # fmt: skip
+SPREAD = POLICY.replace("share: 70", "share: 50").replace("share: 0", "share: 20")
+TWO_AT_LEAST = SPREAD + "limits: {min_regions: 2}\n"
+
+
+def proved(path: Path, policy: str = POLICY, most: int = 60, regions: str = REGIONS, **others: str) -> Proof:
+    """The policy `shop`, and what is decided with it."""
+    (each,) = loaded(folder(path, "version: 1\ntests: []\n", policy=policy, regions=regions, **others)).estates
+    assert "shop" in each.found.policies, [found.render() for found in each.found.diagnostics]
+    (group,) = (group for group in together(each.found.policies) if "shop" in group)
+    return prove(group, each.found.rules or (), most, 1, lambda _done, _of: None)
+
+
+def found(proof: Proof, promise: Promise) -> Counterexample:
+    by_promise = {each.broken.promise: each for each in proof.counterexamples}
+    assert promise in by_promise, list(by_promise)
+    return by_promise[promise]
+
+
+# -- what is decided as it should be -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", [POLICY, SMALL_STEPS, TWO_AT_LEAST, AT_HOME, POLICY + "on_drift: report\n"])
+def test_a_policy_keeps_its_promises(policy: str, tmp_path: Path) -> None:
+    assert proved(tmp_path, policy, 800).counterexamples == ()
+
+
+def test_policies_that_share_regions_keep_theirs_when_regions_are_lost_and_budgets_are_spent(tmp_path: Path) -> None:
+    proof = proved(tmp_path, SPREAD, 54, pilot=PILOT)
+    assert (proof.policies, proof.counterexamples) == (("pilot", "shop"), ())
+    assert proof.whole == (NOTHING, SPENT)
+
+
+def test_an_assertion_of_the_inventory_is_kept(tmp_path: Path) -> None:
+    assert proved(tmp_path, regions=TWO_CLOUDS).counterexamples == ()
+
+
+# -- the faults of old -------------------------------------------------------------------------------------------------
+
+
+def test_a_dead_region_that_is_held_by_spent_budgets_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_failing_out", lambda _step: frozenset())
+    monkeypatch.setattr(limits, "_dead_values", lambda _step: False)
+    counterexample = found(proved(tmp_path), Promise.FAILING_OUT)
+    assert counterexample.situation.circumstance == SPENT
+    assert list(counterexample.situation.ill.values()) == [RegionState.DOWN]
+
+
+def test_a_step_that_is_too_large_and_so_never_passes_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = limits._rationed
+
+    def whole_or_never(
+        step: limits.Step, replan: limits.Replan, rest: Mapping[str, int], cause: Cause, *, gone: bool
+    ) -> limits.Paced:
+        if limits.shift(rest, step.wanted) <= step.limits.returning.max_shift:
+            return real(step, replan, rest, cause, gone=gone)
+        check = LimitCheck(Limit.MAX_SHIFT, passed=False, found=7_000, allowed=2_000, cause=cause)
+        return limits.Paced(limits.Held(step.plan, (check,), None))
+
+    monkeypatch.setattr(limits, "_rationed", whole_or_never)
+    counterexample = found(proved(tmp_path, SMALL_STEPS), Promise.CONVERGENCE)
+    assert list(counterexample.situation.ill.values()) == [RegionState.DOWN]
+
+
+def test_room_that_each_policy_counts_for_itself_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Shared.grants
+
+    def without_the_others(shared: Shared, policy: Policy, state: PolicyState, now: float) -> tuple[None, None]:
+        real(shared, policy, state, now)
+        return None, None
+
+    monkeypatch.setattr(Shared, "grants", without_the_others)
+    counterexample = found(proved(tmp_path, SPREAD, 54, pilot=PILOT), Promise.ROOM)
+    assert counterexample.situation.circumstance == NOTHING
+    assert list(counterexample.situation.ill.values()) == [RegionState.DOWN]
+
+
+# -- each promise, broken ----------------------------------------------------------------------------------------------
+
+Evaluate = Callable[[Policy, PolicyState, Observed, Estate, float], Outcome]
+
+
+def never_puts_back(policy: Policy, state: PolicyState, observed: Observed, around: Estate, now: float) -> Outcome:
+    outcome = evaluate(policy, state, observed, around, now)
+    if observed.records is None and observed.marker is not None:
+        return replace(outcome, kind=OutcomeKind.HOLD, approved=None)
+    return outcome
+
+
+def waits_for_ever(policy: Policy, state: PolicyState, observed: Observed, around: Estate, now: float) -> Outcome:
+    """As if all might be falling, for as long as any of them is down."""
+    outcome = evaluate(policy, state, observed, around, now)
+    if state.calm:
+        return outcome
+    decision = replace(outcome.decision, kind=DecisionKind.HOLD_COMMON_FALL, records=None)
+    return replace(outcome, kind=OutcomeKind.HOLD, decision=decision, approved=None)
+
+
+def asks_for_one(policy: Policy, state: PolicyState, observed: Observed, around: Estate, now: float) -> Outcome:
+    return evaluate(replace(policy, limits=replace(policy.limits, min_regions=1)), state, observed, around, now)
+
+
+def knows_no_rule(policy: Policy, state: PolicyState, observed: Observed, around: Estate, now: float) -> Outcome:
+    return evaluate(policy, state, observed, replace(around, rules=()), now)
+
+
+def waits_for_a_person(policy: Policy, state: PolicyState, observed: Observed, around: Estate, now: float) -> Outcome:
+    return evaluate(replace(policy, failback_after=None), state, observed, around, now)
+
+
+@pytest.mark.parametrize(
+    ("promise", "broken", "files", "most"),
+    [
+        (Promise.NEVER_EMPTY, never_puts_back, {}, 800),
+        (Promise.FAILING_OUT, waits_for_ever, {}, 60),
+        (Promise.MIN_REGIONS, asks_for_one, {"policy": TWO_AT_LEAST}, 60),
+        (Promise.RULES, knows_no_rule, {"regions": TWO_CLOUDS}, 60),
+        (Promise.CONVERGENCE, waits_for_a_person, {}, 60),
+    ],
+)
+def test_a_promise_that_is_broken_is_noticed(
+    promise: Promise,
+    broken: Evaluate,
+    files: dict[str, Any],
+    most: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worksheet, "evaluate", broken)
+    found(proved(tmp_path, most=most, **files), promise)
+
+
+def test_residency_that_is_left_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(residency, "within", lambda _policy, _law: True)
+    counterexample = found(proved(tmp_path, AT_HOME), Promise.RESIDENCY)
+    assert counterexample.broken.said == "aws-use1 answers, outside of EU"
+
+
+def test_a_higher_tier_that_makes_room_for_a_lower_one_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def upside_down(policy: Policy, *known: Any) -> object:  # noqa: ANN401 - as it is called
+        claimed = claim(policy, *known)
+        return replace(claimed, tier=LOWEST_TIER - policy.tier) if claimed is not None else None
+
+    monkeypatch.setattr("failoverd.runtime.estate.claim", upside_down)
+    found(proved(tmp_path, SPREAD, 54, pilot=PILOT.replace("demand: 500", "demand: 1200")), Promise.TIERS)
+
+
+# -- as a test ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_counterexample_is_a_test_that_fails_until_it_is_put_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(residency, "within", lambda _policy, _law: True)
+        proof = proved(tmp_path, AT_HOME)
+        said = as_test(found(proof, Promise.RESIDENCY), proof.normal)
+        lines = "\n".join(line.removeprefix("    ") for line in said.splitlines()[2:])
+        assert not played(tmp_path, lines, policy=AT_HOME).passed
+    assert played(tmp_path, lines, policy=AT_HOME).passed
+
+
+# -- all of them, or some ----------------------------------------------------------------------------------------------
+
+LIKE_EACH_OTHER = """\
+version: 1
+regions:
+  azure-weu: {cloud: azure, jurisdiction: EU}
+  oci-fra: {cloud: azure, jurisdiction: EU}
+  aws-use1: {cloud: azure, jurisdiction: EU}
+"""
+EVEN = POLICY.replace("share: 70", "share: 20").replace("share: 30", "share: 20").replace("share: 0", "share: 20")
+
+
+def test_regions_that_the_files_cannot_tell_apart_are_counted_and_not_named(tmp_path: Path) -> None:
+    even = EVEN.replace("demand: 800\n", "")
+    (each,) = loaded(folder(tmp_path, "version: 1\ntests: []\n", policy=even, regions=LIKE_EACH_OTHER)).estates
+    (group,) = together(each.found.policies)
+    classes = alike(group)
+    assert classes == [("aws-use1", "azure-weu", "oci-fra")]
+    situations = list(every(NOTHING, classes))
+    assert len(situations) == how_many(NOTHING, classes) == 10
+    (drained,) = (one for one in circumstances(group, classes) if one.said.startswith("drain"))
+    assert how_many(drained, classes) == len(list(every(drained, classes))) == 18
+
+
+def test_what_is_too_much_is_sampled_and_the_same_sample_comes_again(tmp_path: Path) -> None:
+    one, other = proved(tmp_path, most=100), proved(tmp_path, most=100)
+    assert (one.looked_at, one.of) == (100, 702)
+    assert len(one.whole) == 3
+    assert len(one.sampled) == 23
+    assert one == other
+
+
+def test_policies_that_take_nothing_from_each_other_are_proved_by_themselves(tmp_path: Path) -> None:
+    free = PILOT.replace("demand: 500\n", "")
+    (each,) = loaded(folder(tmp_path, "version: 1\ntests: []\n", pilot=free)).estates
+    assert [list(group) for group in together(each.found.policies)] == [["pilot"], ["shop"]]
+
+
+def test_a_situation_is_told_in_words() -> None:
+    states = {"azure": RegionState.DOWN, "oci": RegionState.HEALTHY}
+    assert str(Situation(SPENT, states)) == "azure down, budgets spent"
+    assert str(Situation(NOTHING, {})) == "all is well"
