@@ -189,7 +189,7 @@ class Daemon:
         await self._watch_sentinels(config)
         async with self._taking_in:
             await self._reloader.load()
-        self._engine.measure()
+        self._engine.attend()
         await self._hear(config)
         await self._engine.writer.update_status(self._engine.runner.overview())
         claims = self._reloader.claims

@@ -12,7 +12,7 @@ from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, schema_of_tests
-from failoverd.config.listing import leads_out
+from failoverd.config.listing import in_folders
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
 from failoverd.config.schema.config_file import ApiTcpEntry
@@ -70,7 +70,7 @@ def check_everything(config: Path, output: Output, *, on_site: bool = False) -> 
             diagnostics += [replace(each, severity=Severity.ERROR) if on_site else each for each in lacks]
             held = {each.file for each in diagnostics if each.code is Code.CHECK_UNFIT and each.is_error}
             policies = sorted(policy.name for policy in found.policies.values() if policy.source.file not in held)
-        return _told(diagnostics, policies, output, config)
+        return _told(diagnostics, policies, output)
 
 
 def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> Exit:
@@ -80,7 +80,8 @@ def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> E
     """
     with told():
         configs = [path for path in paths if _is_configuration(path)]
-        diagnostics = [each for path in configs for each in load_config(path, kinds()).diagnostics]
+        unnamed = [path for path in configs if path != config]
+        diagnostics = [*in_folders(each for path in unnamed for each in load_config(path, kinds()).diagnostics)]
         loaded = load_config(config, kinds()) if config is not None else None
         if loaded is not None:
             diagnostics += loaded.diagnostics
@@ -91,7 +92,7 @@ def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> E
             found = load_paths([path for path in rest if not is_test_file(path)], kinds(), known)
             diagnostics += [*found.diagnostics, *wrong_tests(rest, kinds(), known)]
             policies = sorted(found.policies)
-        return _told(diagnostics, policies, output, config)
+        return _told(diagnostics, policies, output)
 
 
 def _is_configuration(path: Path) -> bool:
@@ -170,15 +171,8 @@ def _origin(error: BaseException) -> BaseException:
     return error
 
 
-def _without_strangers(diagnostics: Sequence[Diagnostic], config: Path | None) -> Iterator[Diagnostic]:
-    """No word of a file outside the folder, to which a link in it leads. The `config` was named to us as it is."""
-    named = {each.file for each in diagnostics if each.line and each.file != str(config)}
-    outside = {file for file in named if leads_out(Path(file))}
-    yield from (each.withheld() if each.line and each.file in outside else each for each in diagnostics)
-
-
-def _told(diagnostics: Iterable[Diagnostic], policies: Sequence[str], output: Output, config: Path | None) -> Exit:
-    found = in_order(_without_strangers(list(diagnostics), config))
+def _told(diagnostics: Iterable[Diagnostic], policies: Sequence[str], output: Output) -> Exit:
+    found = in_order(diagnostics)
     failed = any(each.is_error for each in found)
     if output is Output.JSON:
         print_json({"ok": not failed, "policies": policies, "diagnostics": [each.plain() for each in found]})

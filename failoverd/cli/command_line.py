@@ -103,7 +103,11 @@ def check(
 def play_tests(
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="policy files, files *.test.yaml, and folders of them; here without any")
+        list[Path] | None,
+        typer.Argument(
+            help="policy files, files *.test.yaml, and folders of them, played with the configuration if --config is "
+            "written, too; without any, all that the configuration names is, or what is here if there is none"
+        ),
     ] = None,
     run: Annotated[
         str, typer.Option("--run", metavar="PATTERN", help="only tests whose name has it; * for any letters")
@@ -124,14 +128,19 @@ def play_tests(
     from failoverd.cli import testing
 
     source = context.get_parameter_source("config")
-    named = config if source is not None and source.name == "COMMANDLINE" else None
-    raise typer.Exit(testing.play_tests(paths or [], named, output, testing.TestsWanted(run, junit, fail_under)))
+    named = source is not None and source.name == "COMMANDLINE"
+    wanted = testing.TestsWanted(run, junit, fail_under)
+    raise typer.Exit(testing.play_tests(paths or [], config, output, wanted, named=named))
 
 
 @app.command()
 def prove(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="policy files, and folders of them; here without any")
+        list[Path] | None,
+        typer.Argument(
+            help="policy files, and folders of them; without any, those that the configuration names, or those here "
+            "if there is none"
+        ),
     ] = None,
     most: Annotated[
         int,

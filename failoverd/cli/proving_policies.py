@@ -8,10 +8,12 @@ from typing import Final
 from pydantic import BaseModel
 
 from failoverd.cli.failing import note, print_json, print_text, told
-from failoverd.cli.options import Exit, Output
+from failoverd.cli.options import DEFAULT_CONFIG, Exit, Output
 from failoverd.cli.progress_line import progress
 from failoverd.cli.screen import shown
-from failoverd.cli.testing import read_folders
+from failoverd.cli.telling_tests import WrongTold
+from failoverd.cli.testing import read_asked, say_of_files
+from failoverd.config.test_files import TestSet
 from failoverd.core.records import Policy, few
 from failoverd.core.rules import Rule
 from failoverd.operations.waiting import Stage, Waiting
@@ -69,14 +71,21 @@ class ProofTold(BaseModel):
     exhaustive: bool
     seed: int
     groups: list[GroupTold]
+    diagnostics: list[WrongTold] = []
 
 
 def prove_policies(paths: Sequence[Path], output: Output, most: int, seed: int) -> Exit:
-    """Prove the policies of these files and folders; those of the working directory, without any."""
+    """Prove the policies of these files and folders; without any, of the configuration, or the working directory."""
     with told():
-        groups = _groups(paths or [Path()])
-        if groups is None:
+        read, about = read_asked(paths, DEFAULT_CONFIG, named=False)
+        say_of_files(about)
+        if any(each.is_error for each in about):
+            wrong = [WrongTold.model_validate(each.plain()) for each in about]
+            if output is Output.JSON:
+                nothing = ProofTold(proved=False, exhaustive=False, seed=seed, groups=[], diagnostics=wrong)
+                print_json(nothing.model_dump())
             return Exit.FAILED
+        groups = _groups(read, paths)
         if not groups:
             note("no policy is in these files: name a policy file, or its folder")
             return Exit.FAILED
@@ -89,17 +98,14 @@ def prove_policies(paths: Sequence[Path], output: Output, most: int, seed: int) 
         return Exit.FINE if answer.proved else Exit.FAILED
 
 
-def _groups(paths: Sequence[Path]) -> list[_Group] | None:
-    """Whom to prove: whoever is decided together with what was named. None if something is wrong, which is said."""
-    found = read_folders(paths, None)
-    if found is None:
-        return None
+def _groups(found: TestSet, paths: Sequence[Path]) -> list[_Group]:
+    """Whom to prove: whoever is decided together with what was named."""
     return [
         _Group(policies, rules, situations_of(policies, rules))
         for estate in found.estates
         for rules in (estate.found.rules or (),)
         for policies in together(estate.found.policies)
-        if any(_named(policy, paths) for policy in policies.values())
+        if not paths or any(_named(policy, paths) for policy in policies.values())
     ]
 
 

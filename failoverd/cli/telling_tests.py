@@ -8,8 +8,10 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from pydantic import BaseModel
 
 from failoverd.cli.screen import shown
+from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.test_files import PolicyTest
 from failoverd.core.events import ChangeApplied
+from failoverd.core.records import few
 from failoverd.simulation.coverage import Coverage
 from failoverd.simulation.expectations import Difference, say_moment, say_shares
 from failoverd.simulation.trial import TrialResult
@@ -17,6 +19,9 @@ from failoverd.telemetry.phrases import counted
 
 _NAMED = 5
 """Parts of a policy that no test shows and that are named, where nobody asked for them."""
+
+_UNTESTED: Final = 20
+"""Policies without a test that are named."""
 
 _XML: Final = '<?xml version="1.0" encoding="utf-8"?>'
 
@@ -32,7 +37,7 @@ class Played:
 # -- for a person ------------------------------------------------------------------------------------------------------
 
 
-def as_text(played: Sequence[Played], covered: Sequence[Coverage], *, every: bool) -> str:
+def as_text(played: Sequence[Played], covered: Sequence[Coverage], untested: Sequence[str] = (), *, every: bool) -> str:
     """The headline, then what failed, then the others. `every`: each part that no test shows is named."""
     failed = [each for each in played if not each.verdict.passed]
     took = f"in {sum(each.took for each in played):.1f}s"
@@ -44,7 +49,8 @@ def as_text(played: Sequence[Played], covered: Sequence[Coverage], *, every: boo
     lines += ["", *(f"ok    {test.policy}: {test.entry.name}" for test in passed)] if passed else []
     for found in covered:
         lines += ["", *_covered(found, every=every)]
-    return shown("\n".join(lines) + "\n", lines=True)
+    lines += ["", f"without a test: {few(list(untested), _UNTESTED)}"] if untested else []
+    return "".join(f"{shown(line)}\n" for line in lines)
 
 
 def _failed(verdict: TrialResult) -> Iterator[str]:
@@ -55,7 +61,7 @@ def _failed(verdict: TrialResult) -> Iterator[str]:
 
 def _apart(verdict: TrialResult) -> Iterator[str]:
     if verdict.error:
-        yield verdict.error
+        yield from verdict.error.splitlines()
         return
     for each in verdict.differences:
         yield f"{_where(each, verdict.test)}{each.key}"
@@ -140,15 +146,36 @@ class CoverageTold(BaseModel):
     missing: list[PartTold]
 
 
+class WrongTold(BaseModel):
+    """What is wrong with a file, as `failoverctl check` prints it."""
+
+    code: str
+    meaning: str
+    severity: str
+    file: str
+    line: int
+    column: int
+    message: str
+    excerpt: str
+    hint: str
+
+
 class TrialsTold(BaseModel):
     """What `failoverctl test --output json` prints. `passed`: there was a test, and none failed."""
 
     passed: bool
     tests: list[TrialTold]
     coverage: list[CoverageTold]
+    untested: list[str]
+    diagnostics: list[WrongTold]
 
 
-def as_json(played: Sequence[Played], covered: Sequence[Coverage]) -> TrialsTold:
+def as_json(
+    played: Sequence[Played],
+    covered: Sequence[Coverage],
+    about: Sequence[Diagnostic],
+    untested: Sequence[str] = (),
+) -> TrialsTold:
     """The same in one value, whose shape docs/testing.md tells of."""
     return TrialsTold(
         passed=bool(played) and all(each.verdict.passed for each in played),
@@ -162,6 +189,8 @@ def as_json(played: Sequence[Played], covered: Sequence[Coverage]) -> TrialsTold
             )
             for found in covered
         ],
+        untested=list(untested),
+        diagnostics=[WrongTold.model_validate(each.plain()) for each in about],
     )
 
 
@@ -198,20 +227,36 @@ def _difference(found: Difference) -> DifferenceTold:
     )
 
 
-def as_junit(played: Sequence[Played]) -> str:
-    """The same as a report that CI servers read: one suite for each file."""
+def as_junit(played: Sequence[Played], wrong: Sequence[Diagnostic] = ()) -> str:
+    """The same as a report that CI servers read: one suite for each file. What is `wrong` with one is a case, too."""
     suites = Element("testsuites")
+    for file in dict.fromkeys(each.file for each in wrong):
+        of_file = [each for each in wrong if each.file == file]
+        _suite(suites, file, cases=len(of_file), errors=len(of_file))
+        for found in of_file:
+            _wrong_case(suites[-1], found)
     for file in dict.fromkeys(each.verdict.test.file for each in played):
         mine = [each for each in played if each.verdict.test.file == file]
         failures = sum(bool(each.verdict.differences) for each in mine)
         errors = sum(bool(each.verdict.error) for each in mine)
-        numbers = {"tests": str(len(mine)), "failures": str(failures), "errors": str(errors), "skipped": "0"}
-        took = f"{sum(each.took for each in mine):.3f}"
-        suite = SubElement(suites, "testsuite", {"name": _in_xml(file), **numbers, "time": took})
+        _suite(suites, file, len(mine), errors, failures, sum(each.took for each in mine))
         for each in mine:
-            _case(suite, each)
+            _case(suites[-1], each)
     indent(suites)
     return f"{_XML}\n{tostring(suites, encoding='unicode')}\n"
+
+
+def _suite(suites: Element, file: str, cases: int, errors: int, failures: int = 0, took: float = 0.0) -> None:
+    numbers = {"tests": str(cases), "failures": str(failures), "errors": str(errors), "skipped": "0"}
+    SubElement(suites, "testsuite", {"name": _in_xml(file), **numbers, "time": f"{took:.3f}"})
+
+
+def _wrong_case(suite: Element, found: Diagnostic) -> None:
+    said = {"classname": found.file, "name": f"{found.code}: {found.message}", "file": found.file}
+    said = {key: _in_xml(text) for key, text in said.items()}
+    case = SubElement(suite, "testcase", {**said, "line": str(found.line), "time": "0.000"})
+    error = SubElement(case, "error", {"message": _in_xml(str(found)), "type": "error"})
+    error.text = _in_xml(found.render())
 
 
 def _case(suite: Element, played: Played) -> None:

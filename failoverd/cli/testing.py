@@ -3,10 +3,11 @@
 import fnmatch
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from failoverd.cli.defaults import CONFIG
 from failoverd.cli.failing import note, print_json, print_text, told
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.output_file import save, try_place
@@ -39,25 +40,30 @@ class TestsWanted:
     fail_under: float = 0.0
 
 
-def play_tests(paths: Sequence[Path], config: Path | None, output: Output, wanted: TestsWanted) -> Exit:
-    """Play what these files and folders say; those of the working directory, without any."""
+def play_tests(paths: Sequence[Path], config: Path, output: Output, wanted: TestsWanted, *, named: bool) -> Exit:
+    """Play what these files and folders say; without any, what the configuration names, or the working directory.
+
+    `named`: the configuration was named on the command line. Paths are judged by nothing that nobody named.
+    """
     with told():
-        found = read_folders(paths or [Path()], config)
-        if found is None:
-            return Exit.FAILED
-        chosen = [each for each in found.tests if fnmatch.fnmatchcase(each.entry.name, f"*{wanted.run}*")]
-        if not chosen:
-            return _nothing(found, wanted, output)
+        found, about = read_asked(paths, config, named=named)
         if wanted.junit is not None:
             try_place(wanted.junit, "report")
+        say_of_files(about)
+        if any(each.is_error for each in about):
+            return _wrong(about, wanted, output)
+        chosen = [each for each in found.tests if fnmatch.fnmatchcase(each.entry.name, f"*{wanted.run}*")]
+        if not chosen:
+            return _nothing(found, about, wanted, output)
         played = _play(found, chosen)
         covered = [] if wanted.run else list(_covered(found, played))
+        untested = [] if wanted.run else [name for estate in found.estates for name in estate.untested]
         if wanted.junit is not None:
             save(wanted.junit, as_junit(played), "report")
         if output is Output.JSON:
-            print_json(as_json(played, covered).model_dump())
+            print_json(as_json(played, covered, about, untested).model_dump())
         else:
-            print_text(as_text(played, covered, every=wanted.fail_under > 0))
+            print_text(as_text(played, covered, untested, every=wanted.fail_under > 0))
         under = [each for each in covered if each.percent < wanted.fail_under]
         for each in under:
             note(
@@ -67,28 +73,55 @@ def play_tests(paths: Sequence[Path], config: Path | None, output: Output, wante
         return Exit.FAILED if failed or under else Exit.FINE
 
 
-def read_folders(paths: Sequence[Path], config: Path | None) -> TestSet | None:
-    """Policies and tests of these files and folders; None if something is wrong with the files, which is said."""
+FilesRead = tuple[TestSet, Sequence[Diagnostic]]
+"""The tests, and what is to be said of their files: every error, and warnings of those that hold tests."""
+
+
+def read_asked(paths: Sequence[Path], config: Path, *, named: bool) -> FilesRead:
+    """Policies and tests of these files and folders; without any, of all that the configuration names."""
+    return _read(paths, config if named else None) if paths else _read_everything(config, named=named)
+
+
+def _read_everything(config: Path, *, named: bool) -> FilesRead:
+    """What a configuration names, be it the one that lies here; without one, the files here."""
+    here = Path(Path(CONFIG).name)
+    file = config if named else next((each for each in (config, here) if each.exists()), None)
+    if file is None:
+        return _read([Path()], None)
+    loaded = load_config(file, kinds())
+    if loaded.config is None:
+        return TestSet((), loaded.diagnostics), loaded.diagnostics
+    return _read([loaded.config.policies], loaded.config.file)
+
+
+def _read(paths: Sequence[Path], config: Path | None) -> FilesRead:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} is not there", reason="no_such_file", remedy="name a policy file, or its folder")
     loaded = load_config(config, kinds()) if config is not None else None
     found = load_tests(paths, kinds(), loaded.config if loaded is not None else None)
     about = [*(loaded.diagnostics if loaded is not None else ()), *found.diagnostics]
-    wrong = [each for each in about if each.is_error]
     with_tests = {test.file for test in found.tests}
-    _say(each for each in about if each.is_error or each.file in with_tests)
-    return None if wrong else found
+    return found, [each for each in about if each.is_error or each.file in with_tests]
 
 
-def _say(diagnostics: Iterator[Diagnostic]) -> None:
+def say_of_files(diagnostics: Iterable[Diagnostic]) -> None:
     for each in diagnostics:
         sys.stderr.write(shown(each.render(), lines=True) + "\n")
 
 
-def _nothing(found: TestSet, wanted: TestsWanted, output: Output) -> Exit:
+def _wrong(about: Sequence[Diagnostic], wanted: TestsWanted, output: Output) -> Exit:
+    """Nothing is played of files that are wrong: whoever reads a report, or JSON, learns which and where."""
+    if wanted.junit is not None:
+        save(wanted.junit, as_junit([], [each for each in about if each.is_error]), "report")
     if output is Output.JSON:
-        print_json(as_json([], []).model_dump())
+        print_json(as_json([], [], about).model_dump())
+    return Exit.FAILED
+
+
+def _nothing(found: TestSet, about: Sequence[Diagnostic], wanted: TestsWanted, output: Output) -> Exit:
+    if output is Output.JSON:
+        print_json(as_json([], [], about).model_dump())
     if found.tests:
         note(f"none of {counted(len(found.tests), 'test')} has {wanted.run!r} in its name")
     else:

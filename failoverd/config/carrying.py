@@ -129,9 +129,9 @@ def _uncounted(policies: Sequence[Policy], inventory: Inventory) -> Iterator[Dia
     policy, shared = silent[0]
     names = ", ".join(each.name for each, _ in silent[:_NAMED])
     more = f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else ""
-    says = "has" if len(silent) == 1 else "have"
+    says, whose = ("has", "its") if len(silent) == 1 else ("have", "their")
     message = (
-        f"{names}{more} {says} no demand: what goes from there to {shared[0]} is in nobody's sum, and "
+        f"{names}{more} {says} no demand: {whose} traffic is not counted in the load of {shared[0]}, and "
         f"{counted[shared[0]]} counts on that room"
     )
     hint = f"say the demand in {policy.source.file}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Final
 
-from failoverd.config.diagnostics import Code, Diagnostic, about_file
+from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -39,6 +39,16 @@ def leads_out(path: Path) -> bool:
     home = Path(os.path.realpath(folder))
     beside = not folder.is_symlink() or home.is_relative_to(os.path.realpath(folder.parent))
     return not (beside and Path(os.path.realpath(path)).is_relative_to(home))
+
+
+def in_folders(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """In order, and without a word of a file outside its folder, to which a link in that leads.
+
+    What is wrong with files that were found in a folder is told by this alone: terminals, logs and the API show it.
+    """
+    found = tuple(diagnostics)
+    outside = {file for file in {each.file for each in found if each.line} if leads_out(Path(file))}
+    return in_order(each.withheld() if each.line and each.file in outside else each for each in found)
 
 
 def named_yaml(name: str) -> bool:

@@ -33,7 +33,7 @@ from failoverd.config.drafts import (
 from failoverd.config.drills import unborne, unpractised, unused
 from failoverd.config.inline import inline_secrets
 from failoverd.config.inventory import Inventory, idle, wrong_with
-from failoverd.config.listing import policy_files, stamp, stamps
+from failoverd.config.listing import in_folders, policy_files, stamp, stamps
 from failoverd.config.locating import usual_socket
 from failoverd.config.losses import losses, unheeded, unruled
 from failoverd.config.maintenance import meetings, unbearable, unknown, untimely, written
@@ -336,7 +336,7 @@ def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]
     inventory = load_inventory(config.inventory)[0] if together else None
     if inventory is None:
         return found
-    return replace(found, diagnostics=in_order((*found.diagnostics, *crowded(found.policies, inventory))))
+    return replace(found, diagnostics=in_folders((*found.diagnostics, *crowded(found.policies, inventory))))
 
 
 def load_instead(config: Config, kinds: Kinds, file: Path) -> PolicySet:
@@ -409,14 +409,16 @@ def _sifted(judged: Sequence[_Judged], about: tuple[Diagnostic, ...], running: M
     sound = [each.policy for each in judged if each.policy is not None]
     lost = contested(sound, running, unsound, lambda file: read(Path(file)).document)
     policies = {policy.name: policy for policy in sound if policy.source.file not in lost}
-    problems = {each.file: in_order((*each.diagnostics, *lost.get(each.file, ()))) for each in judged}
+    problems = {each.file: in_folders((*each.diagnostics, *lost.get(each.file, ()))) for each in judged}
     rejected = {
         each.file: Rejected(each.file, _held(each, running, policies.keys()), problems[each.file], each.named)
         for each in judged
         if each.file in unsound or each.file in lost
     }
     everything = (*about, *(diagnostic for found in problems.values() for diagnostic in found))
-    return PolicySet(MappingProxyType(dict(sorted(policies.items()))), MappingProxyType(rejected), in_order(everything))
+    return PolicySet(
+        MappingProxyType(dict(sorted(policies.items()))), MappingProxyType(rejected), in_folders(everything)
+    )
 
 
 def _lessened(found: "Read[_Inventory]", before: "Read[_Inventory]") -> bool:
@@ -556,12 +558,12 @@ def _all_rejected(
     """Without an inventory no policy can be understood, so all of them stay as they are."""
     rejected = {
         each.file: Rejected(
-            each.file, _held(each, running, ()), in_order((*about_inventory, *each.diagnostics)), each.named
+            each.file, _held(each, running, ()), in_folders((*about_inventory, *each.diagnostics)), each.named
         )
         for each in judged
     }
     everything = (*about_inventory, *(diagnostic for each in judged for diagnostic in each.diagnostics))
-    return PolicySet(MappingProxyType({}), MappingProxyType(rejected), in_order(everything))
+    return PolicySet(MappingProxyType({}), MappingProxyType(rejected), in_folders(everything))
 
 
 def _nothing(why: Diagnostic, running: Mapping[str, Policy]) -> PolicySet:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
 from failoverd.config.documents import Document, bytes_of, read
-from failoverd.config.listing import TESTS, named_yaml
+from failoverd.config.listing import TESTS, in_folders, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_paths
 from failoverd.config.schema.test_file import ExpectedEntry, HappeningEntry, TestEntry, TestFile, WordEntry
 from failoverd.config.tree import Place
@@ -33,12 +33,16 @@ class PolicyTest:
 
 @dataclass(frozen=True, slots=True)
 class TestedEstate:
-    """The policies of one folder, which share its inventory, and those of their tests that were asked for."""
+    """The policies of one folder, which share its inventory, and those of their tests that were asked for.
+
+    `untested` names the policies that were asked for, too, and that none of these tests is about.
+    """
 
     __test__ = False  # for whoever collects classes by their names
 
     found: PolicySet
     tests: tuple[PolicyTest, ...]
+    untested: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,17 @@ def load_tests(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
     for folder, mine in _by_folder(paths).items():
         found = load_paths([folder], kinds, config)
         tests, wrong = tests_of(mine, found)
-        estates.append(TestedEstate(found, tests))
+        estates.append(TestedEstate(found, tests, tuple(_untested(found, tests, mine))))
         diagnostics += [*found.diagnostics, *wrong]
     return TestSet(tuple(estates), in_order(diagnostics), config)
+
+
+def _untested(found: PolicySet, tests: Iterable[PolicyTest], paths: Collection[Path]) -> Iterator[str]:
+    about = {test.policy for test in tests}
+    for policy in found.policies.values():
+        file = Path(policy.source.file)
+        if policy.name not in about and (file in paths or file.parent in paths):
+            yield policy.name
 
 
 def wrong_tests(paths: Iterable[Path], kinds: Kinds, config: Config | None = None) -> tuple[Diagnostic, ...]:
@@ -109,7 +121,7 @@ def tests_of(paths: Iterable[Path], found: PolicySet) -> tuple[tuple[PolicyTest,
         of_file, wrong = _read(file, policies.get(file, ""), found)
         tests += of_file
         diagnostics += wrong
-    return tuple(tests), in_order((*diagnostics, *_twice(tests)))
+    return tuple(tests), in_folders((*diagnostics, *_twice(tests)))
 
 
 def _files(path: Path, policies: Iterable[Path]) -> Iterator[Path]:

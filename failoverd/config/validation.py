@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from failoverd.config.diagnostics import Code, Diagnostic, nearest, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.tree import Place
+from failoverd.config.values import ONE_LINE
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -31,7 +32,13 @@ _WANTED = {
     "frozen_set_type": "a list",
 }
 _IS = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
-_NAME_PATTERN = "^[a-z0-9][a-z0-9-]{0,62}$"
+_PATTERNS = {
+    "^[a-z0-9][a-z0-9-]{0,62}$": (
+        "a name has 1 to 63 lower-case letters, digits and hyphens, and does not begin with a hyphen"
+    ),
+    ONE_LINE: "it is one line, without line breaks and other control characters",
+}
+"""What is wrong with a text that does not match."""
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -185,9 +192,8 @@ def _wrong(details: ErrorDetails) -> tuple[Code, str, str]:
         return Code.BAD_VALUE, str(context["error"]), ""
     if kind in _WANTED:
         return Code.WRONG_TYPE, f"it should be {_WANTED[kind]}, and is {_kind_of(value)}", ""
-    if kind == "string_pattern_mismatch" and context["pattern"] == _NAME_PATTERN:
-        text = "a name has 1 to 63 lower-case letters, digits and hyphens, and does not begin with a hyphen"
-        return Code.BAD_VALUE, text, ""
+    if kind == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
+        return Code.BAD_VALUE, _PATTERNS[context["pattern"]], ""
     if kind in {"too_short", "too_long"}:
         bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
         found = context["actual_length"]

@@ -433,7 +433,9 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Glob = Annotated[str, Field(pattern=r"^[a-z0-9*?\[\]!-]{1,64}$")]
 """Names of one shape, such as `azure-*`: `*` stands for anything, `?` for one letter, `[ab]` for one of some."""
 
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-"""A line for people: a reason, a unit's owner, a jurisdiction."""
+ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
+
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
+"""A line for people: a reason, a unit's owner, a jurisdiction. A second line would pass for one of ours."""
 
 Version = Annotated[Literal[1], Field(description="version of the file format")]

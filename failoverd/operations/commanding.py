@@ -63,6 +63,7 @@ So few are looked at in one go: whoever stops everything hears at once that it i
 """
 
 _UNKNOWN: Final = "failoverctl overrides lists them; what only markers know is ended by failoverctl release --lost"
+_NO_DRILL: Final = "failoverctl practice says when each region was practised last, and what comes next"
 
 _NAMED: Final = 20
 """Names of policies that an event tells."""
@@ -353,6 +354,9 @@ class Desk:
                 and self._within(word, scope)
                 and not (word.planned and word.since > now)  # what is to come is called off by its id
             ]
+            if not found and verb is Verb.PRACTICE:
+                words = "no drill is on" if scope.everything else f"no drill of {scope.text()} is on"
+                raise OverrideError(words, reason="override_unknown", remedy=_NO_DRILL)
             if not found:
                 what = f"{verb} of {scope.text()}" if verb is not None else f"override about {scope.text()}"
                 words = f"there is no {what} to release"

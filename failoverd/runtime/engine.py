@@ -175,19 +175,26 @@ class Engine:
             else:
                 self._heard[str(plan.target)] = plan.generation, proved
         self.states.resume(states, interrupted)
-        own = {"journal writer": self.writer.run, "overrides": self.overrides.run, "practice": self.practising.run}
+        own = {"journal writer": self.writer.run, "overrides": self.overrides.run}
         for name, work in {**own, **beside}.items():
-            task = supervise(name.replace("_", " "), work, self.emit, self._clock, chance=self.tools.chance)
-            self._background.append(asyncio.create_task(task))
+            self._supervise(name.replace("_", " "), work)
 
     def watch_sentinels(self, probers: Mapping[str, Prober]) -> None:
         """Before any policy, so that the prober knows itself when the first failure is judged."""
         if self.sentinels:
             self.probing.watch(SENTINELS, self.sentinels, SENTINEL_RULES, probers)
 
-    def measure(self) -> None:
-        """Ask the sources, once there are policies that want to know something."""
+    def attend(self) -> None:
+        """The policies are at work: ask the sources what they want to know, and look after drills.
+
+        Without them nobody would know whose region a drill took, and one that is over would not be remembered.
+        """
         self.measuring.start(self._timetable)
+        self._supervise("practice", self.practising.run)
+
+    def _supervise(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        task = supervise(name, work, self.emit, self._clock, chance=self.tools.chance)
+        self._background.append(asyncio.create_task(task))
 
     # -- for operators -------------------------------------------------------------------------------------------------
 

@@ -173,10 +173,11 @@ class Rehearsal:
     # -- what happens --------------------------------------------------------------------------------------------------
 
     def play(self, series: Mapping[str, Sequence[tuple[str, int]]], interval: float) -> None:
-        """What endpoints do from now on, by `region/address`, either with `*` for any letters."""
+        """What endpoints do from now on, by `region/address`, either with `*` for any letters; the last that fits."""
         loop = asyncio.get_running_loop()
+        plays = {address: pattern for pattern in series for address in self._addresses(pattern)}
         for pattern, letters in series.items():
-            addresses = self._addresses(pattern)
+            addresses = [address for address, last in plays.items() if last == pattern]
             at = self.began
             for letter, moments in letters:
                 loop.call_at(at, self.daemon.world.let, _DOES[letter], *addresses)

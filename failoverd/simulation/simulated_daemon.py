@@ -103,7 +103,7 @@ class SimulatedDaemon:
     async def _boot(self, policies: Sequence[Policy]) -> None:
         for found in policies:
             await self.take_up(found)
-        self.engine.measure()
+        self.engine.attend()
 
     async def booted(self) -> None:
         """Every policy was taken up."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import io
 import json
 import os
 import pty
@@ -18,13 +19,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 from support.embedded_dns import serving
 from support.forked import Forked, forked
 from support.servers import free_port, program
 
-from failoverd.cli.demo import scenario, surroundings, tiers
+from failoverd.cli.demo import demo_verb, scenario, surroundings, tiers
 from failoverd.cli.demo.surroundings import DnsClient, free_ports
 from failoverd.cli.demo.view import Silence
+from failoverd.cli.options import Output
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import DaemonStopped
 
@@ -133,6 +136,7 @@ async def test_tiers_prod_and_pilot_are_served_by_what_is_left_and_dev_is_short(
     assert sum(told["excess"].values()) == pytest.approx(200, abs=3), "1,700 are wanted, and 1,500 are left"
     (over,) = told["excess"]
     assert f"dev is short of {told['excess'][over]}, all of it on top of {over}" in "\n".join(said)
+    assert f"DNS cannot favour prod inside one region: {over} has {told['excess'][over]} too many" in "\n".join(said)
     assert {name: each["llm-prod"] for name, each in after.items()} == {
         name: each["llm-prod"] for name, each in before.items()
     }
@@ -141,6 +145,25 @@ async def test_tiers_prod_and_pilot_are_served_by_what_is_left_and_dev_is_short(
     assert fetched["before"] == 240 + 150
     assert fetched["during"] == pytest.approx(tiers.PASSES, abs=2), "it is full, and no more goes over it"
     assert f"{fetched['during']} requests per second of 437.5" in "\n".join(said)
+
+
+def test_in_the_table_of_tiers_a_region_above_its_capacity_is_marked_without_colours() -> None:
+    console = Console(file=io.StringIO(), width=COLUMNS)
+    _, picture = tiers.screen(console)
+    picture("a night", {name: {"llm-prod": load} for name, load in zip(tiers.CAPACITY, (900, 600, 1100), strict=True)})
+    assert isinstance(console.file, io.StringIO)
+    assert re.findall(r"(\S+) +│[^\n]*\(over\)", console.file.getvalue()) == ["aws-euc1"]
+
+
+def test_what_is_next_are_the_policies_of_the_scenario(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def played(*_: object, **__: object) -> dict[str, object]:
+        return {}
+
+    monkeypatch.setattr(tiers, "play", played)
+    demo_verb.share(Output.TEXT, None)
+    assert "failoverctl test policies/tiers " in capsys.readouterr().out
 
 
 async def test_on_a_terminal_a_live_table_is_drawn_and_everything_stays_up_for_dig() -> None:

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from support.commands import Ended, failoverctl
+from support.commands import Ended, failoverctl, written
 from support.playing import POLICY, folder
 
+from failoverd.cli import proving_policies
 from failoverd.cli.proving_policies import ProofTold
 from failoverd.core.control import limits
 
@@ -81,3 +82,19 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_no_situation_at_all_is_no_proof(tmp_path: Path) -> None:
     assert proving(tmp_path, "--most", "0").code == USAGE
+
+
+def test_of_files_that_are_wrong_json_says_what_is(tmp_path: Path) -> None:
+    told = proving(tmp_path, "--output", "json", policy=POLICY.replace("checks:", "chekcs:"))
+    answer = ProofTold.model_validate(json.loads(told.out))
+    assert (told.code, answer.proved, answer.groups) == (FAILED, False, [])
+    assert {each.file for each in answer.diagnostics} >= {str(tmp_path / "shop.yaml")}
+
+
+def test_without_paths_the_policies_of_the_configuration_that_lies_here_are_proved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving_policies, "DEFAULT_CONFIG", tmp_path / "nowhere.yaml")
+    monkeypatch.chdir(written(tmp_path).parent)
+    told = failoverctl("prove", "--most", "1")
+    assert told.out.decode().splitlines()[2].startswith("shop: "), told.said

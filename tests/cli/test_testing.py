@@ -93,6 +93,18 @@ def test_what_cannot_be_played_says_why(tmp_path: Path) -> None:
     assert "1 of 2 tests failed" in out(told)
 
 
+def test_no_name_begins_a_line_of_its_own(tmp_path: Path) -> None:
+    """Of a test, or of its file: it would pass for a verdict."""
+    forged = GOOD.replace("azure is lost", '"fine\\nok    shop: azure is lost"')
+    told = playing(tmp_path, forged)
+    assert (told.code, "FD204" in told.said) == (FAILED, True), told.said
+    folder(tmp_path, GOOD)
+    (tmp_path / "x\nok    shop: forged.test.yaml").write_text("version: 1\ntests:\n" + BAD)
+    told = failoverctl("test", str(tmp_path))
+    assert [line for line in told.said.splitlines() if line.startswith("ok ")] == ["ok    shop: azure is lost"]
+    assert "x\\nok    shop: forged.test.yaml:3" in out(told)
+
+
 def test_tests_are_picked_by_their_names(tmp_path: Path) -> None:
     told = playing(tmp_path, GOOD + BAD, "--run", "is lost, and")
     assert out(told).splitlines()[0].startswith("1 of 1 test failed")
@@ -126,6 +138,23 @@ def test_a_test_that_cannot_fail_is_warned_of_and_played(tmp_path: Path) -> None
     assert "warning FD602" in told.said
 
 
+def test_a_link_out_of_the_folder_shows_no_word_of_what_it_leads_to(tmp_path: Path) -> None:
+    """A pull request may hold it, and the log of its CI is read by who may not read what it leads to."""
+    (tmp_path / "here").mkdir()
+    here = folder(tmp_path / "here", GOOD)
+    (tmp_path / "secrets").write_text("STRIPE: CANARY-live\nversion: CANARY-value\n")
+    for name in ("link.test.yaml", "link.yaml"):
+        (here / name).symlink_to("../secrets")
+        for paths in ([here], [here / name]):
+            for output in ("text", "json"):
+                told = failoverctl("test", *map(str, paths), "--output", output)
+                assert told.code == FAILED
+                assert "check the file in its own place" in told.said
+                assert "CANARY" not in told.said
+                assert "STRIPE" not in told.said
+        (here / name).unlink()
+
+
 def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
     told = failoverctl("test", str(tmp_path / "nowhere"))
     assert told.code == FAILED
@@ -135,6 +164,29 @@ def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_without_paths_it_is_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder(tmp_path, GOOD))
     assert out(failoverctl("test")).splitlines()[0].startswith("1 test passed")
+
+
+@pytest.mark.parametrize("said", ["here", "by the environment", "by an option"])
+def test_without_paths_it_is_what_the_configuration_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """`failoverd.yaml` beside `policies/` is no policy."""
+    (tmp_path / "lab" / "policies").mkdir(parents=True)
+    folder(tmp_path / "lab" / "policies", GOOD)
+    config = tmp_path / "lab" / "failoverd.yaml"
+    config.write_text(CONFIG.replace("policies: .", "policies: policies"))
+    if said == "here":
+        monkeypatch.chdir(config.parent)
+    elif said == "by the environment":
+        monkeypatch.setenv("FAILOVERD_CONFIG", str(config))
+    told = failoverctl("test", *(("--config", str(config)) if said == "by an option" else ()))
+    assert told.code == FINE, told.said
+    assert out(told).splitlines()[0].startswith("1 test passed")
+
+
+def test_a_configuration_that_was_named_and_is_not_there_is_told(tmp_path: Path) -> None:
+    told = failoverctl("test", "--config", str(tmp_path / "nowhere.yaml"))
+    assert (told.code, "nowhere.yaml" in told.said) == (FAILED, True)
 
 
 def test_an_inventory_that_is_missing_is_told(tmp_path: Path) -> None:
@@ -197,6 +249,15 @@ def test_too_little_of_a_policy_shown_fails_where_that_is_asked_for(tmp_path: Pa
     assert playing(tmp_path, GOOD, "--fail-under", "101").code == USAGE
 
 
+def test_policies_that_no_test_is_about_are_named(tmp_path: Path) -> None:
+    folder(tmp_path, GOOD, desk=POLICY.replace("shop", "desk"), edge=POLICY.replace("shop", "edge"))
+    assert out(failoverctl("test", str(tmp_path))).splitlines()[-1] == "without a test: desk, edge"
+    assert as_json(failoverctl("test", str(tmp_path), "--output", "json"))["untested"] == ["desk", "edge"]
+    some = failoverctl("test", str(tmp_path / "shop.test.yaml"), str(tmp_path / "edge.yaml"))
+    assert out(some).splitlines()[-1] == "without a test: edge", "nobody asked for the others"
+    assert "without a test" not in out(failoverctl("test", str(tmp_path), "--run", "azure"))
+
+
 # -- for programs ------------------------------------------------------------------------------------------------------
 
 
@@ -229,7 +290,16 @@ def test_the_json_has_its_documented_shape(tmp_path: Path) -> None:
 
 def test_the_json_of_no_test_says_that_nothing_passed(tmp_path: Path) -> None:
     told = playing(tmp_path, "version: 1\ntests: []\n", "--output", "json")
-    assert as_json(told) == {"passed": False, "tests": [], "coverage": []}
+    assert as_json(told) == {"passed": False, "tests": [], "coverage": [], "untested": [], "diagnostics": []}
+
+
+def test_the_json_of_files_that_are_wrong_says_what_is(tmp_path: Path) -> None:
+    told = playing(tmp_path, GOOD.replace("policy: shop", "policy: shpo"), "--output", "json")
+    found = as_json(told)
+    assert TrialsTold.model_validate(found, strict=True).model_dump() == found
+    assert (told.code, found["passed"], found["tests"]) == (FAILED, False, [])
+    (wrong,) = found["diagnostics"]
+    assert (wrong["code"], wrong["file"], wrong["line"]) == ("FD601", str(tmp_path / "shop.test.yaml"), 4)
 
 
 def read(report: Path) -> Element:
@@ -259,13 +329,25 @@ def test_the_report_is_what_ci_servers_read(tmp_path: Path) -> None:
     assert "14.1s: azure-weu 70" in (failure.text or "")
 
 
+def test_the_report_of_files_that_are_wrong_names_them_and_their_lines(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text("<testsuites/>, of a run before")
+    assert playing(tmp_path, GOOD.replace("policy: shop", "policy: shpo"), "--junit", str(report)).code == FAILED
+    (suite,) = read(report)
+    assert (set(suite.attrib), suite.get("tests"), suite.get("errors")) == (SUITE, "1", "1")
+    (case,) = suite
+    assert (set(case.attrib), case.get("line")) == (CASE, "4")
+    assert case.get("file") == str(tmp_path / "shop.test.yaml")
+    (error,) = case
+    assert (error.tag, "FD601" in error.attrib["message"]) == ("error", True)
+    assert 'did you mean "shop"?' in (error.text or "")
+
+
 def test_a_report_says_nothing_that_xml_cannot(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
-    tests = GOOD.replace("azure is lost", '"<azure> & \\u0007 \\"lost\\""')
-    told = playing(tmp_path, tests, "--junit", str(report))
-    assert (told.code, report.exists()) in {(FINE, True), (FAILED, False)}
-    if report.exists():
-        assert read(report)[0][0].get("name") == '<azure> & ? "lost"'
+    tests = GOOD.replace("azure is lost", '"<azure> & \\u202e \\"lost\\""')
+    assert playing(tmp_path, tests, "--junit", str(report)).code == FINE
+    assert read(report)[0][0].get("name") == '<azure> & ? "lost"'
 
 
 def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:

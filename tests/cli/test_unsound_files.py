@@ -30,3 +30,12 @@ def test_json_stays_what_it_is_and_the_exit_code_says_it(tmp_path: Path) -> None
     config = written(tmp_path, {"shop.yaml": HALF})
     told = failoverctl("plan", "--output", "json", "--config", config)
     assert (told.code, json.loads(told.out)) == (FAILED, []), told.said
+
+
+def test_a_link_out_of_the_folder_shows_no_word_of_what_it_leads_to(tmp_path: Path) -> None:
+    config = written(tmp_path)
+    (tmp_path / "secrets").write_text("STRIPE: CANARY-live\n")
+    (tmp_path / "policies" / "link.yaml").symlink_to("../secrets")
+    told = failoverctl("plan", "--config", config)
+    assert (told.code, "policies/link.yaml" in told.err) == (FAILED, True), told.said
+    assert ("STRIPE" in told.said, "CANARY" in told.said) == (False, False), told.said

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,10 @@ from failoverd.cli.words import asking
 from failoverd.config.locating import socket_of
 from failoverd.core.overrides import Scope, Verb
 from failoverd.core.records import RampRules
-from failoverd.core.status import RefusedFile
+from failoverd.core.status import PlannedWork, RefusedFile
 from failoverd.operations.commanding import Undoable
 from failoverd.store.journal import open_journal
+from failoverd.telemetry.phrases import moment
 
 RECORD = "api.example.com A at dns-main"
 
@@ -392,6 +394,24 @@ async def test_a_drill_that_is_on_is_listed_with_its_end_and_the_command_that_en
         told = await here.failoverctl(*how.removeprefix("  to end it: failoverctl ").split())
         assert told.code == Exit.FINE, told.said
         assert json.loads((await here.failoverctl("practice", "--output", "json")).out)["on"] == []
+
+
+async def test_where_no_drill_is_on_there_is_none_to_stop(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        told = await here.failoverctl("practice", "stop")
+        assert (told.code, told.err.splitlines()[0]) == (Exit.USAGE, "failed: no drill is on (override_unknown)")
+        assert "no file plans one" in told.err
+        assert "--lost" not in told.err
+
+
+async def test_and_the_next_one_that_a_file_plans_is_told(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        since = time.time() + 3 * 86_400
+        drill = PlannedWork("practice-7", "region azure", "policies/api.yaml:12", "weekly", since, since + 1_800)
+        here.crew.planned = (drill,)
+        told = await here.failoverctl("practice", "stop", "azure")
+        assert told.err.startswith("failed: no drill of region azure is on (override_unknown)")
+        assert f"the next one begins at {moment(since)}: region azure, by policies/api.yaml:12" in told.err
 
 
 async def test_what_is_released_comes_back_by_the_ramp_and_with_now_in_one_step(tmp_path: Path) -> None:

@@ -52,10 +52,10 @@ def test_what_does_not_fit_on_a_normal_day_is_told_once_and_by_tier(tiers: Path)
     assert "tier dev is short of 237.5" in told.message
 
 
-def test_a_policy_without_a_demand_among_those_that_have_one_is_in_nobodys_sum(tiers: Path) -> None:
+def test_a_policy_without_a_demand_among_those_that_have_one_is_not_counted(tiers: Path) -> None:
     edited(tiers / "llm-dev.yaml", "demand: 400", "# demand: 400")
     (told,) = [each for each in found(tiers) if each.code is Code.UNCOUNTED]
-    assert told.message.startswith("llm-dev has no demand: what goes from there to azure-weu is in nobody's sum")
+    assert told.message.startswith("llm-dev has no demand: its traffic is not counted in the load of azure-weu, and")
 
 
 def test_enough_for_every_loss_is_nothing_to_say(tiers: Path) -> None:

@@ -129,3 +129,22 @@ def test_a_file_that_is_gone_is_forgotten(scene: Scene, tmp_path: Path) -> None:
     assert list(scene.files.running) == ["b"]
     scene.write("a")
     assert len(scene.load()) == 1
+
+
+def test_of_a_link_out_of_the_folder_the_daemon_repeats_no_word(scene: Scene) -> None:
+    """Its log, its status and the page are read by who may not read what a link in the folder leads to."""
+    (scene.files.root / "secrets").write_text("STRIPE: CANARY-live\n")
+    (scene.files.root / "policies" / "link.yaml").symlink_to("../secrets")
+    found = scene.loader.load({})
+    (rejected,) = found.rejected.values()
+    assert "check the file in its own place" in found.diagnostics[0].hint
+    for words in (*found.diagnostics, *rejected.diagnostics, *rejected.errors):
+        assert ("STRIPE" in repr(words), "CANARY" in repr(words)) == (False, False), words
+    (scene.files.root / "policies" / "link.yaml").unlink()
+    inventory = scene.files.root / "policies" / "regions.yaml"
+    inventory.unlink()
+    inventory.symlink_to("../../secrets")
+    (scene.files.root.parent / "secrets").write_text("STRIPE: CANARY-live\n")
+    found = scene.loader.load({})
+    told = [*found.diagnostics, *(words for each in found.rejected.values() for words in each.diagnostics)]
+    assert [words for words in told if "STRIPE" in repr(words) or "CANARY" in repr(words)] == []

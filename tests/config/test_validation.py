@@ -47,6 +47,15 @@ def test_a_file_with_eight_different_errors_lists_all_eight_in_order(folder: Fol
     ]
 
 
+@pytest.mark.parametrize("said", [r"a\nb", r"a\n", r"a\eb", r"a\u0085b", r"a\u2028b"])
+def test_a_text_for_people_is_one_line(folder: Folder, said: str) -> None:
+    (found,) = folder.only(policy(owner=f'"{said}"'))
+    assert (found.code, found.message) == (
+        "FD204",
+        "owner: it is one line, without line breaks and other control characters",
+    )
+
+
 def test_the_excerpt_shows_the_line_with_a_caret_below_the_place(folder: Folder) -> None:
     found = folder.only(EIGHT)[4]
     assert found.render().splitlines()[1:3] == [

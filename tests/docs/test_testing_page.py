@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,19 @@ from ruamel.yaml import YAML
 from support.commands import failoverctl
 from support.manual import POLICIES, blocks
 
-from failoverd.cli.telling_tests import CoverageTold, DifferenceTold, MoveTold, PartTold, TrialsTold, TrialTold
+from failoverd.cli.telling_tests import (
+    CoverageTold,
+    DifferenceTold,
+    MoveTold,
+    PartTold,
+    TrialsTold,
+    TrialTold,
+    WrongTold,
+)
 from failoverd.config.schema.test_file import (
     LETTERS,
+    MOST_MOMENTS,
+    MOST_TESTS,
     GivenEntry,
     HappeningEntry,
     MomentEntry,
@@ -21,6 +32,8 @@ from failoverd.config.schema.test_file import (
     TestEntry,
     WordEntry,
 )
+from failoverd.settings import parse_duration
+from failoverd.simulation.rehearsal import NOON
 
 PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
 TEXT = PAGE.read_text()
@@ -32,7 +45,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`at`": MomentEntry,
     "`never`": NeverEntry,
 }
-TOLD = (TrialsTold, TrialTold, DifferenceTold, MoveTold, CoverageTold, PartTold)
+TOLD = (TrialsTold, TrialTold, DifferenceTold, MoveTold, CoverageTold, PartTold, WrongTold)
 
 
 @pytest.fixture
@@ -115,6 +128,19 @@ def test_what_a_repository_runs_passes_while_its_tests_do(repository: Path) -> N
 def test_the_notation_is_that_of_the_code(title: str) -> None:
     fields = TABLES[title].model_fields
     assert rows(title) == [[f"`{field.alias or name}`", field.description] for name, field in fields.items()]
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    limits = dict(rows("Limits"))
+    assert limits["tests of a file"] == f"{MOST_TESTS}"
+    assert limits["`series` of a test"].endswith(f" patterns, each of {MOST_MOMENTS:,} moments")
+    longest = {"interval": limits["`interval`"].partition(" to ")[2], "for": limits["how long a test goes on"]}
+    for key, said in longest.items():
+        most = parse_duration(said.replace(" ", "").replace("days", "d"))
+        assert TestEntry.model_validate({"name": "it", key: f"{most:.0f}s"})
+        with pytest.raises(ValueError, match="is not within"):
+            TestEntry.model_validate({"name": "it", key: f"{most + 1:.0f}s"})
+    assert f"{datetime.fromtimestamp(NOON, UTC):%A, %-d %B %Y, at %H:%M UTC}" in TEXT
 
 
 def test_the_letters_are_those_of_the_code() -> None:

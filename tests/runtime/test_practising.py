@@ -224,3 +224,21 @@ async def test_a_restart_in_the_middle_of_one_goes_on_with_it() -> None:
         await elapse(1_500 + HALF_AN_HOUR + 120 - now())
         assert outcomes(again) == [PracticeOutcome.SUCCEEDED]
         assert again.shares(API) == NORMAL
+
+
+@virtually
+async def test_one_that_ended_while_no_daemon_was_there_is_remembered_as_interrupted() -> None:
+    async with at_work(planned=[drill(1_500.0)]) as stage:
+        await normal(stage)
+        await elapse(1_600 - now())
+        journal, zonefile, world = stage.journal, stage.zonefile, stage.world
+        await stage.kill()
+    await elapse(1_500 + HALF_AN_HOUR + 60 - now())
+    again = Stage(journal=journal, zonefile=zonefile, world=world)
+    async with playing(API, stage=again):
+        await until(lambda: again.told(PracticeEnded))
+        await until(again.steers(API, **NORMAL))
+        (told,) = again.told(PracticeEnded)
+        assert (told.regions, told.policies, told.outcome) == (("azure",), ("api",), PracticeOutcome.INTERRUPTED)
+    (kept,) = [state for state in journal.states_kept() if state.policy == "api"]
+    assert [(past.region, past.outcome) for past in kept.practices] == [("azure", PracticeOutcome.INTERRUPTED)]

@@ -76,6 +76,17 @@ at: {{3m: {{shares: {{azure-weu: 70, oci-fra: 30}}, changes: 0, reasons: [prober
     assert apart(played(tmp_path, said)) == []
 
 
+@pytest.mark.parametrize("order", [("*", "azure-weu/*"), ("azure-weu/*", "*")])
+def test_of_two_patterns_of_a_series_the_later_one_is_the_endpoints_whole_series(
+    tmp_path: Path, order: tuple[str, str]
+) -> None:
+    """However many moments the letters of the other have."""
+    letters = {"*": "P", "azure-weu/*": "F x5 P x20 F"}
+    series = ", ".join(f'"{pattern}": "{letters[pattern]}"' for pattern in order)
+    verdict = played(tmp_path, f"series: {{{series}}}\nat: {{40s: {{changes: 0}}}}")
+    assert verdict.passed == (order[-1] == "*"), moved(verdict)
+
+
 def test_one_moment_of_a_series_lasts_as_long_as_the_interval_says(tmp_path: Path) -> None:
     said = """
 interval: 1m

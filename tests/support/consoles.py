@@ -30,6 +30,8 @@ from failoverd.core.status import (
     FilesStatus,
     Heartbeat,
     Overview,
+    PlannedStatus,
+    PlannedWork,
     PolicyStatus,
     RefusedFile,
     RegionStatus,
@@ -62,6 +64,7 @@ class Crew:
     confirmed: bool = True
     words_said: dict[str, Override] = field(default_factory=dict)
     practices: tuple[PastPractice, ...] = ()
+    planned: tuple[PlannedWork, ...] = ()
 
     @property
     def policies(self) -> Mapping[str, Policy]:
@@ -127,6 +130,7 @@ class Crew:
                 ),
                 *(EndpointStatus(of.name, end.region, end.text, now, "healthy", now) for end in ends),
                 TargetStatus(TARGET, now, TargetState.IN_SYNC, published=published),
+                PlannedStatus(now, self.planned),
             )
         )
 

@@ -23,7 +23,7 @@ def share(output: Output, port: int | None) -> None:
     if output is Output.JSON:
         print_json(found)
     else:
-        view.tell_what_is_next(console)
+        view.tell_what_is_next(console, "policies/tiers")
 
 
 def demo(output: Output, port: int | None, *, keep_running: bool) -> None:

@@ -98,6 +98,7 @@ async def _script(
     excess = {name: more for name, more in over.items() if more > 0}
     for name, more in excess.items():
         say(f"prod is served, pilot took what prod leaves; dev is short of {more}, all of it on top of {name}")
+        say(f"DNS cannot favour prod inside one region: {name} has {more} too many, whoever sends them")
     say(
         f"prod and pilot fetch data over the interconnect with {NARROW}: {_fetched(during)} requests per second of "
         f"{PASSES:g} that it lets pass (before: {_fetched(before)})"
@@ -197,9 +198,10 @@ def table(title: str, found: Loads) -> Table:
         made.add_column(column, justify="left" if column == "region" else "right")
     for name, each in found.items():
         total = sum(each.values())
-        style = "bold red" if total > CAPACITY[name] else ""
+        over = total > CAPACITY[name]
+        load = f"{total} (over)" if over else str(total)  # in a pipe, and for whoever sees no red
         cells = (str(each.get(policy, 0)) for policy in DEMAND)
-        made.add_row(name, *cells, str(total), str(CAPACITY[name]), style=style)
+        made.add_row(name, *cells, load, str(CAPACITY[name]), style="bold red" if over else "")
     return made
 
 

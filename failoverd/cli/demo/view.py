@@ -130,9 +130,9 @@ def summarise(console: Console, result: dict[str, Any]) -> None:
     tell_what_is_next(console)
 
 
-def tell_what_is_next(console: Console) -> None:
+def tell_what_is_next(console: Console, policies: str = "policies/") -> None:
     """The same for policies of one's own, without waiting for it."""
-    console.print("next:  failoverctl test policies/  plays such a night against policies")
+    console.print(f"next:  failoverctl test {policies}  plays such a night against policies")
 
 
 def _standing(world: "DemoWorld") -> tuple[dict[str, str], dict[str, int]]:

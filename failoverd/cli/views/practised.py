@@ -75,7 +75,7 @@ def practice(config: Path, output: Output) -> None:
                         }
                         for each in drilled(answer.told)
                     ],
-                    "planned": [each.model_dump(mode="json") for each in _planned(answer.told)],
+                    "planned": [each.model_dump(mode="json") for each in to_come(answer.told)],
                     "source": answer.plain()["source"],
                 }
             )
@@ -111,7 +111,7 @@ def show(to: OutputConsole, status: StatusTold, now: float) -> None:
         why = f": {each.last.why}" if each.last.why else ""
         page.say(f"  by {each.last.actor}, for {ago(each.last.ended - each.last.began)}{why} (in {where})")
         _missed(page, each.missed, now)
-    planned = _planned(status)
+    planned = to_come(status)
     soon = words.near(planned, now)
     for work in planned:
         page.say(("next: ", "bold"), f"{work.about}, {phrases.moment(work.since)} to {phrases.moment(work.until)}")
@@ -134,6 +134,6 @@ def _on(status: StatusTold) -> tuple[WordStatusTold, ...]:
     return tuple(each for each in drills if each.since <= status.at < each.until and each.ended_at is None)
 
 
-def _planned(status: StatusTold) -> tuple[PlannedTold, ...]:
-    """Those to come: one that began is an override by now."""
+def to_come(status: StatusTold) -> tuple[PlannedTold, ...]:
+    """Drills that files plan, the next one first. One that began is an override by now."""
     return tuple(each for each in status.planned if verb_of(each.override) is Verb.PRACTICE and each.since > status.at)

@@ -15,11 +15,21 @@ from typing import Any, Final
 from rich.console import Console
 
 from failoverd.api.asked import LONGEST_MARK, MARK, ReleaseAsked, ScopeAsked, UndoAsked, WordAsked
-from failoverd.api.client import Client, DaemonUnreachableError, OnHost
-from failoverd.api.shapes import AnswerBody, EffectTold, GivenTold, ReleasedTold, ReloadedTold, WordAnswer, WordTold
+from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHost
+from failoverd.api.shapes import (
+    AnswerBody,
+    EffectTold,
+    GivenTold,
+    ReleasedTold,
+    ReloadedTold,
+    StatusTold,
+    WordAnswer,
+    WordTold,
+)
 from failoverd.cli.failing import OutputConsole, note, print_json, told, unknown, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import say
+from failoverd.cli.views.practised import to_come
 from failoverd.cli.words import saying
 from failoverd.cli.words.following import begun, clients, followed, moved, progress
 from failoverd.cli.words.naming import Known, scope_of
@@ -166,9 +176,24 @@ def stop_practice(line: Line, what: Selected) -> Exit:
         names = Known.of(await admin.names()) if what else None
         scope = what.scope(names, ("region",)) if names is not None else Scope()
         asked = ReleaseAsked(scope=_asked_about(scope), verb=Verb.PRACTICE, comment=comment)
-        return await _ended(admin, line, await admin.release_matching(asked))
+        try:
+            ended = await admin.release_matching(asked)
+        except ApiError as error:
+            if error.reason != "override_unknown":
+                raise
+            coming = _coming(await admin.status(healthy=False))
+            raise ApiError(
+                error.detail, reason=error.reason, remedy=f"{coming}. {error.remedy}", status=error.status
+            ) from error
+        return await _ended(admin, line, ended)
 
     return _asked(line, work)
+
+
+def _coming(status: StatusTold) -> str:
+    for work in to_come(status):
+        return f"the next one begins at {phrases.moment(work.since)}: {work.about}, by {work.actor}"
+    return "no file plans one"
 
 
 def approve(line: Line, digest: str) -> Exit:

@@ -1,7 +1,7 @@
 """A drill: a region gets no traffic for a while, on a good day, to see that the others bear it.
 
-It is the weakest of all words, and costs no service. So it is no drain, which takes a region out whatever becomes of
-the others, but a hold like that of a region that waits for its failback (`failback`):
+It gives way to every other override, and costs no service. So it is no drain, which takes a region out whatever becomes
+of the others, but a hold like that of a region that waits for its failback (`failback`):
 
     practised region: out, as long as what the others can carry is enough; else let in at once
     anything else that is said, an open incident, a region that is DOWN or DEGRADED: the drill yields, in that round
