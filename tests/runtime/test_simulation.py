@@ -327,7 +327,7 @@ class Cluster:
             settled
             and dead
             and well
-            and status.state in {TargetState.IN_SYNC, TargetState.HOLDING, TargetState.LIMITED}
+            and status.state in {TargetState.IN_SYNC, TargetState.HOLDING, TargetState.LIMITED, TargetState.DRIFTED}
         ):
             told = [event for event in self._held(at, self.in_order_at.get(at, 0.0)) if isinstance(event, FailoverHeld)]
             doubted = status.kind in {DecisionKind.HOLD_NO_VERDICT, DecisionKind.HOLD_COMMON_FALL}

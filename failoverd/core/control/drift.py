@@ -5,7 +5,8 @@ else is an edit, and `on_drift` says what becomes of it. While an incident is op
 is at work on the same trouble. It is told, and left alone for a while before it is put back.
 
 All of it holds only while failoverd itself still wants what it had published. When health wants something new, that is
-no drift any more, and traffic moves.
+no drift any more, and traffic moves. Nor is an edit heeded that answers with what is down, or with what may not answer,
+while what failoverd wants serves: `evaluate` has it put back at once, whatever `on_drift` says.
 """
 
 from dataclasses import dataclass, replace

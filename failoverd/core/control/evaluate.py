@@ -655,8 +655,9 @@ def _changed(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan) 
             memory = replace(memory, edit=Edit(plan.before.records, case.now))
         since = memory.edit.since if memory.edit is not None else case.now
         in_incident = case.state.incident is not None
-        on_drift = OnDrift.RESTORE if case.leaving else case.policy.on_drift
-        in_incident = in_incident and not case.leaving
+        at_once = bool(case.leaving) or _to_ill(case, plan)
+        on_drift = OnDrift.RESTORE if at_once else case.policy.on_drift
+        in_incident = in_incident and not at_once
         drift = respond(plan, good, on_drift, in_incident=in_incident, since=since, now=case.now)
         events, told = news.drifted(memory.told, plan, good, drift, case.state.incident, case.now)
         memory = replace(memory, told=told)
@@ -797,6 +798,13 @@ def _ill(case: _Case, values: frozenset[str]) -> frozenset[str]:
     regions = _undrained(case) if values else {}
     healths = ((value, regions.get(case.region_of.get(value, ""))) for value in values)
     return frozenset(value for value, health in healths if health is not None and health.fails(value))
+
+
+def _to_ill(case: _Case, plan: Plan) -> bool:
+    """Whether an edit answers with what does not serve, where all of what is wanted instead does."""
+    found = plan.before.records.serving if plan.before.records is not None else ()
+    stands, wanted = (frozenset(answer.value for answer in each) for each in (found, plan.after.serving))
+    return bool(_ill(case, stands - wanted)) and not _ill(case, wanted)
 
 
 def _undrained(case: _Case) -> Mapping[str, RegionHealth]:

@@ -23,7 +23,7 @@ from failoverd.core.events import DecisionMade, DriftDetected, FailoverHeld, Inc
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
-from failoverd.core.records import TIERS, AllDown, Limits, Policy, Ration, RecordSet, Source, Steering, Weights
+from failoverd.core.records import TIERS, AllDown, Limits, OnDrift, Policy, Ration, RecordSet, Source, Steering, Weights
 from failoverd.core.status import TargetState
 from failoverd.core.weights import fitted
 from failoverd.ports import Urgency
@@ -429,6 +429,20 @@ def test_a_dead_region_that_a_person_left_in_goes_whatever_is_spent() -> None:
     story.observed = replace(story.observed, records=published(THREE, {"a": 50, "c": 50}))
     assert story.look(a="U").cause is Cause.FAILING_OUT
     assert story.published == {"b": 60, "c": 40}
+
+
+@pytest.mark.parametrize("on_drift", OnDrift)
+@pytest.mark.parametrize("weights", [{"oci": 100}, {"azure": 50, "oci": 50}], ids=["alone", "among_others"])
+def test_nobodys_edit_sends_traffic_to_what_is_down(on_drift: OnDrift, weights: dict[str, int]) -> None:
+    """However it is meant: during an incident, for a while it would be read as intent."""
+    story = begun(replace(PAIR, on_drift=on_drift))
+    story.state = replace(story.state, incident=Incident("inc-1", story.now), calm=False)
+    story.look(oci="U")
+    assert story.published == {"azure": 100}
+    story.observed = replace(story.observed, records=published(PAIR, weights))
+    outcome = story.look(1.0, oci="U")
+    assert (outcome.kind, outcome.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
+    assert story.published == {"azure": 100}
 
 
 def test_an_edit_that_is_dated_in_the_future_stands_no_longer_than_any_other() -> None:
