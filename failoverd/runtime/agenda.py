@@ -82,6 +82,7 @@ class Agenda:
         news = self._called and self._more_until is None and self._urgency.fails_out
         if news and self._routine is not None:
             self._routine.reschedule(self._now())
+            self._routine = None  # it ends once, and news may come twice before it has ended
 
     def _when(self) -> float | None:
         """The first moment at which there is something to do."""

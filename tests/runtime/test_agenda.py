@@ -228,3 +228,29 @@ async def test_whoever_mended_a_key_and_says_so_is_not_made_to_wait() -> None:
         stage.runner.retry()
         await elapse(0.5)
         assert stage.dns.reads == reads, "what waits for nothing is left alone"
+
+
+@virtually
+async def test_news_that_comes_twice_in_a_moment_ends_a_routine_read_once() -> None:
+    agenda, loop = Agenda(), asyncio.get_running_loop()
+    ended: list[float] = []
+
+    async def read() -> None:
+        try:
+            async with asyncio.timeout(None) as cut:
+                agenda.interrupt(cut)
+                await asyncio.sleep(600.0)
+        except TimeoutError:
+            ended.append(now())
+        finally:
+            agenda.interrupt(None)
+
+    reading = asyncio.create_task(read())
+    await elapse(5.0)
+    began = now()
+    agenda.call(Urgency.FAIL_OUT)
+    loop.call_at(
+        began, agenda.call, Urgency.FAIL_OUT
+    )  # the time-out has struck by then, and who reads does not know yet
+    await reading
+    assert ended == [began]
