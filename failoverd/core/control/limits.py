@@ -714,8 +714,9 @@ def _cause(plan: Plan, step: Step, shifts: Mapping[Cause, int]) -> Cause:
 
 
 def _takes_out(step: Step) -> bool:
-    """Whether the step takes out something that is down."""
-    return _stand(step, _failing_out(step) - {step.sorry}) or _dead_values(step)
+    """Whether the step takes out something that is down; what a step of a ramp made ill serves, and keeps to rules."""
+    down = {name for name in _failing_out(step) - {step.sorry} if name not in step.hurt or _dead(step, name)}
+    return _stand(step, frozenset(down)) or _dead_values(step)
 
 
 def _evicting(step: Step, replan: Replan, held: Held) -> Paced | None:
