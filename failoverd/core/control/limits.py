@@ -714,8 +714,13 @@ def _cause(plan: Plan, step: Step, shifts: Mapping[Cause, int]) -> Cause:
 
 
 def _takes_out(step: Step) -> bool:
-    """Whether the step takes out something that is down; what a step of a ramp made ill serves, and keeps to rules."""
-    down = {name for name in _failing_out(step) - {step.sorry} if name not in step.hurt or _dead(step, name)}
+    """Whether the step takes out something that is down, or that a step of a ramp made ill."""
+    return _stand(step, _failing_out(step) - {step.sorry}) or _dead_values(step)
+
+
+def _takes_dead(step: Step) -> bool:
+    """The same of what is down alone: who is merely ill serves, and no assertion gives way to that it leaves."""
+    down = (name for name in _failing_out(step) - {step.sorry} if name not in step.hurt or _dead(step, name))
     return _stand(step, frozenset(down)) or _dead_values(step)
 
 
@@ -751,7 +756,7 @@ def _end_state(plan: Plan, step: Step) -> tuple[LimitCheck, ...]:
         )
     if not step.ruled.assertions:
         return own
-    move = Move(plan.shares_before, plan.shares_after, _unmoved(plan), _takes_out(step), step.now)
+    move = Move(plan.shares_before, plan.shares_after, _unmoved(plan), _takes_dead(step), step.now)
     return (*own, *asserted(step.ruled, move))
 
 
