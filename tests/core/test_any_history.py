@@ -715,6 +715,8 @@ class World(RuleBasedStateMachine):
             return
         if self.policy.weights is Weights.MEMBERSHIP or view.returning:
             return
+        if outcome.decision.kind is DecisionKind.RESTORE_LAST_GOOD:
+            return  # what answered nothing answers again, as it did last: what else is wanted comes next
         again = self.evaluated(self.known())
         assert again.kind in {OutcomeKind.IN_SYNC, OutcomeKind.HOLD}
         assert again.decision.records is None or again.decision.records == wanted
