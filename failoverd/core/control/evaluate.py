@@ -655,9 +655,8 @@ def _changed(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan) 
             memory = replace(memory, edit=Edit(plan.before.records, case.now))
         since = memory.edit.since if memory.edit is not None else case.now
         in_incident = case.state.incident is not None
-        at_once = bool(case.leaving) or _to_ill(case, plan)
-        on_drift = OnDrift.RESTORE if at_once else case.policy.on_drift
-        in_incident = in_incident and not at_once
+        on_drift = OnDrift.RESTORE if case.leaving else case.policy.on_drift
+        in_incident = in_incident and not (case.leaving or _to_ill(case, plan))
         drift = respond(plan, good, on_drift, in_incident=in_incident, since=since, now=case.now)
         events, told = news.drifted(memory.told, plan, good, drift, case.state.incident, case.now)
         memory = replace(memory, told=told)
