@@ -5,8 +5,8 @@ else is an edit, and `on_drift` says what becomes of it. While an incident is op
 is at work on the same trouble. It is told, and left alone for a while before it is put back.
 
 All of it holds only while failoverd itself still wants what it had published. When health wants something new, that is
-no drift any more, and traffic moves. Nor is an edit waited for that answers with what is down while what failoverd wants
-serves; and one that answers with what may not answer is put back at once, whatever `on_drift` says (`evaluate`).
+no drift any more, and traffic moves. Nor is an edit waited for that answers with what is down while what failoverd
+wants serves; and one that answers with what may not answer is put back at once, whatever `on_drift` says (`evaluate`).
 """
 
 from dataclasses import dataclass, replace
