@@ -78,6 +78,12 @@ def init(  # noqa: PLR0913, PLR0917 - each is something to say on the command li
     raise typer.Exit(init.init(said))
 
 
+def _names_config(context: typer.Context) -> bool:
+    """Whether the configuration was named on the command line."""
+    source = context.get_parameter_source("config")
+    return source is not None and source.name == "COMMANDLINE"
+
+
 @app.command()
 def check(
     context: typer.Context,
@@ -94,9 +100,7 @@ def check(
     """Print every error in every file at once; exit 1 if there is one."""
     from failoverd.cli import checking
 
-    source = context.get_parameter_source("config")
-    named = source is not None and source.name == "COMMANDLINE"
-    raise typer.Exit(checking.check_files(paths or [], config, output, named=named))
+    raise typer.Exit(checking.check_files(paths or [], config, output, named=_names_config(context)))
 
 
 @app.command("test")
@@ -127,10 +131,8 @@ def play_tests(
     """Play the tests of policies on a virtual clock, without a daemon or a network; exit 1 if one fails."""
     from failoverd.cli import testing
 
-    source = context.get_parameter_source("config")
-    named = source is not None and source.name == "COMMANDLINE"
     wanted = testing.TestsWanted(run, junit, fail_under)
-    raise typer.Exit(testing.play_tests(paths or [], config, output, wanted, named=named))
+    raise typer.Exit(testing.play_tests(paths or [], config, output, wanted, named=_names_config(context)))
 
 
 @app.command()

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from failoverd.config.drills import planner_of_all
 from failoverd.config.schema.test_file import GivenEntry, HappeningEntry, WordEntry
 from failoverd.config.test_files import means
 from failoverd.core.errors import Permanent, Transient
@@ -302,8 +301,7 @@ def _daemon(site: Site, zonefiles: Mapping[str, Zonefile], journal: PaperJournal
 
 
 def _begin(daemon: SimulatedDaemon, site: Site) -> None:
-    daemon.runner.obey(site.rules)
-    daemon.runner.expect(planner_of_all(site.policies, site.maintenance, site.practices))
+    daemon.heed_files(tuple(site.policies.values()), site.maintenance, site.rules, site.practices)
     daemon.start(*site.policies.values())
 
 

@@ -5,13 +5,13 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from failoverd.config.maintenance import planner
+from failoverd.config.drills import planner_of_all
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
 from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.overrides import KNOWN, Override
-from failoverd.core.records import Check, Endpoint, Maintenance, Policy
+from failoverd.core.records import Check, Endpoint, Maintenance, Policy, Practice
 from failoverd.core.rules import Rule
 from failoverd.ports import MetricsSource, Provider
 from failoverd.runtime.engine import Engine, Installation, Surroundings
@@ -110,10 +110,16 @@ class SimulatedDaemon:
         if self._booting is not None:
             await self._booting
 
-    def heed_files(self, policies: Sequence[Policy], of_all: Sequence[Maintenance], rules: tuple[Rule, ...]) -> None:
+    def heed_files(
+        self,
+        policies: Sequence[Policy],
+        of_all: Sequence[Maintenance],
+        rules: tuple[Rule, ...],
+        practices: Sequence[Practice] = (),
+    ) -> None:
         """The inventory, and what these policies plan, as the files say it from now on."""
         self.runner.obey(rules)
-        self.runner.expect(planner({found.name: found for found in policies}, of_all))
+        self.runner.expect(planner_of_all({found.name: found for found in policies}, of_all, practices))
 
     async def take_up(self, found: Policy) -> None:
         """Start a policy, or run a newer revision of it."""

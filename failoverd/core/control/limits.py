@@ -431,8 +431,8 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
         return _dwells(step, cause)
     largest = _largest(step)
     small = largest < step.limits.min_step
-    worth = step.saving or _quits_ill(step) or (cause is Cause.TUNING and _overfull(step)) or _relieves(step)
-    worth |= _climbs(step)
+    relief = (cause is Cause.TUNING and _overfull(step)) or _relieves(step)
+    worth = relief or step.saving or _quits_ill(step) or _climbs(step)
     if small and not worth:  # what is left of a move is worth it
         numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
         return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))

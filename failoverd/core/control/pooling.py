@@ -183,15 +183,14 @@ class Pool:
         """Those that leave regions out and take of others what somebody is short of."""
         if not self._aside:
             return []
-        aside = {name: self._mine[name] for name in self._aside}
         lacking = self._lacking(self._mine)
 
-        def takes(name: str, mine: _Mine) -> bool:
+        def takes(name: str) -> bool:
+            mine, part = self._mine[name], self._parts[name]
             keys = ((region, mine.claim.unit) for region, load in mine.loads.items() if load)
-            part = self._parts[name]
             return any(key in lacking and self._left(part, inf, key) < lacking[key] for key in keys)
 
-        return [name for name, mine in aside.items() if takes(name, mine)]
+        return [name for name in self._aside if takes(name)]
 
     def _lacking(self, names: Iterable[str]) -> Mapping[Resource, float]:
         """What these are short of, at each region where they would take it."""
