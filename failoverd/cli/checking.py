@@ -11,7 +11,7 @@ from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
-from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, schema_of_tests
+from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, scenario_schema, schema_of_tests
 from failoverd.config.listing import in_folders
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
@@ -35,6 +35,8 @@ def print_schema(kind: FileKind) -> None:
             print_json(config_schema(kinds()))
         case FileKind.TESTS:
             print_json(schema_of_tests())
+        case FileKind.SCENARIO:
+            print_json(scenario_schema())
         case FileKind.API:
             print_json(document())
         case FileKind.EVENTS:

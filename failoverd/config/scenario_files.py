@@ -7,7 +7,7 @@ from typing import Final
 
 from failoverd.config.diagnostics import Code, Diagnostic
 from failoverd.config.documents import Document, read
-from failoverd.config.listing import SCENARIOS, in_folders, named_yaml
+from failoverd.config.listing import SCENARIOS, in_folders, leads_out, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_paths
 from failoverd.config.schema.scenario_file import ScenarioFile
 from failoverd.config.test_files import Judged
@@ -20,7 +20,7 @@ MOST_PROBES: Final = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
+class PolicyScenario:
     """A scenario, and the policies that it is about. `policy` is the one that is meant where it names none."""
 
     entry: ScenarioFile
@@ -33,7 +33,7 @@ class Scenario:
 class ScenarioRead:
     """`scenario` is None when something is wrong with its file, or with the policies."""
 
-    scenario: Scenario | None
+    scenario: PolicyScenario | None
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -66,7 +66,7 @@ def load_scenario(
     if judged.model is None or wrong:
         return ScenarioRead(None, in_folders((*found.diagnostics, *wrong)))
     only = next(iter(found.policies)) if len(found.policies) == 1 else ""
-    scenario = Scenario(judged.model, judged.model.policy or only, str(path), found)
+    scenario = PolicyScenario(judged.model, judged.model.policy or only, str(path), found)
     wrong += Judged(parsed.document, (), scenario.entry, scenario.policy, found).wrong()
     wrong += _too_large(scenario, parsed.document)
     everything = in_folders((*found.diagnostics, *wrong))
@@ -74,11 +74,28 @@ def load_scenario(
     return ScenarioRead(None if unsound else scenario, everything)
 
 
-def _too_large(scenario: Scenario, document: Document) -> Iterator[Diagnostic]:
+def _too_large(scenario: PolicyScenario, document: Document) -> Iterator[Diagnostic]:
     policies, lasts = scenario.found.policies.values(), scenario.entry.for_
     every_second = sum(1 / check.every for policy in policies for _, check in policy.probes())
     if every_second * lasts <= MOST_PROBES:
         return
-    message = f"{say_duration(lasts)} of these policies are {every_second * lasts:,.0f} probes, more than {MOST_PROBES:,}"
+    message = (
+        f"{say_duration(lasts)} of these policies are {every_second * lasts:,.0f} probes, more than {MOST_PROBES:,}"
+    )
     hint = f"write for: {say_duration(int(MOST_PROBES / every_second))} at most, or take fewer policies into the folder"
     yield document.diagnose(Code.SCENARIO_TOO_LARGE, ("for",), message, hint)
+
+
+def scenarios_in(folder: Path) -> list[tuple[Path, str]]:
+    """The scenarios of a folder, each with what is to be seen in it. Nothing is said of those that are wrong."""
+    try:
+        files = sorted(each for each in folder.iterdir() if is_scenario_file(each))
+    except OSError:
+        return []
+    return [(file, _shows(file)) for file in files]
+
+
+def _shows(file: Path) -> str:
+    document = None if leads_out(file) else read(file).document
+    said = document.find(("shows",)) if document is not None else None
+    return said if isinstance(said, str) else ""

@@ -321,7 +321,6 @@ class _JudgedTest(Judged):
             yield Named((*at, "regions", name), "region", name, self._regions(policy))
 
 
-
 def _spoken_of(word: WordEntry) -> Iterator[str]:
     yield from (name for name in (word.drain, word.shed, word.up, word.down) if name is not None)
     yield from word.pin or ()

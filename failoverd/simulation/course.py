@@ -17,7 +17,7 @@ States = tuple[tuple[float, str], ...]
 """The same of what is no number."""
 
 
-class Kind(StrEnum):
+class MomentKind(StrEnum):
     """What a moment is about."""
 
     HAPPENED = "happened"  # the scenario says so
@@ -42,7 +42,7 @@ class CourseMoment:
     """
 
     at: float
-    kind: Kind
+    kind: MomentKind
     policy: str
     event: str
     what: str
@@ -81,6 +81,7 @@ class Totals:
         failed_client_minutes: the same of all that was not served, wherever, and of clients who had no answer.
         failed_requests: the same in requests; None where nobody says how many there are.
         over_minutes: for how long one of its regions that serve got more than its capacity, by all policies together.
+        away_minutes: for how long the answer was not the one with which it began.
         cost: in USD, by where clients were; None where a price, or the demand, is not known.
     """
 
@@ -91,6 +92,7 @@ class Totals:
     failed_client_minutes: float = 0.0
     failed_requests: float | None = None
     over_minutes: float = 0.0
+    away_minutes: float = 0.0
     cost: float | None = None
 
 
@@ -121,7 +123,7 @@ class PolicyCourse:
 
 @dataclass(frozen=True, slots=True)
 class LoadCourse:
-    """A region over all policies, in the unit of its capacity: what clients send, and what the daemon thinks it carries.
+    """A region over all policies, in the unit of its capacity: what clients send, and what it is taken to carry.
 
     `room` is score x capacity x headroom, and 0 while it is down. `capacity` is None where nobody said.
     """
@@ -172,5 +174,6 @@ class Course:
             failed_client_minutes=sum(each.failed_client_minutes for each in every),
             failed_requests=sum(requests) if requests else None,
             over_minutes=max((each.over_minutes for each in every), default=0.0),
+            away_minutes=max((each.away_minutes for each in every), default=0.0),
             cost=sum(costs) if costs else None,
         )

@@ -27,7 +27,7 @@ from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.paper_provider import PaperProvider
 from failoverd.simulation.simulated_daemon import SimulatedDaemon
 from failoverd.simulation.virtual_time import elapse, now
-from failoverd.simulation.world import Does, Sight, World
+from failoverd.simulation.world import Does, ProberSight, World
 from failoverd.simulation.zonefile import Write, Zonefile
 
 NOON: Final = 1_811_851_200.0
@@ -213,7 +213,7 @@ class Rehearsal:
         for pattern, fault in what.endpoints.items():
             self._impair(fault, *self._addresses(pattern))
         if what.prober is not None:
-            self.daemon.world.see(Sight(what.prober))
+            self.daemon.world.see(ProberSight(what.prober))
         if what.operator is not None:
             await self._say(what.operator, policy)
         if what.release:

@@ -25,7 +25,7 @@ class Does(StrEnum):
     STUBBORN = "stubborn"  # the prober does not let itself be cancelled
 
 
-class Sight(StrEnum):
+class ProberSight(StrEnum):
     """What the prober sees of the world. Clients see all of it in any case."""
 
     WELL = "well"
@@ -57,6 +57,10 @@ class Look:
     abreast: int
 
 
+Looks = MutableSequence[Look]
+Turned = Callable[[], None]
+
+
 class World:
     """All endpoints, and what they do; by address. Everything answers after `latency` unless it is told otherwise.
 
@@ -67,9 +71,9 @@ class World:
     def __init__(self, clock: Clock, *, latency: float = 0.001, remembers: int | None = None) -> None:
         self.latency = latency
         self.serves: dict[str, Model] = {}
-        self.looks: MutableSequence[Look] = [] if remembers is None else deque(maxlen=remembers)
-        self.sight = Sight.WELL
-        self.turned: Callable[[], None] = lambda: None
+        self.looks: Looks = [] if remembers is None else deque(maxlen=remembers)
+        self.sight = ProberSight.WELL
+        self.turned: Turned = lambda: None
         self._impaired: dict[str, Impaired] = {}
         self._clock = clock
         self._does: dict[str, Does] = {}
@@ -94,7 +98,7 @@ class World:
         self.turned()
         return mended
 
-    def see(self, sight: Sight) -> None:
+    def see(self, sight: ProberSight) -> None:
         """What the prober sees from now on."""
         self.sight = sight
 
@@ -135,12 +139,15 @@ class World:
 
     def answer(self, endpoint: Endpoint, check: Check) -> "PaperAnswer":
         """What comes of a probe that begins now."""
-        if self.sight is not Sight.WELL:
+        if self.sight is not ProberSight.WELL:
             return _unseen(self.sight, check, self.latency)
         impaired = self._impaired.get(endpoint.address)
-        if impaired is not None:
-            said = impaired.answer(endpoint, check, self._clock())
-            return said or PaperAnswer(self.latency, ProbeOutcome.PASS, ProbeReason.OK)
+        if impaired is None:
+            return self._as_it_does(endpoint, check)
+        said = impaired.answer(endpoint, check, self._clock())
+        return said or PaperAnswer(self.latency, ProbeOutcome.PASS, ProbeReason.OK)
+
+    def _as_it_does(self, endpoint: Endpoint, check: Check) -> "PaperAnswer":
         match self.does(endpoint):
             case Does.REFUSE:
                 return PaperAnswer(0.0, ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
@@ -165,11 +172,11 @@ class PaperAnswer:
     reason: ProbeReason
 
 
-def _unseen(sight: Sight, check: Check, latency: float) -> PaperAnswer:
+def _unseen(sight: ProberSight, check: Check, latency: float) -> PaperAnswer:
     match sight:
-        case Sight.CUT_OFF:
+        case ProberSight.CUT_OFF:
             return PaperAnswer(check.timeout, ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT)
-        case Sight.BLIND:
+        case ProberSight.BLIND:
             return PaperAnswer(0.0, ProbeOutcome.BLIND, ProbeReason.NO_ROUTE)
         case _:
             return PaperAnswer(latency, ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
