@@ -1,6 +1,6 @@
 """Scenarios: files whose names end in `.scenario.yaml`, beside the policies that they are about, or a folder below."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -72,6 +72,13 @@ def load_scenario(
     everything = in_folders((*found.diagnostics, *wrong))
     unsound = any(each.is_error for each in everything)
     return ScenarioRead(None if unsound else scenario, everything)
+
+
+def wrong_scenarios(paths: Iterable[Path], kinds: Kinds, config: Config | None = None) -> tuple[Diagnostic, ...]:
+    """What is wrong with the scenarios alone, of these files and folders."""
+    files = [each for path in paths for each in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    read = [(file, load_scenario(file, kinds, config)) for file in files if is_scenario_file(file)]
+    return in_folders(each for file, found in read for each in found.diagnostics if each.file == str(file))
 
 
 def _too_large(scenario: PolicyScenario, document: Document) -> Iterator[Diagnostic]:

@@ -3,15 +3,17 @@
 Chance is drawn of the seed, the endpoint and the moment alone: so two variants of a policy have the same luck.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from failoverd.config.schema.scenario_file import OverloadEntry
 from failoverd.config.schema.test_file import Fault, FaultEntry
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import WHOLE, Check, Endpoint
 from failoverd.settings import CheckSettings
-from failoverd.simulation.world import PaperAnswer
+from failoverd.simulation.world import PaperAnswer, World
 
 _PARTS: Final[dict[Fault, int]] = {"packet-loss": 100, "brown-out": 3_300}
 """In basis points, where nobody says how much."""
@@ -89,3 +91,27 @@ def _late(check: Check, after: float) -> PaperAnswer:
     if slow is not None and after > slow:
         return PaperAnswer(after, ProbeOutcome.DEGRADED, ProbeReason.SLOW)
     return PaperAnswer(after, ProbeOutcome.PASS, ProbeReason.OK)
+
+
+class Overload:
+    """Regions that clients send more than they can carry: what becomes of them, until that is over.
+
+    Endpoints at which something else is wrong by then are left alone.
+    """
+
+    def __init__(self, world: World, endpoints: Callable[[str], Sequence[str]], said: OverloadEntry, seed: int) -> None:
+        self._world = world
+        self._endpoints = endpoints
+        self._above = said.above
+        self._how = Impairment(FaultEntry(does=said.does), seed, world.latency)
+        self._hit = dict[str, tuple[str, ...]]()
+
+    def weigh(self, loads: Mapping[str, tuple[float, float]]) -> None:
+        """Regions with what they are sent, and their capacity."""
+        for region, (sent, capacity) in loads.items():
+            if sent > capacity * self._above and region not in self._hit:
+                well = tuple(each for each in self._endpoints(region) if not self._world.is_impaired(each))
+                self._hit[region] = well
+                self._world.impair(self._how, *well)
+            elif sent <= capacity * self._above and region in self._hit:
+                self._world.mend(self._how, *self._hit.pop(region))

@@ -5,7 +5,7 @@ and so has what clients do after a change, which goes on for an hour: at some mo
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +27,9 @@ _DEAD: Final = 0.5
 
 _WELL: Final = 60.0
 """Seconds for which a region has served everything that leaves by a false move."""
+
+_ROUNDED: Final = 1.001
+"""Times a capacity: shares are whole basis points."""
 
 _FEW: Final = 10
 """Basis points of clients that are not worth a point of a track."""
@@ -134,13 +137,21 @@ class _Load:
     sent: float = 0.0
 
 
+Weighed = Callable[[Mapping[str, tuple[float, float]]], None]
+"""Told what each region is sent, and its capacity."""
+
+
 class Recorder:
-    """Watches a rehearsal from now on. `end` ends it; then `policies` and `loads` have what was recorded."""
+    """Watches a rehearsal from now on. `end` ends it; then `policies` and `loads` have what was recorded.
+
+    `weighed` is told what each region is sent, and its capacity, whenever that is looked at.
+    """
 
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._rehearsal = rehearsal
         self._at = now()
         self._waits = False
+        self.weighed: Weighed = lambda _: None
         self._records = {name: _record(policy, rehearsal) for name, policy in rehearsal.site.policies.items()}
         self._loads: dict[str, _Load] = {}
         for policy in rehearsal.site.policies.values():
@@ -162,8 +173,11 @@ class Recorder:
         for record in self._records.values():
             self._see(record, at)
         self._weigh(at)
+        capacities = ((name, load.sent, load.capacity) for name, load in self._loads.items())
+        self.weighed({name: (sent, capacity) for name, sent, capacity in capacities if capacity is not None})
 
     def end(self) -> None:
+        self.weighed = lambda _: None
         self.look()
         for record in self._records.values():
             _cancel(record)
@@ -217,7 +231,9 @@ class Recorder:
     def _too_much(self, load: _Load, name: str, sent: float) -> bool:
         """Whether a region that serves got more than it can carry since the last look, in the mean."""
         served = max((each.regions[name].served for each in self._records.values() if name in each.regions), default=0)
-        return load.capacity is not None and served >= _DEAD and (load.sent + sent) / 2 > load.capacity * served
+        return (
+            load.capacity is not None and served >= _DEAD and (load.sent + sent) / 2 > load.capacity * served * _ROUNDED
+        )
 
     def _sent(self, at: float) -> dict[str, float]:
         """What clients send to each region now."""

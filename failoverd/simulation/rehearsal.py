@@ -42,8 +42,8 @@ _LEAST: Final = 60.0
 SETTLING: Final = 2.0
 """Seconds that what is due at one moment gets to be done: writes and their read-backs take milliseconds on paper."""
 
-THROTTLED: Final = 30.0
-"""Seconds between two calls that a provider answers which throttles."""
+THROTTLED: Final = 4
+"""Calls that a provider answers in a minute which throttles."""
 
 _OPERATOR: Final = "operator@rehearsal"
 
@@ -181,7 +181,7 @@ class Rehearsal:
     def play(self, series: Mapping[str, Sequence[tuple[str, int]]], interval: float) -> None:
         """What endpoints do from now on, by `region/address`, either with `*` for any letters; the last that fits."""
         loop = asyncio.get_running_loop()
-        plays = {address: pattern for pattern in series for address in self._addresses(pattern)}
+        plays = {address: pattern for pattern in series for address in self.addresses(pattern)}
         for pattern, letters in series.items():
             addresses = [address for address, last in plays.items() if last == pattern]
             at = self.began
@@ -199,7 +199,7 @@ class Rehearsal:
             if means(pattern, spec.name, end)
         ]
 
-    def _addresses(self, pattern: str) -> list[str]:
+    def addresses(self, pattern: str) -> list[str]:
         return sorted({end.address for end in self.endpoints(pattern)})
 
     async def happen(self, what: HappeningEntry, policy: str) -> None:
@@ -211,7 +211,7 @@ class Rehearsal:
         for name, state in what.providers.items():
             self._provider(name, state)
         for pattern, fault in what.endpoints.items():
-            self._impair(fault, *self._addresses(pattern))
+            self._impair(fault, *self.addresses(pattern))
         if what.prober is not None:
             self.daemon.world.see(ProberSight(what.prober))
         if what.operator is not None:
@@ -244,7 +244,7 @@ class Rehearsal:
         denied = Permanent(f"{name} does not let failoverd write", reason="access_denied", remedy="give it the right")
         provider.down = away if state == "down" else None
         provider.readonly = denied if state == "read-only" else None
-        provider.spacing = THROTTLED if state == "throttled" else 0.0
+        provider.allowance = THROTTLED if state == "throttled" else None
 
     def _impair(self, fault: FaultEntry, *addresses: str) -> None:
         """What is wrong with them from now on, until it is said to be over."""

@@ -1,6 +1,6 @@
 """A scenario, played against policies: what came of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import singledispatch
@@ -15,6 +15,7 @@ from failoverd.core.control.plan import PlanKind
 from failoverd.core.events import Event
 from failoverd.core.records import percentages
 from failoverd.simulation.course import MOST_POINTS, Course, CourseMoment, MomentKind
+from failoverd.simulation.impairments import Overload
 from failoverd.simulation.recording import Recorder
 from failoverd.simulation.rehearsal import NOON, Rehearsal, Site, before, rehearsing
 from failoverd.simulation.virtual_time import elapse, now, run
@@ -48,6 +49,9 @@ async def _simulate(scenario: PolicyScenario, site: Site, far: Far) -> Course:
     async with rehearsing(site, entry.given, policy, began(scenario)) as rehearsal:
         rehearsal.seed = entry.seed
         recorder = Recorder(rehearsal)
+        if entry.overload is not None:
+            world = rehearsal.daemon.world
+            recorder.weighed = Overload(world, rehearsal.addresses, entry.overload, entry.seed).weigh
         demands = entry.demands(policy)
         rehearsal.play(entry.series, entry.interval)
         for at in sorted({*demands, *entry.happens, entry.for_}):
@@ -154,7 +158,7 @@ _SIGHTS: Final = {
 _PROVIDERS: Final = {
     "down": "cannot be reached",
     "read-only": "lets nobody write",
-    "throttled": "throttles: it answers one call in 30 s",
+    "throttled": "throttles: it answers 4 calls a minute",
     "up": "is well again",
 }
 
@@ -226,17 +230,41 @@ _KINDS: Final[Mapping[type[Event], MomentKind]] = {
 
 
 def _told(rehearsal: Rehearsal) -> Iterator[CourseMoment]:
-    for event in rehearsal.events:
-        kind = _KINDS.get(type(event))
-        if kind is not None and not _hidden(event):
-            at = round(event.at - rehearsal.began, 3)
-            what, moved, why = _words(event)
-            yield CourseMoment(at, kind, event.policy, event.name, what, moved, why)
+    for event in _news(rehearsal.events):
+        what, moved, why = _words(event)
+        at = round(event.at - rehearsal.began, 3)
+        yield CourseMoment(at, _KINDS[type(event)], event.policy, event.name, what, moved, why)
 
 
-def _hidden(event: Event) -> bool:
-    """A marker alone is no news to somebody who watches traffic."""
-    return isinstance(event, events.ChangeApplied) and event.kind == PlanKind.MARK
+def _news(told: Iterable[Event]) -> Iterator[Event]:
+    """What is worth to be told to somebody who watches traffic."""
+    kept_out, waits = set[tuple[str, str]](), set[tuple[str, str]]()
+    for event in told:
+        match event:
+            case events.ChangeApplied(kind=PlanKind.MARK):
+                continue  # a marker alone
+            case events.EndpointSuppressed():
+                key = event.policy, event.endpoint
+                if key in kept_out:
+                    continue  # it is told with each run of passes
+                kept_out.add(key)
+            case events.TargetDelayed():
+                if event.retry_in < _SHORT:
+                    continue
+                waits.add((event.record, event.provider))
+            case events.TargetResumed():
+                key = event.record, event.provider
+                if key not in waits:
+                    continue
+                waits.discard(key)
+            case _:
+                pass
+        if type(event) in _KINDS:
+            yield event
+
+
+_SHORT: Final = 5.0
+"""Seconds: who waits for a provider for less than that is not told of."""
 
 
 @singledispatch

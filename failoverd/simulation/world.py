@@ -98,6 +98,9 @@ class World:
         self.turned()
         return mended
 
+    def is_impaired(self, address: str) -> bool:
+        return address in self._impaired
+
     def see(self, sight: ProberSight) -> None:
         """What the prober sees from now on."""
         self.sight = sight

@@ -325,7 +325,7 @@ class HappeningEntry(Settings):
     release: bool = Field(default=False, description="operators take back all of their overrides")
     providers: dict[Name, Literal["down", "up", "read-only", "throttled"]] = Field(
         default_factory=dict,
-        description="DNS providers that cannot be reached, cannot be written, answer one call in 30 s, or are well",
+        description="DNS providers that cannot be reached, cannot be written, answer 4 calls a minute, or are well",
     )
     endpoints: dict[Part, _Fault] = Field(
         default_factory=dict, description="what endpoints do from now on, whatever their series says"
