@@ -15,7 +15,7 @@ from failoverd.config.jsonschema import config_schema, inventory_schema, policy_
 from failoverd.config.listing import in_folders
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
-from failoverd.config.scenario_files import is_scenario_file, wrong_scenarios
+from failoverd.config.scenario_files import holds_scenarios, wrong_scenarios
 from failoverd.config.schema.config_file import ApiTcpEntry
 from failoverd.config.test_files import is_test_file, tests_of, wrong_tests
 from failoverd.core.errors import ConfigError, JournalError
@@ -90,8 +90,7 @@ def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> E
             diagnostics += loaded.diagnostics
         policies: list[str] = []
         if loaded is None or loaded.config is not None:
-            scenarios = [path for path in paths if is_scenario_file(path)]
-            rest = [path for path in paths if path not in configs and path not in scenarios]
+            rest = [path for path in paths if path not in configs and not holds_scenarios(path)]
             known = loaded.config if loaded is not None else None
             found = load_paths([path for path in rest if not is_test_file(path)], kinds(), known)
             diagnostics += [*found.diagnostics, *wrong_tests(rest, kinds(), known)]

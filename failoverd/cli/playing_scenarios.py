@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from failoverd.cli.failing import note, print_json, print_text, told
+from failoverd.cli.failing import note, print_json, print_text, told, unknown
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.progress_line import progress
 from failoverd.cli.telling_courses import as_json, as_text
@@ -46,12 +46,14 @@ def play_scenario(wanted: ScenarioWanted, output: Output) -> Exit:
             variant, more = _read(wanted.path, config, texts)
             about = [*about, *(each for each in more if each not in about)]
         say_of_files(about)
+        if scenario is not None and edits and variant is None:
+            note(f"this is said of the files as --what-if changes them: {', '.join(edit.text for edit in edits)}")
         if scenario is None or (edits and variant is None):
             if output is Output.JSON:
                 print_json(as_json([], about).model_dump())
             return Exit.FAILED
         if wanted.policy and wanted.policy not in scenario.found.policies:
-            note(f"there is no policy {wanted.policy!r} in it: all are told of")
+            raise unknown("policy", wanted.policy, scenario.found.policies)
         courses = _play([scenario, *([variant] if variant is not None else [])], config)
         said = ", ".join(edit.text for edit in edits)
         if output is Output.JSON:

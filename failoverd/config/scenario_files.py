@@ -41,6 +41,14 @@ def is_scenario_file(path: Path) -> bool:
     return path.name.endswith(SCENARIOS)
 
 
+def holds_scenarios(path: Path) -> bool:
+    """Whether it is a scenario, or a folder of scenarios in which no policy is."""
+    if not path.is_dir():
+        return is_scenario_file(path)
+    names = [each.name for each in path.iterdir()]
+    return any(name.endswith(SCENARIOS) for name in names) and not any(map(named_yaml, names))
+
+
 def home_of(path: Path) -> Path:
     """The folder of the policies that a scenario is about: its own, or, where that holds none, the one above it."""
     folder = path.parent

@@ -72,6 +72,7 @@ def _with(text: bytes, edit: KeyEdit) -> bytes:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
     data = yaml.load(text)
     _put(data, edit.key, edit)
     out = StringIO()
