@@ -12,9 +12,11 @@ from failoverd.config.schema.test_file import FAULTS, LETTERS, FaultEntry, Happe
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core import events
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.errors import FailoverdError
 from failoverd.core.events import Event
 from failoverd.core.records import percentages
 from failoverd.simulation.course import MOST_POINTS, Course, CourseMoment, MomentKind
+from failoverd.simulation.expectations import say_moment
 from failoverd.simulation.impairments import Overload
 from failoverd.simulation.recording import Recorder
 from failoverd.simulation.rehearsal import NOON, Rehearsal, Site, before, rehearsing
@@ -34,7 +36,7 @@ def simulate(scenario: PolicyScenario, site: Site, far: Far = lambda _: None) ->
     """Play it, on a clock of its own.
 
     Raises:
-        FailoverdError: something that it says cannot be: an operator's word that is refused, say.
+        FailoverdError: something cannot be done that it says, such as a word of an operator; it says when, and why.
     """
     return run(_simulate(scenario, site, far), before(site, began(scenario)))
 
@@ -61,7 +63,7 @@ async def _simulate(scenario: PolicyScenario, site: Site, far: Far) -> Course:
             if at in demands and at > 0:
                 await rehearsal.demand(demands[at])
             if at in entry.happens:
-                await rehearsal.happen(entry.happens[at], policy)
+                await _happen(rehearsal, scenario, at)
             recorder.look()
         recorder.end()
         told = [*_said(scenario), *_clocks(scenario, site), *_told(rehearsal)]
@@ -79,6 +81,14 @@ async def _simulate(scenario: PolicyScenario, site: Site, far: Far) -> Course:
         )
 
 
+async def _happen(rehearsal: Rehearsal, scenario: PolicyScenario, at: float) -> None:
+    try:
+        await rehearsal.happen(scenario.entry.happens[at], scenario.policy)
+    except FailoverdError as error:
+        words = f"{scenario.file}, at {say_moment(at)}: {error.detail} ({error.reason})"
+        raise FailoverdError(words, reason="scenario_refused", remedy=error.remedy) from error
+
+
 async def _until(at: float, rehearsal: Rehearsal, far: Far) -> None:
     while (left := rehearsal.began + at - now()) > 0:
         await elapse(min(left, _STEP))
@@ -94,8 +104,10 @@ def _said(scenario: PolicyScenario) -> Iterator[CourseMoment]:
     for at, happening in entry.happens.items():
         yield from (CourseMoment(at, MomentKind.HAPPENED, policy, "", words) for words in _happening(happening, policy))
         for pattern, fault in happening.endpoints.items():
-            if fault.for_ is not None and fault.does != "well":
-                yield CourseMoment(at + fault.for_, MomentKind.HAPPENED, "", "", f"{pattern} is well again")
+            over = at + (fault.for_ or 0.0)
+            again = any(at < later <= over and pattern in each.endpoints for later, each in entry.happens.items())
+            if fault.for_ is not None and fault.does != "well" and not again:
+                yield CourseMoment(over, MomentKind.HAPPENED, "", "", f"{pattern} is well again")
     for at, demand in entry.demands(policy).items():
         if at > 0:
             yield CourseMoment(at, MomentKind.HAPPENED, "", "", _demand(demand))

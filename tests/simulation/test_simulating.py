@@ -26,7 +26,7 @@ def test_a_region_that_dies_leaves_at_once_and_comes_back_by_itself(tmp_path: Pa
     azure = region(course, "azure-weu")
     assert [share for _, share in azure.shares] == [7_000, 0, 7_000]
     assert [since for since, _ in azure.shares] == pytest.approx([0, out, back], abs=0.1)
-    assert azure.served == ((0.0, 10_000), (300.0, 0), (1_500.0, 10_000))
+    assert list(azure.served) == [(0.0, 10_000), (300.0, 0), (1_500.0, 10_000)]
     assert [state for _, state in azure.health] == ["healthy", "down", "healthy"]
     assert happened(course) == [(300.0, "azure-weu does not answer in time"), (1_500.0, "azure-weu is well again")]
 
@@ -122,7 +122,7 @@ def test_a_region_that_gets_too_much_is_counted_by_where_clients_are(tmp_path: P
     said = 'for: 30m\ngiven: {demand: "800 x5 4000 x10 800"}\ninterval: 1m\n'
     course = simulated(tmp_path, said)
     assert course.policies[0].totals.over_minutes == pytest.approx(10, abs=0.5)
-    assert course.policies[0].demand == ((0.0, 800), (300.0, 4_000), (900.0, 800))
+    assert list(course.policies[0].demand) == [(0.0, 800), (300.0, 4_000), (900.0, 800)]
     (oci,) = (each for each in course.loads if each.region == "oci-fra")
     assert (oci.capacity, at(oci.room, 600)) == (600, 600)
     assert at(oci.load, 890) > 600
