@@ -35,6 +35,17 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class ReviewFormat(StrEnum):
+    TEXT = "text"
+    MARKDOWN = "markdown"  # a comment of a pull request
+
+
+class CheckOutput(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
 class FileKind(StrEnum):
     POLICY = "policy"
     REGIONS = "regions"
