@@ -10,6 +10,8 @@ import typer
 
 from failoverd.cli.options import (
     DEFAULT_CONFIG,
+    CheckOutput,
+    CheckOutputOption,
     ConfigOption,
     FileKind,
     Kind,
@@ -104,12 +106,19 @@ def check(
         ),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
-    output: OutputOption = Output.TEXT,
+    output: CheckOutputOption = CheckOutput.TEXT,
+    docs: Annotated[
+        str,
+        typer.Option(
+            "--docs", metavar="URL", envvar="FAILOVERD_DOCS", help="where your copy of docs/ is, for the links of sarif"
+        ),
+    ] = "",
 ) -> None:
     """Print every error in every file at once; exit 1 if there is one."""
     from failoverd.cli import checking
 
-    raise typer.Exit(checking.check_files(paths or [], config, output, named=_names_config(context)))
+    form = checking.AnswerForm(output, docs)
+    raise typer.Exit(checking.check_files(paths or [], config, form, named=_names_config(context)))
 
 
 @app.command("test")

@@ -7,7 +7,7 @@ such a comment has 65,536 characters at GitHub, 150,000 at Azure DevOps, a milli
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from failoverd.cli.telling_comparisons import Part, Reviewed, footnotes, headline, parts_of
+from failoverd.cli.telling_comparisons import Reviewed, ReviewPart, footnotes, headline, parts_of
 from failoverd.foreign import shown
 from failoverd.telemetry.phrases import counted
 
@@ -37,7 +37,7 @@ def as_markdown(said: Reviewed) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(part: Part, room: int) -> Iterator[str]:
+def _table(part: ReviewPart, room: int) -> Iterator[str]:
     """A heading, and rows for as long as there is room: those that come first matter most."""
     head = ["", f"#### {part.title}", "", _row(part.columns), _row("---" for _ in part.columns)]
     yield from head

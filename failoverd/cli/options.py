@@ -81,6 +81,19 @@ OutputOption = Annotated[
 ]
 
 
+def _asked_of_check(output: CheckOutput) -> CheckOutput:
+    Asked.output = Output.JSON if output is CheckOutput.JSON else Output.TEXT
+    return output
+
+
+CheckOutputOption = Annotated[
+    CheckOutput,
+    typer.Option(
+        "--output", "-o", help="text for people, json for programs, sarif for servers of code", callback=_asked_of_check
+    ),
+]
+
+
 def tell_version(app: typer.Typer, name: str) -> None:
     """Have a command of this name tell its version when it is asked for that and nothing else."""
 

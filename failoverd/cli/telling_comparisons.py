@@ -32,7 +32,7 @@ class Reviewed:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReviewPart:
     """A part of what is told: a table. `rows` hold words of the files, whatever is in them."""
 
     title: str
@@ -62,29 +62,29 @@ def headline(said: Reviewed) -> str:
     return "; ".join([*first, ", ".join(parts) or "nothing changes", *last])
 
 
-def parts_of(said: Reviewed) -> Iterator[Part]:
+def parts_of(said: Reviewed) -> Iterator[ReviewPart]:
     """What must be seen first, what moves next, and what is said otherwise last."""
     found = said.comparison
     errors = [each for each in said.wrong if each.is_error]
     if errors:
-        yield Part("Does not load (what runs of it goes on)", ("where", "what"), tuple(map(_wrong, errors)))
+        yield ReviewPart("Does not load (what runs of it goes on)", ("where", "what"), tuple(map(_wrong, errors)))
     if found.alarms:
         seen = tuple((each.kind.replace("_", " "), each.policy, each.said) for each in found.alarms)
-        yield Part("To see before merging", ("what", "policy", "how"), seen)
+        yield ReviewPart("To see before merging", ("what", "policy", "how"), seen)
     yield from _share_parts(found)
     comings = [(name, "new") for name in found.added] + [(name, "gone") for name in found.removed]
     if comings:
-        yield Part("Policies", ("policy", "is"), tuple(comings))
+        yield ReviewPart("Policies", ("policy", "is"), tuple(comings))
     if found.settings:
         rows = tuple((each.policy or "inventory", each.key, each.before, each.after) for each in found.settings)
-        yield Part("What the files say", ("policy", "key", "before", "after"), rows)
+        yield ReviewPart("What the files say", ("policy", "key", "before", "after"), rows)
     if warned := [each for each in said.wrong if not each.is_error]:
-        yield Part("Warnings that are new", ("where", "what"), tuple(map(_wrong, warned)))
+        yield ReviewPart("Warnings that are new", ("where", "what"), tuple(map(_wrong, warned)))
     if amiss := [each for each in said.wrong_before if each.is_error]:
-        yield Part("Did not load before", ("where", "what"), tuple(map(_wrong, amiss)))
+        yield ReviewPart("Did not load before", ("where", "what"), tuple(map(_wrong, amiss)))
 
 
-def _share_parts(found: Comparison) -> Iterator[Part]:
+def _share_parts(found: Comparison) -> Iterator[ReviewPart]:
     usual = [each for each in found.shares if each.lost == GOOD_DAY]
     lost = [each for each in found.shares if each.lost != GOOD_DAY]
     several = Counter((each.lost, each.policy) for each in found.shares)
@@ -93,10 +93,10 @@ def _share_parts(found: Comparison) -> Iterator[Part]:
     rows = rows if priced else {key: row[:-1] for key, row in rows.items()}
     columns = ("policy", "before", "after", *(("USD an hour",) if priced else ()))
     if usual:
-        yield Part("Shares on a good day", columns, tuple(rows[id(each)] for each in usual))
+        yield ReviewPart("Shares on a good day", columns, tuple(rows[id(each)] for each in usual))
     if lost:
         after = tuple((each.lost, *rows[id(each)]) for each in lost)
-        yield Part("When a region or a cloud is lost", ("lost", *columns), after)
+        yield ReviewPart("When a region or a cloud is lost", ("lost", *columns), after)
 
 
 def _shares(each: ShareChange, *, alone: bool) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ def as_text(said: Reviewed) -> str:
     return "".join(f"{shown(line)}\n" for line in lines)
 
 
-def _lines(part: Part) -> Iterator[str]:
+def _lines(part: ReviewPart) -> Iterator[str]:
     """Rows of a table; those that would make it too wide for the others stand beside it, as they are."""
     narrow = [row for row in part.rows if all(len(cell) <= _WIDE for cell in row[:-1])]
     table = aligned([part.columns, *narrow])

@@ -177,7 +177,7 @@ def _key(place: _Place) -> _Place:
     """The key of the file, where the field is called otherwise."""
     if place[0] == "health" and place[1:] in _HEALTH:
         return ("health", *_HEALTH[place[1:]])
-    return (*_KEYS.get(place[0], place[:1]), *place[1:])
+    return (*_KEYS.get(place[0], place[:1]), *(each for each in place[1:] if each != "settings"))
 
 
 _KEYS: Final[Mapping[str, _Place]] = {

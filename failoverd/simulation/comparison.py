@@ -175,8 +175,8 @@ _WORST: Final = (
     "residency_opened",
     "jurisdiction",
     "policy_removed",
-    "record_moved",
     "record_left",
+    "record_moved",
     "min_regions_lowered",
     "rule_removed",
     "rule_relaxed",
@@ -205,9 +205,9 @@ def _dead(lost: str, old: Mapping[Target, Stands], new: Mapping[Target, Stands])
             continue
         told.add((target.policy, stands.dead))
         if stands.dead == sum(stands.shares.values()):
-            yield Alarm("nobody_serves", target.policy, f"without {lost} nobody is left who serves")
+            yield Alarm("nobody_serves", target.policy, f"without {lost}, nobody is left who serves")
         else:
-            said = f"without {lost} {percent(stands.dead)} still goes there, and {percent(was)} before"
+            said = f"without {lost}, {percent(stands.dead)} still goes there, and {percent(was)} before"
             yield Alarm("sent_to_lost", target.policy, said)
 
 
@@ -219,7 +219,7 @@ def _overloaded(lost: str, before: Outlook, after: Outlook) -> Iterator[Alarm]:
         if each.load - each.room <= was + _MORE * each.room:
             continue
         when = f"without {lost}" if lost else "on a good day"
-        said = f"{when} {name} is sent {amount(each.load)} and can carry {amount(each.room)}"
+        said = f"{when}, {name} is sent {amount(each.load)} and can carry {amount(each.room)}"
         yield Alarm("overloads", "", f"{said}; it was {amount(had[name].load)} before" if name in had else said)
 
 
