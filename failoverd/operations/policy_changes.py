@@ -5,6 +5,7 @@ Everything that a policy says is compared, with its defaults, whatever the words
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import StrEnum
 from typing import Final
 
 from pydantic import BaseModel
@@ -51,11 +52,32 @@ class SettingChange:
     after: str
 
 
+class AlarmKind(StrEnum):
+    """What a reviewer has to see, the worst first. Programs read the names, which stay as they are."""
+
+    PROMISE_BROKEN = "promise_broken"
+    NOBODY_SERVES = "nobody_serves"
+    OVERLOADS = "overloads"
+    SENT_TO_LOST = "sent_to_lost"
+    RESIDENCY_OPENED = "residency_opened"
+    JURISDICTION = "jurisdiction"
+    POLICY_REMOVED = "policy_removed"
+    RECORD_LEFT = "record_left"
+    RECORD_MOVED = "record_moved"
+    MIN_REGIONS_LOWERED = "min_regions_lowered"
+    RULE_REMOVED = "rule_removed"
+    RULE_RELAXED = "rule_relaxed"
+    WHEN_ALL_DOWN = "when_all_down"
+    LIMIT_RELAXED = "limit_relaxed"
+    TIER_LOWERED = "tier_lowered"
+    OWNER = "owner"
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What a reviewer has to see. `kind` is stable; `said` has the words of the files in it."""
+    """What a reviewer has to see, of one policy, or "" for several; `said` has words of the files in it."""
 
-    kind: str
+    kind: AlarmKind
     policy: str
     said: str
 
@@ -330,12 +352,12 @@ def _moved(old: PolicyFiles, new: PolicyFiles) -> Iterator[Alarm]:
         if not now and owner not in new.policies:
             gone[owner] = gone.get(owner, 0) + 1
         elif not now:
-            yield Alarm("record_left", owner, f"{said} is steered by no policy any more: it stays as it stands")
+            yield Alarm(AlarmKind.RECORD_LEFT, owner, f"{said} is steered by no policy any more: it stays as it stands")
         elif now != owner:
-            yield Alarm("record_moved", now, f"{said} moves from {owner} to {now}")
+            yield Alarm(AlarmKind.RECORD_MOVED, now, f"{said} moves from {owner} to {now}")
     for owner, number in gone.items():
         records = counted(number, "record stays as it stands", "records stay as they stand")
-        yield Alarm("policy_removed", owner, f"is gone: {records}, and nothing steers them")
+        yield Alarm(AlarmKind.POLICY_REMOVED, owner, f"is gone: {records}, and nothing steers them")
 
 
 def _owners(said: PolicyFiles) -> dict[tuple[str, str, str], tuple[str, str]]:
@@ -349,7 +371,7 @@ def _owners(said: PolicyFiles) -> dict[tuple[str, str, str], tuple[str, str]]:
 
 def _owner(old: Policy, new: Policy) -> Iterator[Alarm]:
     if old.owner != new.owner:
-        yield Alarm("owner", new.name, f"its owner is {new.owner or MISSING}, and was {old.owner or MISSING}")
+        yield Alarm(AlarmKind.OWNER, new.name, f"its owner is {new.owner or MISSING}, and was {old.owner or MISSING}")
 
 
 def _residency(old: Policy, new: Policy) -> Iterator[Alarm]:
@@ -357,25 +379,27 @@ def _residency(old: Policy, new: Policy) -> Iterator[Alarm]:
         return
     where = ", ".join(new.residency) or "anywhere"
     if not new.residency or set(new.residency) - set(old.residency):
-        yield Alarm("residency_opened", new.name, f"may answer from {where}, and might from {', '.join(old.residency)}")
+        yield Alarm(
+            AlarmKind.RESIDENCY_OPENED, new.name, f"may answer from {where}, and might from {', '.join(old.residency)}"
+        )
     laws = {spec.name: spec.jurisdiction for spec in old.regions}
     for spec in new.regions:
         was = laws.get(spec.name, spec.jurisdiction)
         if was not in old.residency and was != spec.jurisdiction and spec.jurisdiction in old.residency:
             said = f"{spec.name} is said to be under {spec.jurisdiction}, and was under {was or MISSING}: it may answer"
-            yield Alarm("jurisdiction", new.name, said)
+            yield Alarm(AlarmKind.JURISDICTION, new.name, said)
 
 
 def _limits(old: Policy, new: Policy) -> Iterator[Alarm]:
     if new.limits.min_regions < old.limits.min_regions:
         said = f"limits.min_regions is {new.limits.min_regions}, and was {old.limits.min_regions}"
-        yield Alarm("min_regions_lowered", new.name, said)
+        yield Alarm(AlarmKind.MIN_REGIONS_LOWERED, new.name, said)
     seen = set[str]()
     for cause in ("tuning", "returning", "making_room"):
         for said in _faster(_ration(old.limits, cause), _ration(new.limits, cause)):
             if said not in seen:
                 seen.add(said)
-                yield Alarm("limit_relaxed", new.name, said)
+                yield Alarm(AlarmKind.LIMIT_RELAXED, new.name, said)
 
 
 def _ration(limits: Limits, cause: str) -> Ration:
@@ -398,7 +422,9 @@ def _faster(old: Ration, new: Ration) -> Iterator[str]:
 def _all_down(old: Policy, new: Policy) -> Iterator[Alarm]:
     before, after = map(_when_all_down, (old, new))
     if before != after:
-        yield Alarm("when_all_down", new.name, f"when every region is down it answers: {after}; it was: {before}")
+        yield Alarm(
+            AlarmKind.WHEN_ALL_DOWN, new.name, f"when every region is down it answers: {after}; it was: {before}"
+        )
 
 
 def _when_all_down(policy: Policy) -> str:
@@ -409,7 +435,7 @@ def _when_all_down(policy: Policy) -> str:
 def _tier(old: Policy, new: Policy) -> Iterator[Alarm]:
     if new.tier > old.tier:
         said = f"is served after more others: tier {tier_name(new.tier)}, and was {tier_name(old.tier)}"
-        yield Alarm("tier_lowered", new.name, said)
+        yield Alarm(AlarmKind.TIER_LOWERED, new.name, said)
 
 
 _LOOKS: Final[Sequence[Callable[[Policy, Policy], Iterator[Alarm]]]] = (_residency, _limits, _all_down, _tier, _owner)
@@ -420,9 +446,9 @@ def _rules_relaxed(old: Sequence[Rule], new: Sequence[Rule]) -> Iterator[Alarm]:
     for rule in old:
         now = after.get(rule.name)
         if now is None:
-            yield Alarm("rule_removed", "", f"rule {rule.name} is gone")
+            yield Alarm(AlarmKind.RULE_REMOVED, "", f"rule {rule.name} is gone")
         elif less := ", ".join(_less(rule, now)):
-            yield Alarm("rule_relaxed", "", f"rule {rule.name} asks for less: {less}")
+            yield Alarm(AlarmKind.RULE_RELAXED, "", f"rule {rule.name} asks for less: {less}")
 
 
 def _less(old: Rule, new: Rule) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Final
 from failoverd.core.records import Policy, Target
 from failoverd.operations.policy_changes import (
     Alarm,
+    AlarmKind,
     PolicyFiles,
     SettingChange,
     alarming,
@@ -52,7 +53,7 @@ class Comparison:
         alarms: what a reviewer has to see, the worst first.
         settings: what is said otherwise.
         shares: what stands otherwise, good days first.
-        alike: losses, each for one policy, that were played and come to the same.
+        alike: losses, each for one policy, that were played and come to the same, or to what a good day does.
         broken: promises that the new files do not keep, in words.
         cost: USD an hour on a good day, before and after, over policies that both have; None where that is not known.
     """
@@ -93,6 +94,7 @@ def compare_files(
 
     before, after = (outlook(each.policies, each.rules, touched, played) for each in (old, new))
     shares, same = _shares(before, after)
+    worst = list(AlarmKind)
     both = old.policies.keys() & new.policies.keys()
     said_of = {each.policy for each in settings}
     return Comparison(
@@ -100,7 +102,7 @@ def compare_files(
         removed=tuple(sorted(old.policies.keys() - new.policies.keys())),
         changed=tuple(sorted(both & said_of)),
         same=len(both - said_of),
-        alarms=tuple(sorted((*alarming(old, new), *_harm(before, after)), key=lambda each: _WORST.index(each.kind))),
+        alarms=tuple(sorted((*alarming(old, new), *_harm(before, after)), key=lambda each: worst.index(each.kind))),
         settings=tuple(settings),
         shares=tuple(shares),
         alike=same,
@@ -123,25 +125,28 @@ def _touched(old: Mapping[str, Policy], new: Mapping[str, Policy]) -> frozenset[
 
 
 def _shares(before: Outlook, after: Outlook) -> tuple[list[ShareChange], int]:
-    """Each loss that comes to something else, by policy; and how many come to the same."""
-    found, same = list[ShareChange](), 0
+    """Each loss that comes to something else, by policy; and how many do not, or not more than a good day."""
+    found, quiet = list[ShareChange](), 0
+    usual = _pairs(before, after, GOOD_DAY)
     for lost in sorted({*before.stands, *after.stands}, key=lambda each: (each != GOOD_DAY, each)):
-        old, new = (_at(side, lost) for side in (before, after))
-        groups: dict[str, dict[object, ShareChange]] = {}
-        for target in sorted({*before.stands.get(lost, {}), *after.stands.get(lost, {})}):
-            was, now = old.get(target), new.get(target)
-            if now is None and lost != GOOD_DAY:
-                continue  # it is gone: a good day says so
-            kept = groups.setdefault(target.policy, {})
-            key = (_gist(was), _gist(now))
-            if was is not None and now is not None and key[0] == key[1]:
-                continue
-            known = kept.get(key)
-            records = (*(known.records if known is not None else ()), str(target))
-            kept[key] = ShareChange(lost, target.policy, records, was, now)
-        same += sum(not each for each in groups.values())
-        found += [each for group in groups.values() for each in group.values()]
-    return found, same
+        rows: dict[str, dict[object, ShareChange]] = {}
+        for target, pair in sorted(_pairs(before, after, lost).items()):
+            mine = rows.setdefault(target.policy, {})
+            key = tuple(map(_gist, pair))
+            said_already = lost != GOOD_DAY and (pair[1] is None or key == tuple(map(_gist, usual[target])))
+            if key[0] != key[1] and not said_already:
+                records = mine[key].records if key in mine else ()
+                mine[key] = ShareChange(lost, target.policy, (*records, str(target)), *pair)
+        quiet += sum(not mine for mine in rows.values())
+        found += [each for mine in rows.values() for each in mine.values()]
+    return found, quiet
+
+
+def _pairs(before: Outlook, after: Outlook, lost: str) -> Mapping[Target, tuple[Stands | None, Stands | None]]:
+    """What stands on both sides wherever this loss was played on one of them; None where there is no such record."""
+    old, new = _at(before, lost), _at(after, lost)
+    played = {*before.stands.get(lost, {}), *after.stands.get(lost, {})}
+    return {target: (old.get(target), new.get(target)) for target in played}
 
 
 def _at(side: Outlook, lost: str) -> Mapping[Target, Stands]:
@@ -154,7 +159,7 @@ def _gist(stands: Stands | None) -> object:
 
 
 def _cost(before: Outlook, after: Outlook) -> tuple[float, float] | None:
-    """Of the first record of each policy that both know, where all of it is priced."""
+    """Of one record of each policy that both know, where all of it is priced."""
     old, new = ({target.policy: each.cost for target, each in _at(side, GOOD_DAY).items()} for side in (before, after))
     both = sorted(old.keys() & new.keys())
     known = [(old[name], new[name]) for name in both]
@@ -167,30 +172,9 @@ def _cost(before: Outlook, after: Outlook) -> tuple[float, float] | None:
 # -- who is harmed -----------------------------------------------------------------------------------------------------
 
 
-_WORST: Final = (
-    "promise_broken",
-    "nobody_serves",
-    "overloads",
-    "sent_to_lost",
-    "residency_opened",
-    "jurisdiction",
-    "policy_removed",
-    "record_left",
-    "record_moved",
-    "min_regions_lowered",
-    "rule_removed",
-    "rule_relaxed",
-    "when_all_down",
-    "limit_relaxed",
-    "tier_lowered",
-    "owner",
-)
-"""Kinds of alarms, the worst first."""
-
-
 def _harm(before: Outlook, after: Outlook) -> Iterator[Alarm]:
     """Losses that harm somebody whom they did not, or harm more."""
-    yield from (Alarm("promise_broken", "", said) for said in _broken(after))
+    yield from (Alarm(AlarmKind.PROMISE_BROKEN, "", said) for said in _broken(after))
     for lost in sorted(after.stands):
         old, new = _at(before, lost), _at(after, lost)
         yield from _dead(lost, old, new)
@@ -205,10 +189,10 @@ def _dead(lost: str, old: Mapping[Target, Stands], new: Mapping[Target, Stands])
             continue
         told.add((target.policy, stands.dead))
         if stands.dead == sum(stands.shares.values()):
-            yield Alarm("nobody_serves", target.policy, f"without {lost}, nobody is left who serves")
+            yield Alarm(AlarmKind.NOBODY_SERVES, target.policy, f"without {lost}, nobody is left who serves")
         else:
             said = f"without {lost}, {percent(stands.dead)} still goes there, and {percent(was)} before"
-            yield Alarm("sent_to_lost", target.policy, said)
+            yield Alarm(AlarmKind.SENT_TO_LOST, target.policy, said)
 
 
 def _overloaded(lost: str, before: Outlook, after: Outlook) -> Iterator[Alarm]:
@@ -220,7 +204,7 @@ def _overloaded(lost: str, before: Outlook, after: Outlook) -> Iterator[Alarm]:
             continue
         when = f"without {lost}" if lost else "on a good day"
         said = f"{when}, {name} is sent {amount(each.load)} and can carry {amount(each.room)}"
-        yield Alarm("overloads", "", f"{said}; it was {amount(had[name].load)} before" if name in had else said)
+        yield Alarm(AlarmKind.OVERLOADS, "", f"{said}; it was {amount(had[name].load)} before" if name in had else said)
 
 
 def _broken(after: Outlook) -> Iterable[str]:

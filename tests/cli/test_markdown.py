@@ -4,7 +4,7 @@ import re
 
 from failoverd.cli.markdown import MOST_BYTES, as_markdown
 from failoverd.cli.telling_comparisons import Reviewed
-from failoverd.operations.policy_changes import Alarm, SettingChange
+from failoverd.operations.policy_changes import Alarm, AlarmKind, SettingChange
 from failoverd.simulation.comparison import Comparison
 
 EVIL = (
@@ -44,14 +44,14 @@ def test_a_row_has_as_many_cells_as_its_table() -> None:
 
 
 def test_what_must_be_seen_comes_first() -> None:
-    text = comment(SettingChange("shop", "demand", "1", "2"), alarms=(Alarm("overloads", "", "too much"),))
+    text = comment(SettingChange("shop", "demand", "1", "2"), alarms=(Alarm(AlarmKind.OVERLOADS, "", "too much"),))
     assert text.splitlines()[0] == "### failoverctl review: 1 policy changes; 1 thing to see before merging"
     assert text.index("too much") < text.index("demand")
 
 
 def test_it_is_bounded_and_counts_what_it_leaves_out() -> None:
     many = [SettingChange(f"policy-{number}", "demand", "é" * 900, "2") for number in range(3000)]
-    alarms = tuple(Alarm("overloads", "", f"{number} " + "x" * 900) for number in range(3000))
+    alarms = tuple(Alarm(AlarmKind.OVERLOADS, "", f"{number} " + "x" * 900) for number in range(3000))
     text = comment(*many, alarms=alarms)
     assert len(text.encode()) <= MOST_BYTES
     told = sum(line.startswith("| `overloads`") for line in text.splitlines())
@@ -62,7 +62,7 @@ def test_it_is_bounded_and_counts_what_it_leaves_out() -> None:
 
 def test_many_parts_of_long_rows_fit_as_well() -> None:
     wide = [SettingChange("ü" * 240, "ü" * 240, "ü" * 240, "ü" * 240) for _ in range(60)]
-    alarms = tuple(Alarm("overloads", "ü" * 240, "ü" * 240) for _ in range(60))
+    alarms = tuple(Alarm(AlarmKind.OVERLOADS, "ü" * 240, "ü" * 240) for _ in range(60))
     text = as_markdown(
         Reviewed(
             "x" * 10_000,

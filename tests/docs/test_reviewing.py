@@ -21,9 +21,9 @@ from failoverd.cli.what_if import tell
 from failoverd.config.loader import load_paths
 from failoverd.installed import kinds
 from failoverd.operations.planning import apply_plans, make_plans
+from failoverd.operations.policy_changes import AlarmKind
 from failoverd.operations.session import Session
 from failoverd.operations.supposing import Supposition, plans_if
-from failoverd.simulation import comparison
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reviewing.md").read_text()
@@ -140,7 +140,7 @@ def test_the_example_of_a_review_is_what_is_printed(tmp_path: Path, monkeypatch:
 
 def test_the_page_names_everything_that_must_be_seen() -> None:
     table = PAGE.partition("| to see before merging | which says |")[2].partition("\n\n")[0]
-    assert re.findall(r"`(\w+)`(?=[^|]*\|[^|]*\|\n)", f"{table}\n") == [*comparison._WORST]
+    assert re.findall(r"`(\w+)`(?=[^|]*\|[^|]*\|\n)", f"{table}\n") == list(AlarmKind)
 
 
 def test_the_json_of_a_review_has_the_keys_that_the_page_names() -> None:
