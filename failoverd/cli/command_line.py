@@ -210,7 +210,7 @@ def review(
     """Show what a change of policy files does: to shares on a good day and after each loss, to limits, rules and cost.
 
     What a reviewer has to see comes first. It needs no daemon, no network and no checkout. Exit 0: nothing changes. 10:
-    something does. 1: a new file does not load, or a promise is not kept (see prove).
+    something does. 1: a new file does not load, or a promise is no longer kept (see prove).
     """
     from failoverd.cli import comparing
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from failoverd.config.values import HostPort
 from failoverd.core.records import (
     AllDown,
     Endpoint,
@@ -140,7 +141,7 @@ _Place = tuple[str, ...]
 
 def _differences(policy: str, old: Mapping[_Place, str], new: Mapping[_Place, str]) -> Iterator[SettingChange]:
     """Each once: a part that is new or gone as a whole, and what tuning and returning have in common as one."""
-    apart = [place for place in {**new, **old} if old.get(place) != new.get(place)]
+    apart = [place for place in {**new, **old} if old.get(place, MISSING) != new.get(place, MISSING)]
     whole = [_parts(side) for side in (old, new)]
     told = set[_Place]()
     for place in apart:
@@ -226,10 +227,10 @@ def _inventory(said: PolicyFiles) -> dict[_Place, str]:
 def _leaves(place: _Place, value: object) -> dict[_Place, str]:
     """Everything within a value, by its place."""
     if (words := _in_words(place[-1], value)) is not None:
-        return {place: words}
-    if isinstance(value, list | tuple | frozenset) and not any(map(_has_parts, value)):
-        listed = sorted(value, key=str) if isinstance(value, frozenset) else value
-        return {place: ", ".join(str(_in_words("", each)) for each in listed)} if value else {}
+        return {place: words or MISSING}
+    if isinstance(value, list | tuple | set | frozenset) and not any(map(_has_parts, value)):
+        said = [str(_in_words(place[-1], each)) for each in value]
+        return {place: ", ".join(said if isinstance(value, list | tuple) else sorted(said)) or MISSING}
     found = dict[_Place, str]()
     for name, each in _inner(value).items():
         found |= _leaves((*place, name), each)
@@ -248,12 +249,13 @@ def _inner(value: object) -> Mapping[str, object]:
             "max_changes": f"{value.max_changes} per {duration(value.changes_window)}",
         }
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_defaults=True)
+        usual = {name: each.get_default(call_default_factory=True) for name, each in type(value).model_fields.items()}
+        return {name: getattr(value, name) for name in usual if getattr(value, name) != usual[name]}
     if is_dataclass(value):
         return {each.name: getattr(value, each.name) for each in fields(value) if each.name not in _MARKS}
     if isinstance(value, Mapping):
         return {str(name): each for name, each in value.items()}
-    listed = list(value) if isinstance(value, list | tuple) else [str(value)]
+    listed = value if isinstance(value, list | tuple | set | frozenset) else ()
     return {_named(each) or str(number): each for number, each in enumerate(listed, 1)}
 
 
@@ -286,9 +288,16 @@ def _in_words(key: str, value: object) -> str | None:  # noqa: PLR0911 - one lin
             return value.name
         case Target():
             return value.provider
+        case HostPort():
+            return value.address if value.port is None else f"{value.address} port {value.port}"
         case int() | float():
             return _number(key, value)
-    return None
+    return None if _has_places(value) else str(value)
+
+
+def _has_places(value: object) -> bool:
+    """Whether there is anything in it that has a name, or a number."""
+    return is_dataclass(value) or isinstance(value, BaseModel | Mapping | list | tuple | set | frozenset)
 
 
 def _number(key: str, value: float) -> str:
@@ -302,6 +311,7 @@ def _number(key: str, value: float) -> str:
 _PARTS: Final = frozenset(
     {
         "share",
+        "steps",
         "headroom",
         "trickle",
         "min_step",

@@ -3,7 +3,7 @@
 Policies that say the same, beside neighbours and under rules that do, are not played: they come to the same.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,7 +54,7 @@ class Comparison:
         settings: what is said otherwise.
         shares: what stands otherwise, good days first.
         alike: losses, each for one policy, that were played and come to the same, or to what a good day does.
-        broken: promises that the new files do not keep, in words.
+        broken: promises that the new files do not keep and the old ones did, in words.
         cost: USD an hour on a good day, before and after, over policies that both have; None where that is not known.
     """
 
@@ -106,7 +106,7 @@ def compare_files(
         settings=tuple(settings),
         shares=tuple(shares),
         alike=same,
-        broken=tuple(_broken(after)),
+        broken=tuple(_broken(before, after)),
         cost=_cost(before, after),
     )
 
@@ -174,7 +174,7 @@ def _cost(before: Outlook, after: Outlook) -> tuple[float, float] | None:
 
 def _harm(before: Outlook, after: Outlook) -> Iterator[Alarm]:
     """Losses that harm somebody whom they did not, or harm more."""
-    yield from (Alarm(AlarmKind.PROMISE_BROKEN, "", said) for said in _broken(after))
+    yield from (Alarm(AlarmKind.PROMISE_BROKEN, "", said) for said in _broken(before, after))
     for lost in sorted(after.stands):
         old, new = _at(before, lost), _at(after, lost)
         yield from _dead(lost, old, new)
@@ -207,12 +207,13 @@ def _overloaded(lost: str, before: Outlook, after: Outlook) -> Iterator[Alarm]:
         yield Alarm(AlarmKind.OVERLOADS, "", f"{said}; it was {amount(had[name].load)} before" if name in had else said)
 
 
-def _broken(after: Outlook) -> Iterable[str]:
-    """Each promise of each policy once, with the first loss in which it is not kept."""
+def _broken(before: Outlook, after: Outlook) -> list[str]:
+    """Each promise of each policy once, with the first loss in which it is not kept. `prove` tells those of before."""
+    had = {(each.promise, each.target.policy) for broken in before.broken.values() for each in broken}
     found: dict[object, str] = {}
     for lost, broken in sorted(after.broken.items()):
         for each in broken:
             when = f"without {lost}" if lost else "on a good day"
             words = f"{each.target.policy} does not keep that {SAYS[each.promise]}: {when}, {each.said}"
             found.setdefault((each.promise, each.target.policy), words)
-    return found.values()
+    return [words for key, words in found.items() if key not in had]

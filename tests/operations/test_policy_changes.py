@@ -24,8 +24,8 @@ def read(path: Path, policy: str = POLICY, regions: str = REGIONS, **others: str
     path.mkdir()
     (estate,) = loaded(folder(path, "version: 1\ntests: []\n", policy=policy, regions=regions, **others)).estates
     found = estate.found
-    assert found.rules is not None, [each.render() for each in found.diagnostics]
-    return PolicyFiles(found.policies, found.rules, found.maintenance or (), found.practices or ())
+    assert not found.rejected, [each.render() for each in found.diagnostics]
+    return PolicyFiles(found.policies, found.rules or (), found.maintenance or (), found.practices or ())
 
 
 @pytest.fixture
@@ -86,6 +86,21 @@ def test_a_region_that_is_new_is_one_line(before: PolicyFiles, tmp_path: Path) -
     without = POLICY.replace("  aws-use1: {share: 0, endpoints: [203.0.113.10]}\n", "")
     found = settings(read(tmp_path / "without", without), before)
     assert found == [("shop", "regions.aws-use1", "nothing", "share 0%, endpoints 203.0.113.10, priority 1")]
+
+
+def test_parts_of_a_setting_are_told_each(before: PolicyFiles, tmp_path: Path) -> None:
+    said = POLICY.replace("{after: 5m}", "{after: 5m, ramp: [10%, 50%, 100%], judge: 90s}")
+    said = said.replace("timeout: 2s}", "timeout: 2s, headers: {X-Tier: prod}}")
+    said = said.replace("share: 70,", "share: 70, depends_on: [db],")
+    said += "dependencies:\n  db: {tcp: 5432, address: 192.0.2.50, every: 5s}\n"
+    found = settings(before, read(tmp_path / "after", said))
+    assert ("shop", "failback.ramp.steps", "nothing", "10%, 50%, 100%") in found
+    assert ("shop", "failback.ramp.judge", "nothing", "90s") in found
+    assert ("shop", "checks.live.headers.1", "nothing", "X-Tier, prod") in found
+    assert ("shop", "regions.azure-weu.depends_on", "nothing", "db") in found
+    (database,) = [each for each in found if each[1] == "dependencies.db"]
+    assert "endpoint 192.0.2.50" in database[3]
+    assert not [each for each in found if each[2] == each[3]]
 
 
 def test_what_the_inventory_says_of_a_region_is_told_once(tmp_path: Path) -> None:

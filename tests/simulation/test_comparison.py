@@ -136,16 +136,18 @@ def test_what_an_hour_costs_is_told(tmp_path: Path) -> None:
     assert found.cost == (10.51, 5.33)
 
 
-def test_a_promise_that_is_not_kept_is_the_worst(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_promise_that_is_no_longer_kept_is_the_worst(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where everybody is within the residency, aws-use1 is let in; who has no standby there keeps its word."""
     monkeypatch.setattr(residency, "within", lambda _policy, _law: True)
-    kept_home = POLICY + "residency: {allow: [EU]}\n"
-    found = compare_files(
-        read(tmp_path / "old", kept_home), read(tmp_path / "new", kept_home.replace("after: 5m", "after: 6m"))
-    )
-    assert found.broken == (
-        "shop does not keep that residency is never left: without azure-weu, aws-use1 answers, outside of EU",
-    )
+    home = "residency: {allow: [EU]}\n"
+    old, new = read(tmp_path / "old", NARROW + home), read(tmp_path / "new", POLICY + home)
+    found = compare_files(old, new)
+    (said,) = found.broken
+    assert said.startswith("shop does not keep that residency is never left: without azure-weu, aws-use1 answers")
     assert found.alarms[0].kind == "promise_broken"
+    assert compare_files(new, new).broken == ()
+    again = read(tmp_path / "again", (POLICY + home).replace("after: 5m", "after: 6m"))
+    assert compare_files(new, again).broken == ()
 
 
 def test_each_region_and_each_cloud_of_several_may_be_lost(tmp_path: Path) -> None:
