@@ -2,6 +2,8 @@
 
 import re
 
+from markdown_it import MarkdownIt
+
 from failoverd.cli.markdown import MOST_BYTES, as_markdown
 from failoverd.cli.telling_comparisons import Reviewed
 from failoverd.operations.policy_changes import Alarm, AlarmKind, SettingChange
@@ -34,6 +36,17 @@ def test_whatever_a_file_says_stands_in_code() -> None:
     left = outside_of_code(text)
     assert not re.search(r"[<@!\[`\\]|https|#\d|script|turned|cell|heading", left), left
     assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_a_reader_of_markdown_finds_tables_and_code_and_nothing_else() -> None:
+    """By markdown-it, which rich brings along: CommonMark with the tables of GitHub, and HTML let through."""
+    settings = tuple(SettingChange(evil, evil, evil, evil) for evil in EVIL)
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(comment(*settings))
+    found = {each.type for token in tokens for each in (token, *(token.children or ()))}
+    kinds = {each.partition("_")[0] for each in found if each.endswith("_open")}
+    assert kinds == {"heading", "paragraph", "table", "thead", "tbody", "tr", "th", "td"}
+    assert {each for each in found if not each.endswith(("_open", "_close"))} == {"inline", "text", "code_inline"}
+    assert sum(token.type == "td_open" for token in tokens) == 4 * len(EVIL)
 
 
 def test_a_row_has_as_many_cells_as_its_table() -> None:
