@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from failoverd.config.diagnostics import shown, suggestion
 from failoverd.config.documents import bytes_of, parse
@@ -95,7 +95,8 @@ def _within(node: Node, step: str, edit: KeyEdit) -> Node | None:
     if isinstance(node, MappingNode):
         return next((value for key, value in node.value if key.value == step), None)
     if step.isdigit() and int(step) < len(node.value):
-        return node.value[int(step)]  # type: ignore[no-any-return] - the parser's nodes are untyped
+        item: Node = node.value[int(step)]
+        return item
     words = f"{'.'.join(edit.key)} leads to a list of {len(node.value)}, which has no {shown(step)}"
     raise ConfigError(words, reason="edit_unreadable", remedy="write its number, the first is 0: records.0.ttl=60s")
 
@@ -103,7 +104,7 @@ def _within(node: Node, step: str, edit: KeyEdit) -> Node | None:
 def _inserted(text: str, node: Node, entry: Mapping[str, object]) -> str:
     """With one more key in a mapping, in its last line where it is in braces, else in a line of its own."""
     words = _flow(entry)[1:-1]
-    if node.flow_style:
+    if _in_braces(node):
         at = node.end_mark.index - 1
         return f"{text[:at]}{', ' if node.value else ''}{words}{text[at:]}"
     at = text.find("\n", _end(text, node))
@@ -111,9 +112,13 @@ def _inserted(text: str, node: Node, entry: Mapping[str, object]) -> str:
     return f"{text[:at]}\n{' ' * node.start_mark.column}{words}{text[at:]}"
 
 
+def _in_braces(node: Node) -> bool:
+    return isinstance(node, CollectionNode) and bool(node.flow_style)
+
+
 def _end(text: str, node: Node) -> int:
     """Where its last word ends: what follows is a comment, or nothing of it."""
-    if isinstance(node, ScalarNode) or node.flow_style or not node.value:
+    if isinstance(node, ScalarNode) or _in_braces(node):
         end: int = node.end_mark.index
         return len(text[:end].rstrip("\n")) if getattr(node, "style", None) in {"|", ">"} else end
     last = node.value[-1]
@@ -127,5 +132,5 @@ def _nested(path: Sequence[str], value: object) -> object:
 def _flow(value: object) -> str:
     try:
         return flow(value)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ConfigError(str(error), reason="edit_unreadable", remedy=_WRITE) from error

@@ -92,7 +92,7 @@ def _late(check: Check, after: float) -> PaperAnswer:
     return PaperAnswer(after, ProbeOutcome.PASS, ProbeReason.OK)
 
 
-class Overload:
+class Overloading:
     """Regions that clients send more than they can carry: what becomes of them, until that is over.
 
     Endpoints at which something else is wrong by then are left alone.

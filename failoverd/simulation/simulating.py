@@ -17,7 +17,7 @@ from failoverd.core.events import Event
 from failoverd.core.records import percentages
 from failoverd.simulation.course import MOST_POINTS, Course, CourseMoment, MomentKind
 from failoverd.simulation.expectations import say_moment
-from failoverd.simulation.impairments import Overload
+from failoverd.simulation.impairments import Overloading
 from failoverd.simulation.recording import Recorder
 from failoverd.simulation.rehearsal import NOON, Rehearsal, Site, before, rehearsing
 from failoverd.simulation.virtual_time import elapse, now, run
@@ -53,7 +53,7 @@ async def _simulate(scenario: PolicyScenario, site: Site, far: Far) -> Course:
         recorder = Recorder(rehearsal)
         if entry.overload is not None:
             world = rehearsal.daemon.world
-            recorder.weighed = Overload(world, rehearsal.addresses, entry.overload, entry.seed).weigh
+            recorder.weighed = Overloading(world, rehearsal.addresses, entry.overload, entry.seed).weigh
         demands = entry.demands(policy)
         rehearsal.play(entry.series, entry.interval)
         for at in sorted({*demands, *entry.happens, entry.for_}):

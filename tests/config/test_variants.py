@@ -98,6 +98,7 @@ def test_a_value_that_cannot_be_used_is_told_as_of_a_file(tmp_path: Path) -> Non
         ("failback..after=10m", "edit_unreadable", "KEY=VALUE"),
         ("failback.after=", "edit_unreadable", "no value|without a value"),
         ("failback={", "edit_unreadable", "KEY=VALUE"),
+        ("failback={after: }", "edit_unreadable", "KEY=VALUE"),
         ("shpo:failback.after=10m", "policy_unknown", "shop"),
         ("records.7.ttl=60s", "edit_unreadable", "the first is 0"),
     ],
