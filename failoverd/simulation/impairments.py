@@ -48,6 +48,11 @@ class Impairment:
         """Of packets or requests, from 0 to 1."""
         return (self.said.part if self.said.part is not None else _PARTS.get(self.said.does, 0)) / WHOLE
 
+    @property
+    def varies(self) -> bool:
+        """By chance."""
+        return self.said.does in _PARTS
+
     def answer(self, endpoint: Endpoint, check: Check, at: float) -> PaperAnswer | None:
         match self.said.does:
             case "drop":

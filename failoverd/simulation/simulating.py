@@ -26,8 +26,8 @@ from failoverd.telemetry import prose, reasoning
 Far = Callable[[float], None]
 """Told how many seconds of a scenario are over."""
 
-_STEP: Final = 600.0
-"""Seconds of a scenario after which somebody who waits for it is told how far it is."""
+_STEPS: Final = 24
+"""Parts of a scenario after each of which somebody who waits for it is told how far it is."""
 
 _HOUR: Final = 3_600.0
 
@@ -59,7 +59,7 @@ async def _simulate(scenario: PolicyScenario, site: Site, far: Far) -> Course:
         for at in sorted({*demands, *entry.happens, entry.for_}):
             if at > entry.for_:
                 break
-            await _until(at, rehearsal, far)
+            await _until(at, entry.for_ / _STEPS, rehearsal, far)
             if at in demands and at > 0:
                 await rehearsal.demand(demands[at])
             if at in entry.happens:
@@ -89,9 +89,9 @@ async def _happen(rehearsal: Rehearsal, scenario: PolicyScenario, at: float) -> 
         raise FailoverdError(words, reason="scenario_refused", remedy=error.remedy) from error
 
 
-async def _until(at: float, rehearsal: Rehearsal, far: Far) -> None:
+async def _until(at: float, step: float, rehearsal: Rehearsal, far: Far) -> None:
     while (left := rehearsal.began + at - now()) > 0:
-        await elapse(min(left, _STEP))
+        await elapse(min(left, step))
         far(rehearsal.elapsed)
 
 
