@@ -12,7 +12,7 @@ from failoverd.config.loader import Config, PolicySet, load_paths
 from failoverd.config.schema.test_file import ExpectedEntry, HappeningEntry, TestEntry, TestFile, WordEntry
 from failoverd.config.tree import Place
 from failoverd.config.validation import validate
-from failoverd.core.records import Endpoint
+from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Kinds
 from failoverd.settings import parse_duration
 
@@ -165,6 +165,12 @@ def means(pattern: str, region: str, end: Endpoint) -> bool:
     return fnmatchcase(region, of) and any(fnmatchcase(each, address or "*") for each in (end.address, end.text))
 
 
+def probed(policy: Policy) -> list[tuple[str, Endpoint]]:
+    """Everything that is probed, with the region, or the dependency, that it is."""
+    ends = [(spec.name, end) for spec in policy.regions for end in spec.endpoints]
+    return [*ends, *((each.name, each.endpoint) for each in policy.dependencies)]
+
+
 def _twice(tests: Sequence[PolicyTest]) -> Iterator[Diagnostic]:
     first: dict[tuple[str, str], PolicyTest] = {}
     for test in tests:
@@ -209,6 +215,7 @@ class _Judged:
                 hint = suggestion(named.name, sorted(named.known))
                 yield self.document.diagnose(Code.TEST_OF_NOBODY, (*self.place, *named.at), message, hint, key=True)
         yield from self._series()
+        yield from self._unmeasured()
         if not entry.can_fail:
             message, hint = f"{shown(entry.name)} cannot fail: it expects nothing", "say what must be so: at, or never"
             at = (*self.place, "name")
@@ -249,6 +256,11 @@ class _Judged:
         every = {spec.name for policy in self.found.policies.values() for spec in policy.regions}
         for name in given.capacity:
             yield _Named(("given", "capacity", name), "region", name, every)
+        measured = self.test.entry.measured
+        yield from self._demanding(("measured", "demand"), measured.demand)
+        for key in ("capacity", "errors", "requests", "load", "latency"):
+            for name in getattr(measured, key):
+                yield _Named(("measured", key, name), "region", name, every)
         for name in given.published or ():
             yield _Named(("given", "published", name), "region", name, self._regions(self.test.policy))
 
@@ -259,6 +271,8 @@ class _Judged:
         providers = {target.provider for policy in self.found.policies.values() for target in policy.targets}
         for name in said.providers:
             yield _Named((*at, "providers", name), "provider", name, providers)
+        for name in said.alert:
+            yield _Named((*at, "alert", name), "region", name, self._regions(self.test.policy))
         for where in _spoken_of(said.operator) if said.operator is not None else ():
             yield self._spoken((*at, "operator"), where)
 
@@ -291,14 +305,41 @@ class _Judged:
         return {*self._regions(policy), *named}
 
     def _series(self) -> Iterator[Diagnostic]:
-        specs = [spec for each in self.found.policies.values() for spec in each.regions]
-        ends = [(spec.name, end) for spec in specs for end in spec.endpoints]
+        ends = [each for policy in self.found.policies.values() for each in probed(policy)]
         for pattern in self.test.entry.series:
             if not any(means(pattern, name, end) for name, end in ends):
-                message = f"there is no endpoint {shown(pattern)}"
+                message = f"there is no endpoint and no dependency {shown(pattern)}"
                 hint = suggestion(pattern.partition("/")[0], sorted({name for name, _ in ends}))
                 at = (*self.place, "series", pattern)
                 yield self.document.diagnose(Code.TEST_OF_NOBODY, at, message, hint, key=True)
+
+    def _unmeasured(self) -> Iterator[Diagnostic]:
+        """What a test lets somebody measure, and no file asks for."""
+        policies, measured = self.found.policies, self.test.entry.measured
+        policy = policies[self.test.policy]
+        for name in measured.demands(policy.name):
+            if name in policies and policies[name].measure is None:
+                yield self._nobody_asks("demand", f"the demand of {name} is", "given: {demand: ...}")
+        specs = [spec for each in policies.values() for spec in each.regions]
+        for name in measured.capacity:
+            if name in {spec.name for spec in specs if spec.measure is None}:
+                yield self._nobody_asks("capacity", f"the capacity of {name} is", "given: {capacity: ...}")
+        signals = policy.signals
+        asked = {
+            "errors": signals.errors is not None,
+            "requests": signals.errors is not None,
+            "load": signals.room is not None,
+            "latency": policy.latency is not None,
+        }
+        for key, wanted in asked.items():
+            if getattr(measured, key) and not wanted:
+                rule = {"load": "signals.room", "latency": "latency"}.get(key, "signals.errors")
+                yield self._nobody_asks(key, f"{key} of its regions is", f"{rule} in the file of {policy.name}")
+
+    def _nobody_asks(self, key: str, what: str, remedy: str) -> Diagnostic:
+        message = f"{what} measured by nobody, so this would show nothing"
+        at = (*self.place, "measured", key)
+        return self.document.diagnose(Code.TEST_OF_NOBODY, at, message, f"say {remedy}", key=True)
 
     def _moments(self, key: str) -> list[tuple[str, float]]:
         """Moments as they are written, each with what it means."""
@@ -307,5 +348,5 @@ class _Judged:
 
 
 def _spoken_of(word: WordEntry) -> Iterator[str]:
-    yield from (name for name in (word.drain, word.shed, word.up, word.down) if name is not None)
+    yield from (name for name in (word.drain, word.shed, word.up, word.down, word.drill) if name is not None)
     yield from word.pin or ()

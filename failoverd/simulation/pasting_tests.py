@@ -24,23 +24,17 @@ _HOLDS: Final = {Promise.MIN_REGIONS: Limit.MIN_REGIONS, Promise.RULES: Limit.AS
 
 
 def as_test(found: Counterexample, normal: Mapping[Target, Mapping[str, int]]) -> str:
-    """One entry of `tests`, that fails while the promise is not kept; what no test can say stands as a comment."""
+    """One entry of `tests`, that fails while the promise is not kept."""
     broken, happened = found.broken, found.situation.circumstance
     policy = happened.policy or broken.target.policy
     lines = [f"- name: {json.dumps(f'{SAYS[broken.promise]}: {found.situation}')}", f"  policy: {policy}"]
-    if unsaid := _unsaid(happened):
-        lines.append(f"  # {unsaid}")
+    if happened.spent:
+        lines.append("  given: {spent: true}")
     if series := _series(found, back=broken.promise is Promise.CONVERGENCE):
         lines.append(f"  series: {series}")
     lines += _happens(happened)
     lines += _expected(broken, normal, policy)
     return "\n".join(f"  {line}" for line in lines) + "\n"
-
-
-def _unsaid(happened: Circumstance) -> str:
-    if happened.spent:
-        return "and what the limits allow in their windows is used up, which a test comes to by changes before"
-    return f"and a {happened.said} is on, which no test begins" if happened.practised else ""
 
 
 def _series(found: Counterexample, *, back: bool) -> str:
@@ -59,6 +53,8 @@ def _happens(what: Circumstance) -> Iterator[str]:
         if what.word.to is not None:
             said["to"] = f"{what.word.to / 100:g}%"
         yield f"  happens: {{5s: {{operator: {_flow(said)}}}}}"
+    if what.practised:
+        yield f"  happens: {{5s: {{operator: {{drill: {what.practised}}}}}}}"
     if what.edit is not None:
         edit = f"edit: {_flow(_percent(what.edit))}" if what.edit else "empty: true"
         yield f"  happens: {{1m: {{{edit}}}}}"

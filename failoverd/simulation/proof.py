@@ -10,13 +10,11 @@ from itertools import chain
 from math import ceil
 from typing import Final
 
-from failoverd.core.control.limits import PastChange
-from failoverd.core.control.state import PolicyState
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
-from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE, OnDrift, Policy, RecordSet, Target
 from failoverd.core.rules import Rule
+from failoverd.simulation.budgets import spent
 from failoverd.simulation.promises import Broken, Promise, astray, at_once, settled
 from failoverd.simulation.rehearsal import NOON, answers_of, request_of
 from failoverd.simulation.situations import (
@@ -182,8 +180,9 @@ class Play:
     def _happens(self, what: Circumstance) -> None:
         sheet = self._sheet
         if what.spent:
+            shares = {target: sheet.shares(target) for target in sheet.observed}
             for name, policy in sheet.policies.items():
-                sheet.states[name] = _spent(policy, sheet)
+                sheet.states[name] = spent(policy, sheet.states[name], shares, sheet.now)
         if what.word is not None:
             asked = request_of(what.word, what.policy)
             self._say(asked.verb, asked.scope, shares=asked.shares, part=asked.part)
@@ -254,17 +253,3 @@ def _changes_back(policy: Policy) -> int:
     steps = len(policy.ramp.steps) if policy.ramp is not None else 1
     pieces = max(ceil(WHOLE / ration.max_shift) for ration in (policy.limits.returning, policy.limits.tuning))
     return len(policy.regions) * steps * pieces + _FEW
-
-
-def _spent(policy: Policy, sheet: Worksheet) -> PolicyState:
-    """Everything used up that may be moved within the windows."""
-    state, limits = sheet.states[policy.name], policy.limits
-    rations = {Cause.TUNING: limits.tuning, Cause.RETURNING: limits.returning, Cause.MAKING_ROOM: limits.making_room}
-    at = sheet.now - min(min(each.shift_window, each.changes_window) for each in rations.values()) / 2
-    shifts = {cause: each.max_shift for cause, each in rations.items()}
-    number = max(each.max_changes for each in rations.values())
-    for target in policy.targets:
-        shares, memory = sheet.shares(target), state.of(target)
-        past = tuple(PastChange(f"spent-{each}", at, shares, shares, shifts) for each in range(number))
-        state = state.with_target(replace(memory, changes=(*memory.changes, *past)))
-    return state

@@ -35,12 +35,14 @@ class Look:
 class World:
     """All endpoints, and what they do; by address. Everything answers after `latency` unless it is told otherwise.
 
-    `serves` has the models that probes see there, where they see one.
+    `serves` has the models that probes see there, where they see one; `connects` how long a connection takes, in
+    seconds, where that is measured.
     """
 
     def __init__(self, clock: Clock, *, latency: float = 0.001) -> None:
         self.latency = latency
         self.serves: dict[str, Model] = {}
+        self.connects: dict[str, float] = {}
         self.looks: list[Look] = []
         self._clock = clock
         self._does: dict[str, Does] = {}
@@ -59,6 +61,14 @@ class World:
 
     def slow(self, address: str, latency: float) -> None:
         self._slow[address] = latency
+
+    def connect_in(self, seconds: float | None, *addresses: str) -> None:
+        """From now on connections to these take so long; None: that is not measured."""
+        for address in addresses:
+            if seconds is None:
+                self.connects.pop(address, None)
+            else:
+                self.connects[address] = seconds
 
     def prober(self, check: Check) -> "PaperProber":
         return PaperProber(self, check)
@@ -93,7 +103,9 @@ class World:
             case Does.ERROR:
                 return PaperAnswer(self.latency, ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
             case _:
-                return PaperAnswer(self._slow.get(endpoint.address, self.latency), ProbeOutcome.PASS, ProbeReason.OK)
+                after = self._slow.get(endpoint.address, self.latency)
+                after = max(after, self.connects.get(endpoint.address, 0.0))
+                return PaperAnswer(after, ProbeOutcome.PASS, ProbeReason.OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,7 @@ class PaperProber:
         def report() -> None:
             now = end()
             served = world.serves.get(endpoint.address) if answer.outcome is ProbeOutcome.PASS else None
-            timings = Timings(now - began)
+            timings = Timings(now - began, connect=world.connects.get(endpoint.address))
             tell(ProbeResult(endpoint, check.name, answer.outcome, answer.reason, timings, now, served=served))
 
         timer = asyncio.get_running_loop().call_later(answer.after, report)

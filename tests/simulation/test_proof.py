@@ -188,10 +188,27 @@ def test_a_counterexample_is_a_test_that_fails_until_it_is_put_right(
     with monkeypatch.context() as patched:
         patched.setattr(residency, "within", lambda _policy, _law: True)
         proof = proved(tmp_path, AT_HOME)
-        said = as_test(found(proof, Promise.RESIDENCY), proof.normal)
-        lines = "\n".join(line.removeprefix("    ") for line in said.splitlines()[2:])
+        lines = pasted(found(proof, Promise.RESIDENCY), proof)
         assert not played(tmp_path, lines, policy=AT_HOME).passed
     assert played(tmp_path, lines, policy=AT_HOME).passed
+
+
+def test_one_with_budgets_spent_is_a_test_that_begins_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(limits, "_failing_out", lambda _step: frozenset())
+        patched.setattr(limits, "_dead_values", lambda _step: False)
+        proof = proved(tmp_path)
+        counterexample = found(proof, Promise.FAILING_OUT)
+        assert counterexample.situation.circumstance == SPENT
+        lines = pasted(counterexample, proof)
+        assert not played(tmp_path, lines).passed
+    assert played(tmp_path, lines).passed
+
+
+def pasted(counterexample: Counterexample, proof: Proof) -> str:
+    """Without its name and its policy."""
+    said = as_test(counterexample, proof.normal)
+    return "\n".join(line.removeprefix("    ") for line in said.splitlines()[2:])
 
 
 # -- all of them, or some ----------------------------------------------------------------------------------------------
