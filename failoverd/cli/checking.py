@@ -7,12 +7,12 @@ from pathlib import Path
 
 from failoverd.api.routes import document
 from failoverd.cli.failing import print_json, print_text, told
-from failoverd.cli.options import Exit, FileKind, Output
+from failoverd.cli.options import Exit, FileKind, Output, config_at_hand
 from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, schema_of_tests
-from failoverd.config.listing import in_folders
+from failoverd.config.listing import in_folders, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
 from failoverd.config.schema.config_file import ApiTcpEntry
@@ -42,9 +42,15 @@ def print_schema(kind: FileKind) -> None:
 
 
 def check_files(paths: Sequence[Path], config: Path, output: Output, *, named: bool) -> Exit:
-    """`named`: the configuration was named on the command line. Paths are judged by nothing that nobody named."""
+    """Without paths, what the configuration names, be it the `failoverd.yaml` that lies here; or the policies here.
+
+    `named`: the configuration was named on the command line. Paths are judged by nothing that nobody named.
+    """
     if not paths:
-        return check_everything(config, output)
+        here, asked = Path(), config_at_hand(config, named=named)
+        if asked is None and any(named_yaml(each.name) for each in here.iterdir()):
+            return check_paths([here], None, output)
+        return check_everything(asked or config, output)
     return check_paths(paths, config if named else None, output)
 
 

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from failoverd.cli.defaults import CONFIG
 from failoverd.cli.failing import note, print_json, print_text, told
-from failoverd.cli.options import Exit, Output
+from failoverd.cli.options import Exit, Output, config_at_hand
 from failoverd.cli.output_file import save, try_place
 from failoverd.cli.progress_line import progress
 from failoverd.cli.screen import shown
@@ -84,8 +83,7 @@ def read_asked(paths: Sequence[Path], config: Path, *, named: bool) -> FilesRead
 
 def _read_everything(config: Path, *, named: bool) -> FilesRead:
     """What a configuration names, be it the one that lies here; without one, the files here."""
-    here = Path(Path(CONFIG).name)
-    file = config if named else next((each for each in (config, here) if each.exists()), None)
+    file = config_at_hand(config, named=named)
     if file is None:
         return _read([Path()], None)
     loaded = load_config(file, kinds())
@@ -120,6 +118,8 @@ def _wrong(about: Sequence[Diagnostic], wanted: TestsWanted, output: Output) -> 
 
 
 def _nothing(found: TestSet, about: Sequence[Diagnostic], wanted: TestsWanted, output: Output) -> Exit:
+    if wanted.junit is not None:
+        save(wanted.junit, as_junit([]), "report")
     if output is Output.JSON:
         print_json(as_json([], [], about).model_dump())
     if found.tests:

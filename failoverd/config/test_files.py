@@ -11,6 +11,7 @@ from failoverd.config.listing import TESTS, in_folders, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_paths
 from failoverd.config.schema.test_file import ExpectedEntry, HappeningEntry, TestEntry, TestFile, WordEntry
 from failoverd.config.tree import Place
+from failoverd.config.vain_tests import in_vain
 from failoverd.config.validation import validate
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Kinds
@@ -209,17 +210,18 @@ class _Judged:
             if self.test.policy not in {each.named for each in self.found.rejected.values()}:
                 yield self._of_nobody()
             return
+        errors = [*self._unnamed(), *self._series(), *self._unmeasured()]
+        yield from errors
+        for at, message, hint in in_vain(entry, policies) if not errors else ():
+            words, place = f"{shown(entry.name)}: {message}", (*self.place, *at)
+            yield self.document.diagnose(Code.TEST_CANNOT_FAIL, place, words, hint, severity=Severity.WARNING)
+
+    def _unnamed(self) -> Iterator[Diagnostic]:
         for named in self._names():
             if named.name not in named.known:
                 message = f"there is no {named.what} {shown(named.name)}"
                 hint = suggestion(named.name, sorted(named.known))
                 yield self.document.diagnose(Code.TEST_OF_NOBODY, (*self.place, *named.at), message, hint, key=True)
-        yield from self._series()
-        yield from self._unmeasured()
-        if not entry.can_fail:
-            message, hint = f"{shown(entry.name)} cannot fail: it expects nothing", "say what must be so: at, or never"
-            at = (*self.place, "name")
-            yield self.document.diagnose(Code.TEST_CANNOT_FAIL, at, message, hint, severity=Severity.WARNING)
 
     def _of_nobody(self) -> Diagnostic:
         name, place = self.test.policy, self.place
@@ -308,7 +310,7 @@ class _Judged:
         ends = [each for policy in self.found.policies.values() for each in probed(policy)]
         for pattern in self.test.entry.series:
             if not any(means(pattern, name, end) for name, end in ends):
-                message = f"there is no endpoint and no dependency {shown(pattern)}"
+                message = f"there is no endpoint {shown(pattern)}"
                 hint = suggestion(pattern.partition("/")[0], sorted({name for name, _ in ends}))
                 at = (*self.place, "series", pattern)
                 yield self.document.diagnose(Code.TEST_OF_NOBODY, at, message, hint, key=True)

@@ -115,4 +115,5 @@ class _Watched:
         self._waits = False
         rehearsal = self._rehearsal
         claims = [claim for claim, _ in rehearsal.daemon.engine.shared.standing.values()]
-        self.overloads += crowded(claims, rehearsal.shares, rehearsal.elapsed)
+        tiers = {name: policy.tier for name, policy in rehearsal.site.policies.items()}
+        self.overloads += crowded(claims, rehearsal.shares, tiers, rehearsal.elapsed)

@@ -184,6 +184,33 @@ def test_without_paths_it_is_what_the_configuration_names(
     assert out(told).splitlines()[0].startswith("1 test passed")
 
 
+@pytest.mark.parametrize("verb", ["test", "check", "prove"])
+def test_every_verb_about_files_finds_what_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """The configuration first, then the policies themselves."""
+    monkeypatch.delenv("FAILOVERD_CONFIG", raising=False)
+    (tmp_path / "policies").mkdir()
+    folder(tmp_path / "policies", GOOD)
+    monkeypatch.chdir(tmp_path / "policies")
+    few = ("--most", "1") if verb == "prove" else ()
+    assert failoverctl(verb, *few).code == FINE
+    (tmp_path / "failoverd.yaml").write_text(CONFIG.replace("policies: .", "policies: policies"))
+    monkeypatch.chdir(tmp_path)
+    told = failoverctl(verb, *few)
+    assert (told.code, "shop" in out(told)) == (FINE, True), told.said
+
+
+@pytest.mark.parametrize("verb", ["test", "check", "prove"])
+def test_what_the_environment_names_is_not_replaced_by_what_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.chdir(folder(tmp_path, GOOD))
+    monkeypatch.setenv("FAILOVERD_CONFIG", str(tmp_path / "nowhere.yaml"))
+    told = failoverctl(verb)
+    assert (told.code, "nowhere.yaml" in told.said) == (FAILED, True), told.said
+
+
 def test_a_configuration_that_was_named_and_is_not_there_is_told(tmp_path: Path) -> None:
     told = failoverctl("test", "--config", str(tmp_path / "nowhere.yaml"))
     assert (told.code, "nowhere.yaml" in told.said) == (FAILED, True)
@@ -341,6 +368,16 @@ def test_the_report_of_files_that_are_wrong_names_them_and_their_lines(tmp_path:
     (error,) = case
     assert (error.tag, "FD601" in error.attrib["message"]) == ("error", True)
     assert 'did you mean "shop"?' in (error.text or "")
+
+
+@pytest.mark.parametrize("words", [("--run", "nothing like it"), ()])
+def test_the_report_of_no_test_is_one_without_a_suite(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """So that a server does not read the report of the run before; and no test is no success."""
+    report = tmp_path / "report.xml"
+    report.write_text("<testsuites/>, of a run before")
+    told = playing(tmp_path, GOOD if words else "version: 1\ntests: []\n", "--junit", str(report), *words)
+    assert told.code == FAILED
+    assert (read(report).tag, len(read(report))) == ("testsuites", 0)
 
 
 def test_a_report_says_nothing_that_xml_cannot(tmp_path: Path) -> None:

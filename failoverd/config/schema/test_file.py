@@ -115,8 +115,11 @@ def _bounded(items: list[tuple[_T, int]]) -> tuple[tuple[_T, int], ...]:
     return tuple(items)
 
 
+Letters = tuple[tuple[str, int], ...]
+"""What an endpoint does, each with how many moments it lasts; the last one goes on."""
+
 Series = Annotated[
-    tuple[tuple[str, int], ...],
+    Letters,
     BeforeValidator(parse_series),
     WithJsonSchema({"type": "string", "examples": ["P x10 F x20"]}),
 ]
@@ -484,8 +487,8 @@ class TestEntry(Settings):
         """Seconds."""
         if self.for_ is not None:
             return self.for_
-        curves = self.given.demand.values() if isinstance(self.given.demand, dict) else (self.given.demand or (),)
-        played = (*self.series.values(), *(curve for curve in (*curves, *self.measured.every) if len(curve) > 1))
+        curves = (*self.demand_curves, *self.measured.every)
+        played = (*self.series.values(), *(curve for curve in curves if len(curve) > 1))
         longest = max((sum(number for _, number in each) for each in played), default=0) * self.interval
         spoken = max((*self.at, *self.happens), default=0.0)
         return spoken if self.at else max(longest, spoken)
@@ -502,9 +505,15 @@ class TestEntry(Settings):
         return found
 
     @property
-    def can_fail(self) -> bool:
-        """Whether it says anything that might not be so."""
-        return bool(self.never and self.never != NeverEntry()) or any(_says(each) for each in self.at.values())
+    def demand_curves(self) -> tuple[Curve, ...]:
+        """How the demands go on that are given, of whichever policies."""
+        given = self.given.demand
+        return tuple(given.values()) if isinstance(given, dict) else (given,) if given else ()
+
+    @property
+    def expects(self) -> bool:
+        """Whether it says anything that has to be so at a moment."""
+        return any(_says(each) for each in self.at.values())
 
 
 def _says(moment: MomentEntry) -> bool:
