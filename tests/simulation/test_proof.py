@@ -52,7 +52,7 @@ PILOT = (
     .replace(".10]", ".20]").replace("share: 70", "share: 50").replace("share: 0", "share: 20")
 )  # fmt: skip
 SPREAD = POLICY.replace("share: 70", "share: 50").replace("share: 0", "share: 20")
-TARGET = Target("shop", "dns", "example.com", RecordKey("shop.example.com", RecordType.A))
+TARGET = Target("shop", RecordKey("shop.example.com", RecordType.A), "dns", "example.com")
 TWO_AT_LEAST = SPREAD + "limits: {min_regions: 2}\n"
 
 
