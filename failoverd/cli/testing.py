@@ -63,13 +63,24 @@ def play_tests(paths: Sequence[Path], config: Path, output: Output, wanted: Test
             print_json(as_json(played, covered, about, untested).model_dump())
         else:
             print_text(as_text(played, covered, untested, every=wanted.fail_under > 0))
-        under = [each for each in covered if each.percent < wanted.fail_under]
-        for each in under:
-            note(
-                f"{each.policy}: {each.percent:.0f}% of its parts are shown by tests, less than {wanted.fail_under:g}%"
-            )
+        under = list(_under(wanted, covered, untested))
+        for words in under:
+            note(words)
         failed = any(not each.verdict.passed for each in played)
         return Exit.FAILED if failed or under else Exit.FINE
+
+
+def _under(wanted: TestsWanted, covered: Iterable[Coverage], untested: Iterable[str]) -> Iterator[str]:
+    """Policies of which tests show less than is asked for: that which no test is about shows nothing."""
+    if wanted.fail_under and wanted.run:
+        note("with --run nothing is said of how much is tested, so --fail-under is not heeded")
+        return
+    asked = f"less than {wanted.fail_under:g}%"
+    for each in covered:
+        if each.percent < wanted.fail_under:
+            yield f"{each.policy}: {each.percent:.0f}% of its parts are shown by tests, {asked}"
+    for name in untested if wanted.fail_under else ():
+        yield f"{name}: no test is about it, so 0% of its parts are shown by tests, {asked}"
 
 
 FilesRead = tuple[TestSet, Sequence[Diagnostic]]

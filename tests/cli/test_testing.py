@@ -41,8 +41,8 @@ REFUSED = """\
 
 
 @pytest.fixture(autouse=True)
-def _no_configuration_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("FAILOVERD_CONFIG", str(tmp_path / "nowhere.yaml"))
+def _no_configuration_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FAILOVERD_CONFIG", raising=False)
 
 
 def playing(path: Path, tests: str, *words: str) -> Ended:
@@ -189,7 +189,6 @@ def test_every_verb_about_files_finds_what_lies_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     """The configuration first, then the policies themselves."""
-    monkeypatch.delenv("FAILOVERD_CONFIG", raising=False)
     (tmp_path / "policies").mkdir()
     folder(tmp_path / "policies", GOOD)
     monkeypatch.chdir(tmp_path / "policies")
@@ -274,6 +273,20 @@ def test_too_little_of_a_policy_shown_fails_where_that_is_asked_for(tmp_path: Pa
     assert out(told).count("  not yet: ") == 6, "then all of them are named"
     assert playing(tmp_path, GOOD, "--fail-under", "25").code == FINE
     assert playing(tmp_path, GOOD, "--fail-under", "101").code == USAGE
+
+
+def test_a_policy_that_no_test_is_about_shows_nothing_of_what_is_asked_for(tmp_path: Path) -> None:
+    folder(tmp_path, GOOD, desk=POLICY.replace("shop", "desk"))
+    told = failoverctl("test", str(tmp_path), "--fail-under", "25")
+    assert told.code == FAILED
+    assert "desk: no test is about it, so 0% of its parts are shown by tests, less than 25%" in told.said
+    assert "shop: " not in told.err
+
+
+def test_with_some_tests_alone_nobody_says_how_much_is_tested(tmp_path: Path) -> None:
+    told = playing(tmp_path, GOOD, "--run", "azure", "--fail-under", "99")
+    assert told.code == FINE
+    assert "--fail-under is not heeded" in told.said
 
 
 def test_policies_that_no_test_is_about_are_named(tmp_path: Path) -> None:
