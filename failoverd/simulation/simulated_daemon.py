@@ -13,7 +13,7 @@ from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.overrides import KNOWN, Override
 from failoverd.core.records import Check, Endpoint, Maintenance, Policy, Practice
 from failoverd.core.rules import Rule
-from failoverd.ports import MetricsSource, Provider
+from failoverd.ports import Clock, MetricsSource, Provider
 from failoverd.runtime.engine import Engine, Installation, Surroundings
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.reconciling import Reconciler
@@ -45,9 +45,10 @@ class SimulatedDaemon:
         instance: str = "",
         tick: float = TICK,
         sources: Mapping[str, MetricsSource] | None = None,
+        clock: Clock = now,
         heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
     ) -> None:
-        clock = now
+        self._clock = clock
         self._every = tick
         self.zonefile = zonefile or Zonefile()
         self.journal = journal or PaperJournal()
@@ -84,7 +85,7 @@ class SimulatedDaemon:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self, *policies: Policy) -> None:
-        began, journal = now(), self.journal
+        began, journal = self._clock(), self.journal
         words = journal.words_kept(began - KNOWN)
         self.begin(policies, journal.states_kept(), journal.interrupted(began), words, journal.proofs_kept())
 
