@@ -228,6 +228,9 @@ def test_what_is_written_after_a_start_before_regions_are_seen_is_noticed(
     monkeypatch.setattr(worksheet, "evaluate", takes_for_down)
     counterexample = found(proved(tmp_path, most=90), Promise.KNOWN)
     assert counterexample.situation.circumstance == STARTED
+    said = as_test(counterexample, {counterexample.broken.target: {}})
+    assert "happens: {10s: {restart: true}}" in said
+    assert "at: {11s: {changes: 0}}" in said
 
 
 def test_a_region_that_is_lost_from_sight_and_taken_for_down_is_noticed(
@@ -244,6 +247,9 @@ def test_a_region_that_is_lost_from_sight_and_taken_for_down_is_noticed(
     counterexample = found(proved(tmp_path, most=120), Promise.KNOWN)
     assert counterexample.situation.circumstance.said == "azure-weu lost from sight"
     assert counterexample.situation.ill == {}
+    said = as_test(counterexample, {counterexample.broken.target: {"azure-weu": 7_000, "oci-fra": 3_000}})
+    assert """series: {azure-weu/*: "P x10 B"}""" in said
+    assert "never: {share: {azure-weu: '< 69.9'}}" in said
 
 
 def test_an_edit_that_sends_traffic_to_what_is_down_while_an_incident_is_open_is_noticed(
