@@ -373,7 +373,8 @@ async def rehearsing(site: Site, given: GivenEntry, policy: str, at: float = NOO
         await elapse(at - now())
         await rehearsal.daemon.booted()
         if given.spent:
-            _spend(rehearsal)
+            await rehearsal.settle()  # a round under way would put back what it began with
+            await _spend(rehearsal)
         rehearsal.told = len(rehearsal.daemon.events)
         yield rehearsal
     finally:
@@ -401,7 +402,7 @@ def _connecting(world: World, site: Site, began: float) -> None:
             at += moments * site.gauged.interval
 
 
-def _spend(rehearsal: Rehearsal) -> None:
+async def _spend(rehearsal: Rehearsal) -> None:
     """Every policy has used up what its limits allow, without a change that anybody saw."""
     states = rehearsal.daemon.states
     for policy in rehearsal.site.policies.values():
@@ -410,6 +411,7 @@ def _spend(rehearsal: Rehearsal) -> None:
             for target in policy.targets
         }
         states.put(spent(policy, states.of(policy.name), shares, now()))
+        await states.keep(policy.name)
 
 
 def before(site: Site, at: float) -> float:
