@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.manual import POLICIES
 from support.playing import POLICY, REGIONS, folder, loaded, played
 
 from failoverd.core.control import limits, residency
@@ -393,3 +394,11 @@ def test_a_situation_is_told_in_words() -> None:
     states = {"azure": RegionState.DOWN, "oci": RegionState.HEALTHY}
     assert str(Situation(SPENT, states)) == "azure down, budgets spent"
     assert str(Situation(NOTHING, {})) == "all is well"
+
+
+def test_a_ramp_goes_on_from_a_step_that_a_region_has_already() -> None:
+    """Shed to 15 %, oci has the share of its third step when all is well: the rest was too small to be moved."""
+    (each,) = loaded(POLICIES / "tiers").estates
+    group = each.found.policies
+    (shed,) = (one for one in circumstances(group, alike(group)) if one.said == "shed oci-fra in llm-prod")
+    assert Play(group).through(Situation(shed, {"azure-weu": RegionState.DEGRADED})) == []
