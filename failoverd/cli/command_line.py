@@ -192,6 +192,40 @@ def prove(
 
 
 @app.command()
+def simulate(
+    context: typer.Context,
+    scenario: Annotated[
+        Path,
+        typer.Argument(
+            help="a file *.scenario.yaml, played against the policies beside it, or in the folder above, and with the "
+            "configuration if --config is written, too"
+        ),
+    ],
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--what-if",
+            metavar="[POLICY:]KEY=VALUE",
+            help="play it again with this key of a policy changed, such as failback.after=10m, and compare; may be "
+            "said several times",
+        ),
+    ] = None,
+    policy: PolicyOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Play an outage against policies on a virtual clock: what happened, what moved and why, and what it came to.
+
+    It needs no daemon and no network. With --what-if, two variants stand side by side.
+    """
+    from failoverd.cli import playing_scenarios
+
+    named = config if _names_config(context) else None
+    wanted = playing_scenarios.ScenarioWanted(scenario, named, tuple(what_if or ()), policy or "")
+    raise typer.Exit(playing_scenarios.play_scenario(wanted, output))
+
+
+@app.command()
 def review(
     context: typer.Context,
     old: Annotated[

@@ -51,6 +51,7 @@ class FileKind(StrEnum):
     REGIONS = "regions"
     CONFIG = "config"
     TESTS = "tests"
+    SCENARIO = "scenario"
     API = "api"
     EVENTS = "events"
 

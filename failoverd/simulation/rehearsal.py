@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final
 
-from failoverd.config.schema.test_file import GivenEntry, HappeningEntry, WordEntry
+from failoverd.config.schema.test_file import FaultEntry, GivenEntry, HappeningEntry, WordEntry
 from failoverd.config.test_files import means, probed
 from failoverd.core.errors import FailoverdError, Permanent, Transient
 from failoverd.core.events import ChangeApplied, Event
@@ -23,12 +24,13 @@ from failoverd.core.status import TargetStatus
 from failoverd.operations.alerting import Alert
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.simulation.budgets import spent
+from failoverd.simulation.impairments import Impairment
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.paper_provider import PaperProvider
 from failoverd.simulation.paper_source import Gauged
 from failoverd.simulation.simulated_daemon import SimulatedDaemon
 from failoverd.simulation.virtual_time import elapse, now
-from failoverd.simulation.world import Does, World
+from failoverd.simulation.world import Does, ProberSight, World
 from failoverd.simulation.zonefile import Write, Zonefile
 
 NOON: Final = 1_811_851_200.0
@@ -42,6 +44,9 @@ _LEAST: Final = 60.0
 
 SETTLING: Final = 2.0
 """Seconds that what is due at one moment gets to be done: writes and their read-backs take milliseconds on paper."""
+
+THROTTLED: Final = 4
+"""Calls that a provider answers in a minute which throttles."""
 
 _OPERATOR: Final = "operator@rehearsal"
 
@@ -115,6 +120,7 @@ class Rehearsal:
         began: when it began, on the clock that everybody reads.
         told: how many events were told before.
         troubled: how each provider was said to be; it is so whoever restarts.
+        seed: of what is left to chance.
     """
 
     site: Site
@@ -123,6 +129,7 @@ class Rehearsal:
     began: float
     told: int = 0
     troubled: dict[str, str] = field(default_factory=dict)
+    seed: int = 1
 
     # -- what is seen --------------------------------------------------------------------------------------------------
 
@@ -179,7 +186,7 @@ class Rehearsal:
     def play(self, series: Mapping[str, Sequence[tuple[str, int]]], interval: float) -> None:
         """What endpoints do from now on, by `region/address`, either with `*` for any letters; the last that fits."""
         loop = asyncio.get_running_loop()
-        plays = {address: pattern for pattern in series for address in self._addresses(pattern)}
+        plays = {address: pattern for pattern in series for address in self.addresses(pattern)}
         for pattern, letters in series.items():
             addresses = [address for address, last in plays.items() if last == pattern]
             at = self.began
@@ -192,7 +199,7 @@ class Rehearsal:
         ends = [each for policy in self.site.policies.values() for each in probed(policy)]
         return [end for name, end in ends if means(pattern, name, end)]
 
-    def _addresses(self, pattern: str) -> list[str]:
+    def addresses(self, pattern: str) -> list[str]:
         return sorted({end.address for end in self.endpoints(pattern)})
 
     async def happen(self, what: HappeningEntry, policy: str) -> None:
@@ -203,6 +210,10 @@ class Rehearsal:
             self.edit(policy, what.edit)
         for name, state in what.providers.items():
             self._provider(name, state)
+        for pattern, fault in what.endpoints.items():
+            self._impair(fault, *self.addresses(pattern))
+        if what.prober is not None:
+            self.daemon.world.see(ProberSight(what.prober))
         if what.operator is not None:
             await self._say(what.operator, policy)
         if what.alert:
@@ -235,6 +246,19 @@ class Rehearsal:
         denied = Permanent(f"{name} does not let failoverd write", reason="access_denied", remedy="give it the right")
         provider.down = away if state == "down" else None
         provider.readonly = denied if state == "read-only" else None
+        provider.allowance = THROTTLED if state == "throttled" else None
+
+    def _impair(self, fault: FaultEntry, *addresses: str) -> None:
+        """What is wrong with them from now on, until it is said to be over."""
+        world, loop = self.daemon.world, asyncio.get_running_loop()
+        until = now() + fault.for_ if fault.for_ is not None else inf
+        turns = [Impairment(fault, self.seed, world.latency)]
+        if fault.does == "flap":
+            turns = [Impairment(FaultEntry(does=each), self.seed, world.latency) for each in ("refuse", "well")]
+            loop.call_later(fault.every / 2, _turn, world, turns, addresses, fault.every / 2, until)
+        world.impair(turns[0], *addresses)
+        for how in turns if until < inf else ():
+            loop.call_at(until, world.mend, how, *addresses)
 
     @property
     def desk(self) -> Desk:
@@ -265,10 +289,20 @@ class Rehearsal:
         await before.kill()
         self.daemon = _daemon(self.site, self.zonefiles, before.journal, before.world, self.began)
         self.daemon.events.extend(before.events)
+        self.daemon.heard = before.heard
         for name, state in tuple(self.troubled.items()):
             self._provider(name, state)
         _begin(self.daemon, self.site)
         await self.daemon.booted()
+
+
+def _turn(world: World, turns: Sequence[Impairment], addresses: Sequence[str], after: float, until: float) -> None:
+    """Endpoints that flap do the other thing, those that nothing else was said of meanwhile."""
+    was, becomes = turns
+    left = world.mend(was, *addresses)
+    if left and now() < until:
+        world.impair(becomes, *left)
+        asyncio.get_running_loop().call_later(after, _turn, world, (becomes, was), left, after, until)
 
 
 def request_of(word: WordEntry, policy: str) -> WordRequest:
@@ -353,7 +387,7 @@ async def rehearsing(site: Site, given: GivenEntry, policy: str, at: float = NOO
     demand = given.demand if isinstance(given.demand, dict) else {policy: given.demand} if given.demand else {}
     site = site.given(given).with_demand({name: curve[0][0] for name, curve in demand.items()})
     names = sorted({target.provider for each in site.policies.values() for target in each.targets})
-    zonefiles, world = {name: Zonefile() for name in names}, World(now)
+    zonefiles, world = {name: Zonefile() for name in names}, World(now, remembers=0)
     daemon = _daemon(site, zonefiles, PaperJournal(), world, at)
     _measured_for_long(daemon, site)
     _connecting(world, site, at)

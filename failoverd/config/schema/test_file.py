@@ -5,7 +5,7 @@ demand is written in the same way, with numbers for letters, and so is what othe
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Final, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import (
@@ -377,6 +377,62 @@ class WordEntry(Settings):
 _VERBS: Final = ("drain", "shed", "up", "down", "pin", "drill", "hold", "pause")
 
 
+Fault = Literal["well", "refuse", "drop", "slow", 503, 429, "packet-loss", "brown-out", "flap"]
+
+FAULTS: Final[Mapping[Fault, str]] = {
+    "well": "answers as it should",
+    "refuse": "refuses the connection",
+    "drop": "does not answer in time",
+    "slow": "answers after `by`; a request fails that has no time for it",
+    503: "answers with an error",
+    429: "is overloaded, and says so",
+    "packet-loss": "loses a `part` of the packets: what is lost is sent again, as TCP does it",
+    "brown-out": "answers a `part` of the requests with an error",
+    "flap": "refuses the connection and is well again in turns, so that both take `every`",
+}
+"""What endpoints do from some moment on."""
+
+_OF_FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
+    "part": ("packet-loss", "brown-out"),
+    "by": ("slow",),
+    "every": ("flap",),
+}
+"""What only some of them say."""
+
+
+class FaultEntry(Settings):
+    """What endpoints do from one moment on, and for how long."""
+
+    does: Fault = Field(description="what they do: one of the faults")
+    part: Percent | None = Field(
+        default=None, description="of the packets that are lost (1%), or of the requests that fail (33%)"
+    )
+    by: Annotated[Duration, AfterValidator(within("1ms", "10m"))] = Field(
+        default=5.0, description="after how long a slow one answers"
+    )
+    every: Annotated[Duration, AfterValidator(within("1s", "24h"))] = Field(
+        default=120.0, description="how long it takes one that flaps to fail and to be well again"
+    )
+    for_: Annotated[Duration, AfterValidator(within("1s", "31d"))] | None = Field(
+        default=None, alias="for", description="how long, until they are well again; else until something else is said"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for key, faults in _OF_FAULTS.items():
+            if key in self.model_fields_set and self.does not in faults:
+                raise ValueError(f"{key} belongs to {' and '.join(map(str, faults))}, not to {self.does}")
+        return self
+
+
+def _fault(value: object) -> object:
+    return value if isinstance(value, dict) else {"does": value}
+
+
+_Fault = Annotated[FaultEntry, BeforeValidator(_fault, json_schema_input_type=Fault | FaultEntry)]
+"""A fault, or its name alone."""
+
+
 class HappeningEntry(Settings):
     """What happens at one moment, besides the series."""
 
@@ -388,8 +444,17 @@ class HappeningEntry(Settings):
     alert: dict[Name, Literal["degraded", "down", "resolved"]] = Field(
         default_factory=dict, description="a monitoring system calls regions degraded or down, or says that it is over"
     )
-    providers: dict[Name, Literal["down", "up", "read-only"]] = Field(
-        default_factory=dict, description="DNS providers that cannot be reached, cannot be written, or can again"
+    providers: dict[Name, Literal["down", "up", "read-only", "throttled"]] = Field(
+        default_factory=dict,
+        description="DNS providers that cannot be reached, cannot be written, answer 4 calls a minute, or are well",
+    )
+    endpoints: dict[Part, _Fault] = Field(
+        default_factory=dict, description="what endpoints do from now on, whatever their series says"
+    )
+    prober: Literal["cut-off", "blind", "mistaken", "well"] | None = Field(
+        default=None,
+        description="no probe is answered (cut-off), there is no route (blind), or a check asks for what nobody "
+        "answers (mistaken), while clients are served; or all is well again",
     )
     restart: bool = Field(default=False, description="the daemon is killed and starts again")
 
@@ -434,10 +499,8 @@ class NeverEntry(Settings):
     )
 
 
-class TestEntry(Settings):
-    """One test: what is given, what happens, and what comes of it."""
-
-    __test__ = False  # for whoever collects classes by their names
+class PlayedEntry(Settings):
+    """What is played: what is given, and what happens."""
 
     name: Text = Field(description="what it shows, in words")
     policy: Name | None = Field(default=None, description="which policy it is about; in a policy's own file that one")
@@ -457,15 +520,8 @@ class TestEntry(Settings):
     happens: dict[Offset, HappeningEntry] = Field(
         default_factory=dict, max_length=_MAX_STEPS, description="what happens besides, by the time since the beginning"
     )
-    at: dict[Offset, MomentEntry] = Field(
-        default_factory=dict, max_length=_MAX_STEPS, description="what has to be so, by the time since the beginning"
-    )
-    never: NeverEntry | None = Field(default=None, description="what must not be so after any change")
-    for_: Offset | None = Field(
-        default=None, alias="for", description="how long it goes on; else until the last moment that it speaks of"
-    )
 
-    @field_validator("happens", "at", mode="before")
+    @field_validator("happens", "at", mode="before", check_fields=False)
     @classmethod
     def _apart(cls, written: object) -> object:
         """A moment that is written twice, as 60s and 1m, would silently lose what is said of it first."""
@@ -475,6 +531,45 @@ class TestEntry(Settings):
             if before != text:
                 raise ValueError(f"{before} and {text} are one moment: write what is said of it together")
         return written
+
+    @property
+    def played(self) -> float:
+        """Seconds that the series and the curves go on."""
+        curves = (*self.demand_curves, *self.measured.every)
+        played: Iterable[tuple[tuple[object, int], ...]]
+        played = (*self.series.values(), *(curve for curve in curves if len(curve) > 1))
+        return max((sum(number for _, number in each) for each in played), default=0) * self.interval
+
+    @property
+    def demand_curves(self) -> tuple[Curve, ...]:
+        """How the demands go on that are given, of whichever policies."""
+        given = self.given.demand
+        return tuple(given.values()) if isinstance(given, dict) else (given,) if given else ()
+
+    def demands(self, policy: str) -> dict[float, dict[str, float]]:
+        """What policies need from each moment on, by seconds since the beginning; `policy` is the one it is about."""
+        given = self.given.demand
+        found: dict[float, dict[str, float]] = {}
+        for name, curve in given.items() if isinstance(given, dict) else ((policy, given or ()),):
+            at = 0.0
+            for number, moments in curve:
+                found.setdefault(at, {})[name] = number
+                at += moments * self.interval
+        return found
+
+
+class TestEntry(PlayedEntry):
+    """One test: what is given, what happens, and what comes of it."""
+
+    __test__ = False  # for whoever collects classes by their names
+
+    at: dict[Offset, MomentEntry] = Field(
+        default_factory=dict, max_length=_MAX_STEPS, description="what has to be so, by the time since the beginning"
+    )
+    never: NeverEntry | None = Field(default=None, description="what must not be so after any change")
+    for_: Offset | None = Field(
+        default=None, alias="for", description="how long it goes on; else until the last moment that it speaks of"
+    )
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
@@ -487,28 +582,8 @@ class TestEntry(Settings):
         """Seconds."""
         if self.for_ is not None:
             return self.for_
-        curves = (*self.demand_curves, *self.measured.every)
-        played = (*self.series.values(), *(curve for curve in curves if len(curve) > 1))
-        longest = max((sum(number for _, number in each) for each in played), default=0) * self.interval
         spoken = max((*self.at, *self.happens), default=0.0)
-        return spoken if self.at else max(longest, spoken)
-
-    def demands(self, policy: str) -> dict[float, dict[str, float]]:
-        """What policies need from each moment on, by seconds since the beginning; `policy` is the test's own."""
-        given = self.given.demand
-        found: dict[float, dict[str, float]] = {}
-        for name, curve in given.items() if isinstance(given, dict) else ((policy, given or ()),):
-            at = 0.0
-            for number, moments in curve:
-                found.setdefault(at, {})[name] = number
-                at += moments * self.interval
-        return found
-
-    @property
-    def demand_curves(self) -> tuple[Curve, ...]:
-        """How the demands go on that are given, of whichever policies."""
-        given = self.given.demand
-        return tuple(given.values()) if isinstance(given, dict) else (given,) if given else ()
+        return spoken if self.at else max(self.played, spoken)
 
     @property
     def expects(self) -> bool:
