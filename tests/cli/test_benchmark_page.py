@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failoverd.cli.benchmarking.drawing import BOTTOM, HEIGHT, TOP, WIDTH, decade_ticks, round_ticks
+from failoverd.cli.benchmarking.drawing import BOTTOM, HEIGHT, TOP, WIDTH
 from failoverd.cli.benchmarking.html_page import page
 from failoverd.cli.benchmarking.open_loop import Run, Sample
 from failoverd.cli.benchmarking.plain import as_json
 from failoverd.cli.benchmarking.schedule import BenchmarkPlan, Prices
 from failoverd.cli.benchmarking.statistics import Report, report
 from failoverd.cli.benchmarking.tables import text
+from failoverd.cli.pictures import decade_ticks, round_ticks
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, RegionSpec, Timings
 
