@@ -18,11 +18,10 @@ from failoverd.simulation.world import PaperAnswer, World
 _PARTS: Final[dict[Fault, int]] = {"packet-loss": 100, "brown-out": 3_300}
 """In basis points, where nobody says how much."""
 
-_PACKETS: Final = 6
-"""That have to arrive in a probe: the connection, the request and the answer, with TLS between them."""
-
-_RESENT: Final = 1.0
-"""Seconds after which a packet is sent again, and twice that after each further loss (RFC 6298, section 2.1, 5.5)."""
+_RESENT: Final = (1.0, 1.0, 0.2, 0.2, 0.2, 0.2)
+"""Packets that have to arrive in a probe: two of the connection, and of TLS, the request and the answer. Each with the
+seconds after which it is sent again, and twice that after each further loss: the first 1 s of RFC 6298, and the least
+that Linux waits once it knows how long an answer takes."""
 
 _ENOUGH: Final = 6
 """Losses of one packet after which no client waits any more: 63 s."""
@@ -75,10 +74,10 @@ class Impairment:
     def _resent(self, chance: Random) -> float:
         """Seconds that are lost because packets are."""
         waited = 0.0
-        for _ in range(_PACKETS):
+        for pause in _RESENT:
             losses = 0
             while losses < _ENOUGH and chance.random() < self.part:
-                waited += _RESENT * 2**losses
+                waited += pause * 2**losses
                 losses += 1
         return waited
 

@@ -91,7 +91,7 @@ def test_a_variant_stands_beside_the_files_as_they_are(tmp_path: Path) -> None:
     assert told.code == FINE, told.said
     assert "as it is                           with failback.after=7m," in out(told)
     assert "shop: minutes away from normal        10.3      12.3" in out(told)
-    assert "\n11m23.1s   shop: aws-use1 25 -> 0, oci-fra 75" in out(told)
+    assert "\n11m23.1s   shop: aws-use1 25 -> 0, oci-fra\n            75 -> 30" in out(told)
     assert "\n13m23.1s                                      shop: aws-use1 25" in out(told)
 
 

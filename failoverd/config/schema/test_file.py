@@ -268,7 +268,7 @@ FAULTS: Final[Mapping[Fault, str]] = {
     "slow": "answers after `by`; a request fails that has no time for it",
     503: "answers with an error",
     429: "is overloaded, and says so",
-    "packet-loss": "loses a `part` of the packets: what is lost is sent again after 1 s, 2 s, ...",
+    "packet-loss": "loses a `part` of the packets: what is lost is sent again, as TCP does it",
     "brown-out": "answers a `part` of the requests with an error",
     "flap": "refuses the connection and is well again in turns, so that both take `every`",
 }
