@@ -10,6 +10,9 @@ from failoverd.telemetry.phrases import amount
 UNKNOWN: Final = "-"
 """What nobody can reckon."""
 
+SAME: Final = "="
+"""No difference."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -19,41 +22,47 @@ class Figure:
         head: above its column in a terminal.
         name: what it counts, with its unit.
         of: its value; None where it is not known.
-        say: the value in words.
+        digits: that are shown of it behind the point.
+        words: that are said of a value, where they are not its digits alone.
     """
 
     head: str
     name: str
     of: Callable[[Totals], float | None]
-    say: Callable[[float], str]
+    digits: int
+    words: Callable[[float], str] | None = None
 
     def told(self, totals: Totals) -> str:
         value = self.of(totals)
         return UNKNOWN if value is None else self.say(value)
 
+    def say(self, value: float) -> str:
+        return self.words(value) if self.words is not None else f"{value:,.{self.digits}f}"
 
-def _count(value: float) -> str:
-    return f"{value:.0f}"
+    def apart(self, one: Totals, other: Totals) -> str:
+        """By how much the second is more than the first, of what is shown of both."""
+        mine, theirs = self.of(one), self.of(other)
+        if mine is None or theirs is None:
+            return UNKNOWN
+        more = round(round(theirs, self.digits) - round(mine, self.digits), self.digits)
+        if not more:
+            return SAME
+        return f"{'+' if more > 0 else _MINUS}{self.say(abs(more))}"
 
 
-def _minutes(value: float) -> str:
-    return f"{value:.1f}"
-
-
-def _dollars(value: float) -> str:
-    return f"{value:,.2f}"
+_MINUS: Final = "\N{MINUS SIGN}"
 
 
 FIGURES: Final = (
-    Figure("changes", "changes", lambda each: each.changes, _count),
-    Figure("false", "false moves", lambda each: each.false_moves, _count),
-    Figure("dead", "minutes with a dead region", lambda each: each.dead_minutes, _minutes),
-    Figure("clients", "client-minutes at dead regions", lambda each: each.dead_client_minutes, _minutes),
-    Figure("failed", "client-minutes failed", lambda each: each.failed_client_minutes, _minutes),
-    Figure("over", "minutes over capacity", lambda each: each.over_minutes, _minutes),
-    Figure("away", "minutes away from normal", lambda each: each.away_minutes, _minutes),
-    Figure("requests", "requests failed", lambda each: each.failed_requests, amount),
-    Figure("USD", "USD", lambda each: each.cost, _dollars),
+    Figure("changes", "changes", lambda each: each.changes, 0),
+    Figure("false", "false moves", lambda each: each.false_moves, 0),
+    Figure("dead", "minutes with a dead region", lambda each: each.dead_minutes, 1),
+    Figure("clients", "client-minutes at dead regions", lambda each: each.dead_client_minutes, 1),
+    Figure("failed", "client-minutes failed", lambda each: each.failed_client_minutes, 1),
+    Figure("over", "minutes over capacity", lambda each: each.over_minutes, 1),
+    Figure("away", "minutes away from normal", lambda each: each.away_minutes, 1),
+    Figure("requests", "requests failed", lambda each: each.failed_requests, 0, amount),
+    Figure("USD", "USD", lambda each: each.cost, 2),
 )
 
 LEGEND: Final = (

@@ -4,7 +4,7 @@ It is put together here of its parts, so that there is nothing to build. Its pol
 hash, and nothing else: a script or a style that anybody got into it would stay text. Charts are drawn by uPlot, which
 lies in `vendor/` as it was published, with its licence.
 
-Pages that are files, such as that of a simulation, look like it: `light.css`, `dark.css` and `base.css` are theirs, too.
+Pages that are files, as that of a simulation, look like it: `light.css`, `dark.css` and `base.css` are theirs, too.
 """
 
 import gzip
@@ -52,8 +52,9 @@ def page() -> StatusPage:
 
 def still_style() -> str:
     """How a page looks that is a file: light or dark as its reader's system is, and light on paper."""
-    dark = _joined(("dark.css",)).replace(_CHOSEN, ":root")
-    return f"{_joined(('light.css',))}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n{_joined(('base.css',))}"
+    light, dark, base = (_joined((name,)) for name in ("light.css", "dark.css", "base.css"))
+    dark = dark.replace(_CHOSEN, ":root")
+    return f"{light}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n{base}"
 
 
 _CHOSEN: Final = ':root[data-theme="dark"]'
