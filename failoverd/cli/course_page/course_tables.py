@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from failoverd.cli.course_page.panels import GLYPHS, KINDS
+from failoverd.cli.course_page.panels import KINDS, glyph
 from failoverd.cli.course_totals import FIGURES, SAME, Figure
 from failoverd.cli.pictures import inert
 from failoverd.simulation.course import Course, CourseMoment, MomentKind, PolicyCourse, Totals
@@ -13,7 +13,7 @@ from failoverd.simulation.expectations import say_moment
 
 AS_IT_IS: Final = "as it is"
 
-MOST_ROWS: Final = 400
+MOST_ROWS: Final = 600
 """Moments of the table. All of them are in what `--output json` prints."""
 
 _DAY: Final = 86_400.0
@@ -118,13 +118,11 @@ def _row(row: Row, course: Course, names: Sequence[str], numbers: Mapping[float,
     told = row.moment
     happened = told.kind is MomentKind.HAPPENED
     number = f'<span class="number-of">{numbers[told.at]}</span> ' if happened else ""
-    shape = f'<path class="{told.kind.value}" d="{GLYPHS[told.kind]}"/>'
-    glyph = f'<svg viewBox="-6 -6 12 12" aria-hidden="true">{shape}</svg>'
     whose = "" if happened else told.policy
     at = f'{say_moment(told.at)} <span class="clock">{_clock(course, told.at)}</span>'
     return (
         f'<tr class="{"begins" if happened else "follows"}"><th scope="row">{at}</th>'
-        f'<td class="kind">{glyph}{number}{KINDS[told.kind]}</td>'
+        f'<td class="kind">{glyph(told.kind)}{number}{KINDS[told.kind]}</td>'
         f'<td class="whose">{inert(whose)}</td>{_cells(row, names)}</tr>'
     )
 

@@ -72,7 +72,7 @@ class Time:
         return round(self.part(at) * WIDE)
 
     def percent(self, at: float) -> str:
-        return f"{self.part(at) * 100:.5g}%"
+        return f"{round(self.part(at) * 100, 2):g}%"
 
 
 @dataclass(frozen=True, slots=True)

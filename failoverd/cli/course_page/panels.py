@@ -113,7 +113,7 @@ KINDS: Final = {
     MomentKind.TOLD: "told",
 }
 
-GLYPHS: Final = {
+_GLYPHS: Final = {
     MomentKind.HAPPENED: "M-4-4H4L0 4Z",
     MomentKind.SEEN: "M-4 0A4 4 0 0 1 4 0A4 4 0 0 1-4 0Z",
     MomentKind.MOVED: "M-5 0 0-5 5 0 0 5Z",
@@ -122,8 +122,11 @@ GLYPHS: Final = {
 }
 """Each kind has a shape of its own, besides its colour and its line."""
 
-_PARTS: Final = 250
+_PARTS: Final = 360
 """In which a moment of each kind is drawn once."""
+
+_DENSE: Final = 60
+"""Glyphs of a line that can be told from each other."""
 
 
 def moments(about: Sequence[CourseMoment], drawn: Drawn) -> str:
@@ -133,20 +136,34 @@ def moments(about: Sequence[CourseMoment], drawn: Drawn) -> str:
     for row, kind in enumerate(kinds):
         y = 24.0 + 15 * row
         words.append(beside(KINDS[kind], y + 4))
-        inside += _glyphs([each for each in about if each.kind is kind], kind, y, drawn.time)
+        inside += _glyphs([each.at for each in about if each.kind is kind], kind, y, drawn.time)
     height = 24.0 + 15 * len(kinds) - 4
     counts = (f"{sum(each.kind is kind for each in about)} {KINDS[kind]}" for kind in kinds)
     ground = [across(height, Scale(1, (), ""), drawn.time), *numbers(drawn.time, 12.0)]
     return lane("Moments", ", ".join(counts), height, [*ground, *inside], words)
 
 
-def _glyphs(about: Iterable[CourseMoment], kind: MomentKind, y: float, time: Time) -> Iterator[str]:
+def glyphs() -> str:
+    """Those that are used by their names."""
+    return "".join(f'<path id="{kind.value}" class="{kind.value}" d="{shape}"/>' for kind, shape in _GLYPHS.items())
+
+
+def glyph(kind: MomentKind) -> str:
+    """One by itself."""
+    return f'<svg viewBox="-6 -6 12 12" aria-hidden="true"><use href="#{kind.value}"/></svg>'
+
+
+def _glyphs(times: Iterable[float], kind: MomentKind, y: float, time: Time) -> Iterator[str]:
+    """One for each; lines where they would lie upon each other all along."""
     parts = dict[int, float]()
-    for each in about:
-        parts.setdefault(int(time.part(each.at) * _PARTS), each.at)
+    for at in times:
+        parts.setdefault(int(time.part(at) * _PARTS), at)
+    if len(parts) > _DENSE:
+        ticks = "".join(f"M{time.x(at)} 0v8" for at in parts.values())
+        yield stretched(8, f'<path class="{kind.value} dense" d="{ticks}"/>', top=y - 4, high=8)
+        return
     for at in parts.values():
-        shape = f'<path class="{kind.value}" d="{GLYPHS[kind]}"/>'
-        yield f'<svg x="{time.percent(at)}" y="{y:g}" class="glyph">{shape}</svg>'
+        yield f'<use href="#{kind.value}" x="{time.percent(at)}" y="{y:g}"/>'
 
 
 # -- a policy ----------------------------------------------------------------------------------------------------------

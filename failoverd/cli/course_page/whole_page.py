@@ -11,6 +11,7 @@ from failoverd.cli.course_page import course_tables, panels
 from failoverd.cli.course_page.course_tables import AS_IT_IS
 from failoverd.cli.course_page.lanes import Mark, Time, axis, ticks_of
 from failoverd.cli.course_page.panels import COLOURS, Drawn
+from failoverd.cli.course_page.tracks import at_dead
 from failoverd.cli.course_totals import LEGEND
 from failoverd.cli.pictures import inert
 from failoverd.config.values import say_duration
@@ -19,12 +20,11 @@ from failoverd.telemetry.phrases import counted, moment
 
 HERE: Final = Path(__file__).parent
 
-_POINTS: Final = 30_000
-"""Of all tracks of a page together: some hundred kilobytes."""
+_POINTS: Final = 20_000
+"""Of all tracks of a page together: two hundred kilobytes."""
 
-_LEAST_POINTS: Final = 60
-_MOST_POINTS: Final = 1_200
-"""Of one track: more than a picture is wide."""
+_OF_ONE: Final = (1_200, 600, 300, 150, 80)
+"""Of one track: at first more than a picture is wide, then fewer until all of them have room."""
 
 
 def page(courses: Sequence[Course], what_if: str = "", policy: str = "") -> str:
@@ -109,10 +109,19 @@ def _drawn(courses: Sequence[Course], policies: Sequence[Sequence[PolicyCourse]]
     lasted = max(each.lasted for each in courses)
     regions = [each.region for one in courses for each in one.loads]
     regions += [each.region for one in policies for found in one for each in found.regions]
-    tracks = sum(3 + 3 * len(found.regions) for one in policies for found in one) + 2 * len(regions)
-    most = min(_MOST_POINTS, max(_LEAST_POINTS, _POINTS // max(1, tracks)))
+    sizes = [len(track) for one in courses for each in one.loads for track in (each.load, each.room)]
+    sizes += [size for one in policies for found in one for size in _sizes(found)]
+    most = next((each for each in _OF_ONE if sum(min(each, size) for size in sizes) <= _POINTS), _OF_ONE[-1])
     places = {name: place for place, name in enumerate(dict.fromkeys(regions))}
     return Drawn(Time(lasted, ticks_of(lasted), marks), places, most, count())
+
+
+def _sizes(policy: PolicyCourse) -> Iterator[int]:
+    """Of all that is drawn of it: areas that lie upon each other change with each of them."""
+    shares = len({at for each in policy.regions for at, _ in each.shares})
+    for each in policy.regions:
+        yield from (shares, len(each.health), len(each.served))
+    yield from (len(policy.cost), len(at_dead(policy)))
 
 
 def _moved(policy: PolicyCourse) -> bool:
@@ -213,7 +222,7 @@ def _paint(drawn: Drawn) -> str:
     """What areas are filled with: colours with patterns on them, the same for a region everywhere."""
     used = range(max(drawn.places.values(), default=0) + 1)
     patterns = "".join(panels.pattern(each) for each in used)
-    return f'<svg id="paint" width="0" height="0" aria-hidden="true"><defs>{patterns}</defs></svg>\n'
+    return f'<svg id="paint" width="0" height="0" aria-hidden="true"><defs>{patterns}{panels.glyphs()}</defs></svg>\n'
 
 
 def _regions(pair: Sequence[PolicyCourse], drawn: Drawn) -> str:
