@@ -1,15 +1,19 @@
-"""Policies with some of their keys changed, as texts: whoever reads these reads a file that somebody edited so."""
+"""Policies with some of their keys changed, as texts: whoever reads these reads a file that somebody edited so.
+
+A text is changed at the place of the key alone, so everything else stays as it is written, in its line and column.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
 from ruamel.yaml import YAML
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from failoverd.config.diagnostics import shown, suggestion
 from failoverd.config.documents import bytes_of, parse
+from failoverd.config.writing import flow
 from failoverd.core.errors import ConfigError
 from failoverd.core.records import Policy
 
@@ -68,31 +72,65 @@ def _read(file: Path) -> bytes:
 
 
 def _with(text: bytes, edit: KeyEdit) -> bytes:
-    """The text with one key changed, everything else where it was."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4_000
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    data = yaml.load(text)
-    _put(data, edit.key, edit)
-    out = StringIO()
-    yaml.dump(data, out)
-    return out.getvalue().encode()
+    """The text with one key changed."""
+    said = text.decode("utf-8-sig")
+    root = YAML(typ="safe", pure=True).compose(said)
+    return _put(said, root, edit.key, edit).encode()
 
 
-def _put(data: Any, path: Sequence[str], edit: KeyEdit) -> None:  # noqa: ANN401 - any part of a file
-    """Set it in place. What stands in the way and is no mapping, as in `failback: manual`, becomes one."""
-    step: Any = path[0]
-    if isinstance(data, list):
-        if not step.isdigit() or int(step) >= len(data):
-            words = f"{'.'.join(edit.key)} leads to a list of {len(data)}, which has no {shown(step)}"
-            remedy = "write its number, the first is 0: records.0.ttl=60s"
-            raise ConfigError(words, reason="edit_unreadable", remedy=remedy)
-        step = int(step)
-    if len(path) == 1:
-        data[step] = edit.value
-        return
-    known = step in range(len(data)) if isinstance(data, list) else step in data
-    if not known or not isinstance(data[step], dict | list):
-        data[step] = {}
-    _put(data[step], path[1:], edit)
+def _put(text: str, node: Node, path: Sequence[str], edit: KeyEdit) -> str:
+    """What stands in the way and is no mapping, as in `failback: manual`, becomes one."""
+    step, rest = path[0], path[1:]
+    within = _within(node, step, edit)
+    if within is None:
+        return _inserted(text, node, {step: _nested(rest, edit.value)})
+    if rest and not isinstance(within, ScalarNode):
+        return _put(text, within, rest, edit)
+    new = _flow(_nested(rest, edit.value))
+    return text[: within.start_mark.index] + new + text[_end(text, within) :]
+
+
+def _within(node: Node, step: str, edit: KeyEdit) -> Node | None:
+    """The value of a key, or an item by its number. None: a mapping has no such key."""
+    if isinstance(node, MappingNode):
+        return next((value for key, value in node.value if key.value == step), None)
+    if step.isdigit() and int(step) < len(node.value):
+        item: Node = node.value[int(step)]
+        return item
+    words = f"{'.'.join(edit.key)} leads to a list of {len(node.value)}, which has no {shown(step)}"
+    raise ConfigError(words, reason="edit_unreadable", remedy="write its number, the first is 0: records.0.ttl=60s")
+
+
+def _inserted(text: str, node: Node, entry: Mapping[str, object]) -> str:
+    """With one more key in a mapping, in its last line where it is in braces, else in a line of its own."""
+    words = _flow(entry)[1:-1]
+    if _in_braces(node):
+        at = node.end_mark.index - 1
+        return f"{text[:at]}{', ' if node.value else ''}{words}{text[at:]}"
+    at = text.find("\n", _end(text, node))
+    at = len(text) if at < 0 else at
+    return f"{text[:at]}\n{' ' * node.start_mark.column}{words}{text[at:]}"
+
+
+def _in_braces(node: Node) -> bool:
+    return isinstance(node, CollectionNode) and bool(node.flow_style)
+
+
+def _end(text: str, node: Node) -> int:
+    """Where its last word ends: what follows is a comment, or nothing of it."""
+    if isinstance(node, ScalarNode) or _in_braces(node):
+        end: int = node.end_mark.index
+        return len(text[:end].rstrip("\n")) if getattr(node, "style", None) in {"|", ">"} else end
+    last = node.value[-1]
+    return _end(text, last[1] if isinstance(node, MappingNode) else last)
+
+
+def _nested(path: Sequence[str], value: object) -> object:
+    return {path[0]: _nested(path[1:], value)} if path else value
+
+
+def _flow(value: object) -> str:
+    try:
+        return flow(value)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(str(error), reason="edit_unreadable", remedy=_WRITE) from error

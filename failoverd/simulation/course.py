@@ -165,7 +165,7 @@ class Course:
 
     @property
     def totals(self) -> Totals:
-        """Of all policies together."""
+        """Of all policies together: sums, but of minutes with a dead region, over capacity or away the longest."""
         every = [each.totals for each in self.policies]
         requests = [each.failed_requests for each in every if each.failed_requests is not None]
         costs = [each.cost for each in every if each.cost is not None]

@@ -48,6 +48,11 @@ class Impairment:
         """Of packets or requests, from 0 to 1."""
         return (self.said.part if self.said.part is not None else _PARTS.get(self.said.does, 0)) / WHOLE
 
+    @property
+    def varies(self) -> bool:
+        """By chance."""
+        return self.said.does in _PARTS
+
     def answer(self, endpoint: Endpoint, check: Check, at: float) -> PaperAnswer | None:
         match self.said.does:
             case "drop":
@@ -92,7 +97,7 @@ def _late(check: Check, after: float) -> PaperAnswer:
     return PaperAnswer(after, ProbeOutcome.PASS, ProbeReason.OK)
 
 
-class Overload:
+class Overloading:
     """Regions that clients send more than they can carry: what becomes of them, until that is over.
 
     Endpoints at which something else is wrong by then are left alone.

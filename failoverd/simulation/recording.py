@@ -1,7 +1,8 @@
 """What is written down while a scenario is played: tracks, and what they come to, exactly from one change to the next.
 
-Nothing asks at regular times. Whoever changes something (a write, a verdict, an endpoint, the demand) has it looked at,
-and so has what clients do after a change, which goes on for an hour: at some moments after it.
+Nothing asks at regular times. Whoever changes something (a write, a verdict, an endpoint, the demand) has it looked at.
+What clients do after a change goes on for an hour: it is reckoned for some moments after it once somebody looks again,
+for nothing else has changed until then.
 """
 
 import asyncio
@@ -141,14 +142,15 @@ Weighed = Callable[[Mapping[str, tuple[float, float]]], None]
 class Recorder:
     """Watches a rehearsal from now on. `end` ends it; then `policies` and `loads` have what was recorded.
 
-    `weighed` is told what each region is sent, and its capacity, whenever that is looked at.
+    `weighed` is told what each region is sent, and its capacity, whenever that is looked at; also of the moments after
+    a change, for it may do something about it.
     """
 
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._rehearsal = rehearsal
         self._at = now()
         self._waits = False
-        self.weighed: Weighed = lambda _: None
+        self.weighed: Weighed | None = None
         self._records = {name: _record(policy, rehearsal) for name, policy in rehearsal.site.policies.items()}
         self._loads: dict[str, _Load] = {}
         for policy in rehearsal.site.policies.values():
@@ -166,15 +168,26 @@ class Recorder:
     def look(self) -> None:
         """Something is not as it was."""
         at = now()
+        for moment in self._moments(at):
+            self._pass(moment)
+            self._follow(moment)
         self._pass(at)
         for record in self._records.values():
             self._see(record, at)
+        self._follow(at)
         self._weigh(at)
-        capacities = ((name, load.sent, load.capacity) for name, load in self._loads.items())
-        self.weighed({name: (sent, capacity) for name, sent, capacity in capacities if capacity is not None})
+        if self.weighed is not None:
+            capacities = ((name, load.sent, load.capacity) for name, load in self._loads.items())
+            self.weighed({name: (sent, capacity) for name, sent, capacity in capacities if capacity is not None})
+
+    def _moments(self, until: float) -> list[float]:
+        """Moments since the last look at which clients are looked at, though nothing was done in them."""
+        changes = [(record.clientele.changed_at, record.clientele.ttl) for record in self._records.values()]
+        moments = {at + after for at, ttl in changes if at is not None for after in (*AFTER, ttl)}
+        return sorted(moment for moment in moments if self._at < moment < until)
 
     def end(self) -> None:
-        self.weighed = lambda _: None
+        self.weighed = None
         self.look()
         for record in self._records.values():
             _cancel(record)
@@ -250,9 +263,9 @@ class Recorder:
         if shares != record.shares:
             record.shares = shares
             record.clientele.publish(shares, at)
-            self._look_later(record)
+            if self.weighed is not None:
+                self._look_later(record)
         states = rehearsal.daemon.board.regions(record.policy.name, record.kind)
-        parts = record.clientele.parts(at)
         for name, region in record.regions.items():
             served = self._served(region)
             if served < 1.0:
@@ -261,16 +274,26 @@ class Recorder:
                 region.since = at
             region.served = served
             region.shares.put(since, shares.get(name, 0))
-            region.clients.put(since, round(parts.get(name, 0.0) * WHOLE))
             region.served_tape.put(since, round(served * WHOLE))
             if region.spec is not None and name in states:
                 region.health.put(since, states[name].state.value)
-        record.nowhere.put(since, max(0, round((1.0 - sum(parts.values())) * WHOLE)))
         if record.policy.demand is not None:
             record.demand.put(since, record.policy.demand)
         costs = forecast(record.policy, shares)
         if costs is not None and not costs.unpriced:
             record.cost.put(since, round(costs.per_hour, 2))
+
+    def _follow(self, at: float) -> None:
+        """Where clients are, and what they send."""
+        since, sent = round(at - self._rehearsal.began, 3), self._sent(at)
+        for record in self._records.values():
+            parts = record.clientele.parts(at)
+            for name, region in record.regions.items():
+                region.clients.put(since, round(parts.get(name, 0.0) * WHOLE))
+            record.nowhere.put(since, max(0, round((1.0 - sum(parts.values())) * WHOLE)))
+        for name, load in self._loads.items():
+            load.sent = sent.get(name, 0.0)
+            load.load.put(since, round(load.sent, 1))
 
     def _served(self, region: _Region) -> float:
         """The part of the requests that a region really answers, over its endpoints; a place is taken to be well."""
@@ -281,7 +304,7 @@ class Recorder:
         return served / sum(weight for _, weight in weighed)
 
     def _look_later(self, record: _Record) -> None:
-        """What clients do after a change. A further one begins anew."""
+        """At the moments after a change at which clients are looked at. A further one begins anew."""
         _cancel(record)
         loop = asyncio.get_running_loop()
         moments = sorted({*AFTER, record.clientele.ttl})
@@ -289,14 +312,12 @@ class Recorder:
 
     def _weigh(self, at: float) -> None:
         rehearsal, since = self._rehearsal, round(at - self._rehearsal.began, 3)
-        sent, scores = self._sent(at), dict[str, int]()
+        scores = dict[str, int]()
         for record in self._records.values():
             for name, health in rehearsal.daemon.board.regions(record.policy.name, record.kind).items():
                 score = health.score if health.state is not RegionState.DOWN else 0
                 scores[name] = max(score, scores.get(name, 0))
         for name, load in self._loads.items():
-            load.sent = sent.get(name, 0.0)
-            load.load.put(since, round(load.sent, 1))
             if load.planned is not None and name in scores:
                 load.room.put(since, round(load.planned * scores[name] / WHOLE, 1))
 

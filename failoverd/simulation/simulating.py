@@ -12,10 +12,12 @@ from failoverd.config.schema.test_file import FAULTS, LETTERS, FaultEntry, Happe
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core import events
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.errors import FailoverdError
 from failoverd.core.events import Event
 from failoverd.core.records import percentages
 from failoverd.simulation.course import MOST_POINTS, Course, CourseMoment, MomentKind
-from failoverd.simulation.impairments import Overload
+from failoverd.simulation.expectations import say_moment
+from failoverd.simulation.impairments import Overloading
 from failoverd.simulation.recording import Recorder
 from failoverd.simulation.rehearsal import NOON, Rehearsal, Site, before, rehearsing
 from failoverd.simulation.virtual_time import elapse, now, run
@@ -24,8 +26,8 @@ from failoverd.telemetry import prose, reasoning
 Far = Callable[[float], None]
 """Told how many seconds of a scenario are over."""
 
-_STEP: Final = 600.0
-"""Seconds of a scenario after which somebody who waits for it is told how far it is."""
+_STEPS: Final = 24
+"""Parts of a scenario after each of which somebody who waits for it is told how far it is."""
 
 _HOUR: Final = 3_600.0
 
@@ -34,7 +36,7 @@ def simulate(scenario: PolicyScenario, site: Site, far: Far = lambda _: None) ->
     """Play it, on a clock of its own.
 
     Raises:
-        FailoverdError: something that it says cannot be: an operator's word that is refused, say.
+        FailoverdError: something cannot be done that it says, such as a word of an operator; it says when, and why.
     """
     return run(_simulate(scenario, site, far), before(site, began(scenario)))
 
@@ -51,17 +53,17 @@ async def _simulate(scenario: PolicyScenario, site: Site, far: Far) -> Course:
         recorder = Recorder(rehearsal)
         if entry.overload is not None:
             world = rehearsal.daemon.world
-            recorder.weighed = Overload(world, rehearsal.addresses, entry.overload, entry.seed).weigh
+            recorder.weighed = Overloading(world, rehearsal.addresses, entry.overload, entry.seed).weigh
         demands = entry.demands(policy)
         rehearsal.play(entry.series, entry.interval)
         for at in sorted({*demands, *entry.happens, entry.for_}):
             if at > entry.for_:
                 break
-            await _until(at, rehearsal, far)
+            await _until(at, entry.for_ / _STEPS, rehearsal, far)
             if at in demands and at > 0:
                 await rehearsal.demand(demands[at])
             if at in entry.happens:
-                await rehearsal.happen(entry.happens[at], policy)
+                await _happen(rehearsal, scenario, at)
             recorder.look()
         recorder.end()
         told = [*_said(scenario), *_clocks(scenario, site), *_told(rehearsal)]
@@ -79,9 +81,17 @@ async def _simulate(scenario: PolicyScenario, site: Site, far: Far) -> Course:
         )
 
 
-async def _until(at: float, rehearsal: Rehearsal, far: Far) -> None:
+async def _happen(rehearsal: Rehearsal, scenario: PolicyScenario, at: float) -> None:
+    try:
+        await rehearsal.happen(scenario.entry.happens[at], scenario.policy)
+    except FailoverdError as error:
+        words = f"{scenario.file}, at {say_moment(at)}: {error.detail} ({error.reason})"
+        raise FailoverdError(words, reason="scenario_refused", remedy=error.remedy) from error
+
+
+async def _until(at: float, step: float, rehearsal: Rehearsal, far: Far) -> None:
     while (left := rehearsal.began + at - now()) > 0:
-        await elapse(min(left, _STEP))
+        await elapse(min(left, step))
         far(rehearsal.elapsed)
 
 
@@ -94,8 +104,10 @@ def _said(scenario: PolicyScenario) -> Iterator[CourseMoment]:
     for at, happening in entry.happens.items():
         yield from (CourseMoment(at, MomentKind.HAPPENED, policy, "", words) for words in _happening(happening, policy))
         for pattern, fault in happening.endpoints.items():
-            if fault.for_ is not None and fault.does != "well":
-                yield CourseMoment(at + fault.for_, MomentKind.HAPPENED, "", "", f"{pattern} is well again")
+            over = at + (fault.for_ or 0.0)
+            again = any(at < later <= over and pattern in each.endpoints for later, each in entry.happens.items())
+            if fault.for_ is not None and fault.does != "well" and not again:
+                yield CourseMoment(over, MomentKind.HAPPENED, "", "", f"{pattern} is well again")
     for at, demand in entry.demands(policy).items():
         if at > 0:
             yield CourseMoment(at, MomentKind.HAPPENED, "", "", _demand(demand))

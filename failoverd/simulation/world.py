@@ -35,7 +35,13 @@ class ProberSight(StrEnum):
 
 
 class Impaired(Protocol):
-    """What is wrong with an endpoint beyond what `Does` can say."""
+    """What is wrong with an endpoint beyond what `Does` can say.
+
+    `varies`: it may answer a probe otherwise than the last one, though nothing was said of it since.
+    """
+
+    @property
+    def varies(self) -> bool: ...
 
     def answer(self, endpoint: Endpoint, check: Check, at: float) -> "PaperAnswer | None":
         """What comes of a probe that begins now; None: an answer as it should be."""

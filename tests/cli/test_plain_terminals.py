@@ -25,6 +25,7 @@ VERBS: dict[str, list[tuple[str, ...]]] = {
     "test": [(), ("pölicies", "--run", "äzure")],
     "prove": [("pölicies",)],
     "simulate": [("wöw.scenario.yaml", "--what-if", "fäilback=1"), ("nowhere.scenario.yaml",)],
+    "review": [("mäin",), ("nöwhere", "--format", "markdown")],
     "schema": [("events",), ("policy",)],
     "files": [(), ("wöw.yaml",)],
     "probe": [("west",)],

@@ -157,7 +157,8 @@ def test_a_word_that_is_refused_says_why(tmp_path: Path) -> None:
     said = "for: 5m\nhappens:\n  1m: {operator: {drain: azure-weu}}\n"
     said += "  2m: {operator: {drain: oci-fra}}\n  3m: {operator: {drain: aws-use1}}\n"
     told = simulate(tmp_path, said)
-    assert told.code != FINE
+    assert told.code == FAILED
+    assert "it.scenario.yaml, at 3m: " in told.said
     assert "override_refused" in told.said
 
 

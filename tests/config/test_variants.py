@@ -37,6 +37,32 @@ def test_one_key_is_changed_and_the_rest_stays_where_it_was(tmp_path: Path) -> N
     assert new.startswith("failback: {after: 10m}")
 
 
+BLOCK = COMMENTED.replace("failback: {after: 5m}", "failback:\n  after: 5m")
+
+
+@pytest.mark.parametrize(
+    ("policy", "edit", "old", "new"),
+    [
+        (BLOCK, "failback.after=10m", "  after: 5m   # or manual", "  after: 10m   # or manual"),
+        (BLOCK, "failback.ramp=[10%, 100%]", "", '  ramp: ["10%", "100%"]'),
+        (BLOCK, "failback=manual", "  after: 5m   # or manual", "  manual   # or manual"),
+        (COMMENTED, "failback=manual", "failback: {after: 5m}   # or manual", "failback: manual   # or manual"),
+        (COMMENTED, "failback.step=2m", "failback: {after: 5m}   # ", "failback: {after: 5m, step: 2m}   # "),
+        (COMMENTED, "regions.oci-fra.share=20", "  oci-fra: {share: 30,", "  oci-fra: {share: 20,"),
+        (COMMENTED, "records.0.providers.0=other", "providers: [dns]", "providers: [other]"),
+        (COMMENTED, "limits.tuning.max_shift=20% per 5m", "", 'limits: {tuning: {max_shift: "20% per 5m"}}'),
+        (COMMENTED.rstrip("\n"), "on_drift=report", "", "on_drift: report"),
+    ],
+)
+def test_the_rest_of_a_file_stays_as_it_is(tmp_path: Path, policy: str, edit: str, old: str, new: str) -> None:
+    _, _, text = changed(tmp_path, edit, policy=policy)
+    if old:
+        assert text == policy.replace(old, new)
+    else:
+        assert new in text.splitlines()
+        assert text.replace(f"\n{new}", "", 1) == policy
+
+
 def test_several_keys_are_changed_and_absent_ones_are_written(tmp_path: Path) -> None:
     policy, _, _ = changed(tmp_path, "records.0.ttl=60s", "limits.max_shift=20% per 5m", "shop:demand=400")
     assert policy is not None
@@ -72,6 +98,7 @@ def test_a_value_that_cannot_be_used_is_told_as_of_a_file(tmp_path: Path) -> Non
         ("failback..after=10m", "edit_unreadable", "KEY=VALUE"),
         ("failback.after=", "edit_unreadable", "no value|without a value"),
         ("failback={", "edit_unreadable", "KEY=VALUE"),
+        ("failback={after: }", "edit_unreadable", "KEY=VALUE"),
         ("shpo:failback.after=10m", "policy_unknown", "shop"),
         ("records.7.ttl=60s", "edit_unreadable", "the first is 0"),
     ],
