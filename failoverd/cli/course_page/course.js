@@ -1,7 +1,7 @@
 "use strict";
 /* What is under the cursor, read off the pictures themselves. The page is whole without it. */
 (() => {
-  const WIDE = 2000, HIGH = 1000; // as lanes.py has them
+  const WIDE = 2000, HIGH = 1000; /* as lanes.py has them */
   const readout = document.getElementById("readout");
   const plots = [...document.querySelectorAll(".plot")];
   const cursors = plots.map((plot) => {

@@ -13,7 +13,7 @@ from failoverd.simulation.expectations import say_moment
 
 AS_IT_IS: Final = "as it is"
 
-MOST_ROWS: Final = 600
+MOST_ROWS: Final = 400
 """Moments of the table. All of them are in what `--output json` prints."""
 
 _DAY: Final = 86_400.0

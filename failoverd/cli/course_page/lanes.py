@@ -215,25 +215,29 @@ def numbers(time: Time, y: float) -> Iterable[str]:
     """Those of marks, above them. Where they would stand upon each other on a telephone, they share one word."""
     for group in grouped(time):
         at, words = group[0].at, _said(group)
-        if time.part(at) * NARROW + width_of(words) > NARROW:
-            yield text(words, "100%", y, "number", "end")
-        else:
+        if _ends(time, group) < NARROW:
             yield f'<g transform="translate(-3.5)">{text(words, time.percent(at), y, "number")}</g>'
+        else:
+            yield text(words, "100%", y, "number", "end")
 
 
 def grouped(time: Time) -> list[list[Mark]]:
     """Marks by the word that they share."""
     groups = list[list[Mark]]()
-    end = -_GAP
     for mark in time.marks:
-        x, width = time.part(mark.at) * NARROW, width_of(str(mark.number))
-        begin = min(x, NARROW - width)
-        if groups and begin < end + _GAP:
-            groups[-1].append(mark)
-        else:
-            groups.append([mark])
-        end = min(NARROW, time.part(groups[-1][0].at) * NARROW + width_of(_said(groups[-1])))
+        group = [mark]
+        while groups and _begins(time, group) < _ends(time, groups[-1]) + _GAP:
+            group = [*groups.pop(), *group]
+        groups.append(group)
     return groups
+
+
+def _begins(time: Time, group: Sequence[Mark]) -> float:
+    return min(time.part(group[0].at) * NARROW, NARROW - width_of(_said(group)))
+
+
+def _ends(time: Time, group: Sequence[Mark]) -> float:
+    return _begins(time, group) + width_of(_said(group))
 
 
 _GAP: Final = 4.0

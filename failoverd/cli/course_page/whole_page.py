@@ -20,8 +20,8 @@ from failoverd.telemetry.phrases import counted, moment
 
 HERE: Final = Path(__file__).parent
 
-_POINTS: Final = 20_000
-"""Of all tracks of a page together: two hundred kilobytes."""
+_POINTS: Final = 15_000
+"""Of all tracks of a page together: some hundred kilobytes."""
 
 _OF_ONE: Final = (1_200, 600, 300, 150, 80)
 """Of one track: at first more than a picture is wide, then fewer until all of them have room."""
