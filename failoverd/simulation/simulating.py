@@ -126,10 +126,7 @@ def _demand(demand: Mapping[str, float]) -> str:
 def _happening(said: HappeningEntry, policy: str) -> Iterator[str]:
     for pattern, fault in said.endpoints.items():
         yield f"{pattern} {_fault(fault)}"
-    if said.prober is not None:
-        yield _SIGHTS[said.prober]
-    for name, state in said.providers.items():
-        yield f"DNS provider {name} {_PROVIDERS[state]}"
+    yield from _around(said)
     if said.empty:
         yield f"another writer deletes the record of {policy}"
     if said.edit is not None:
@@ -142,6 +139,14 @@ def _happening(said: HappeningEntry, policy: str) -> Iterator[str]:
         yield "operators take back their overrides"
     if said.restart:
         yield "failoverd is killed, and starts again"
+
+
+def _around(said: HappeningEntry) -> Iterator[str]:
+    """What the daemon looks through, and whom it asks."""
+    if said.prober is not None:
+        yield _SIGHTS[said.prober]
+    for name, state in said.providers.items():
+        yield f"DNS provider {name} {_PROVIDERS[state]}"
 
 
 def _fault(fault: FaultEntry) -> str:
