@@ -15,7 +15,7 @@ SAME: Final = "="
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class TotalFigure:
     """One of the totals.
 
     Attributes:
@@ -54,15 +54,15 @@ _MINUS: Final = "\N{MINUS SIGN}"
 
 
 FIGURES: Final = (
-    Figure("changes", "changes", lambda each: each.changes, 0),
-    Figure("false", "false moves", lambda each: each.false_moves, 0),
-    Figure("dead", "minutes with a dead region", lambda each: each.dead_minutes, 1),
-    Figure("clients", "client-minutes at dead regions", lambda each: each.dead_client_minutes, 1),
-    Figure("failed", "client-minutes failed", lambda each: each.failed_client_minutes, 1),
-    Figure("over", "minutes over capacity", lambda each: each.over_minutes, 1),
-    Figure("away", "minutes away from normal", lambda each: each.away_minutes, 1),
-    Figure("requests", "requests failed", lambda each: each.failed_requests, 0, amount),
-    Figure("USD", "USD", lambda each: each.cost, 2),
+    TotalFigure("changes", "changes", lambda each: each.changes, 0),
+    TotalFigure("false", "false moves", lambda each: each.false_moves, 0),
+    TotalFigure("dead", "minutes with a dead region", lambda each: each.dead_minutes, 1),
+    TotalFigure("clients", "client-minutes at dead regions", lambda each: each.dead_client_minutes, 1),
+    TotalFigure("failed", "client-minutes failed", lambda each: each.failed_client_minutes, 1),
+    TotalFigure("over", "minutes over capacity", lambda each: each.over_minutes, 1),
+    TotalFigure("away", "minutes away from normal", lambda each: each.away_minutes, 1),
+    TotalFigure("requests", "requests failed", lambda each: each.failed_requests, 0, amount),
+    TotalFigure("USD", "USD", lambda each: each.cost, 2),
 )
 
 LEGEND: Final = (

@@ -17,7 +17,7 @@ from support.simulated import scenario
 
 from failoverd.api.page import HERE
 from failoverd.cli.course_page.course_tables import MOST_ROWS, rows
-from failoverd.cli.course_page.lanes import HIGH, NARROW, WIDE, Mark, Time, grouped, ticks_of, width_of
+from failoverd.cli.course_page.lanes import HIGH, NARROW, WIDE, NumberedMark, Time, grouped, ticks_of, width_of
 from failoverd.cli.course_page.tracks import at_dead, published_dead, runs, thinned, value_at
 from failoverd.cli.course_page.whole_page import page
 from failoverd.simulation.course import Course, CourseMoment, MomentKind, Totals, Track
@@ -279,7 +279,7 @@ def test_ten_minutes_and_a_day_have_sensible_times(lasted: float, said: str) -> 
 
 @given(st.lists(st.floats(0.0, 600.0), unique=True, max_size=60))
 def test_numbers_of_marks_never_stand_upon_each_other(times: list[float]) -> None:
-    marks = tuple(Mark(at, number) for number, at in enumerate(sorted(times), 1))
+    marks = tuple(NumberedMark(at, number) for number, at in enumerate(sorted(times), 1))
     time = Time(600.0, (), marks)
     groups = grouped(time)
     assert [mark for group in groups for mark in group] == list(marks)

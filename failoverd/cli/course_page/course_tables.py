@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from failoverd.cli.course_page.panels import KINDS, glyph
-from failoverd.cli.course_totals import FIGURES, SAME, Figure
+from failoverd.cli.course_totals import FIGURES, SAME, TotalFigure
 from failoverd.cli.pictures import inert
 from failoverd.simulation.course import Course, CourseMoment, MomentKind, PolicyCourse, Totals
 from failoverd.simulation.expectations import say_moment
@@ -53,7 +53,7 @@ def _body(name: str, found: Sequence[Totals], names: Sequence[str]) -> str:
     return f"<tbody>{''.join(lines)}</tbody>"
 
 
-def _number(figure: Figure, said: str) -> str:
+def _number(figure: TotalFigure, said: str) -> str:
     same = " same" if said == SAME else ""
     return f'<td class="number{same}" data-head="{inert(figure.name)}">{inert(said)}</td>'
 
@@ -62,7 +62,7 @@ def _number(figure: Figure, said: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MomentRow:
     """A moment of some variant, or of both of them: `sides` has one for each, None where it did not come to pass."""
 
     sides: tuple[CourseMoment | None, ...]
@@ -72,18 +72,18 @@ class Row:
         return next(each for each in self.sides if each is not None)
 
 
-def rows(courses: Sequence[Sequence[CourseMoment]]) -> list[Row]:
+def rows(courses: Sequence[Sequence[CourseMoment]]) -> list[MomentRow]:
     """In order; what comes to pass in both variants at the same time is one row."""
     if len(courses) == 1:
-        return [Row((each,)) for each in courses[0]]
+        return [MomentRow((each,)) for each in courses[0]]
     others = list(courses[1])
-    found = list[Row]()
+    found = list[MomentRow]()
     for each in courses[0]:
         same = next((other for other in others if _same(each, other)), None)
         if same is not None:
             others.remove(same)
-        found.append(Row((each, same)))
-    return sorted([*found, *(Row((None, other)) for other in others)], key=lambda row: row.moment.at)
+        found.append(MomentRow((each, same)))
+    return sorted([*found, *(MomentRow((None, other)) for other in others)], key=lambda row: row.moment.at)
 
 
 def _same(one: CourseMoment, other: CourseMoment) -> bool:
@@ -114,7 +114,7 @@ def moments(
     )
 
 
-def _row(row: Row, course: Course, names: Sequence[str], numbers: Mapping[float, int]) -> str:
+def _row(row: MomentRow, course: Course, names: Sequence[str], numbers: Mapping[float, int]) -> str:
     told = row.moment
     happened = told.kind is MomentKind.HAPPENED
     number = f'<span class="number-of">{numbers[told.at]}</span> ' if happened else ""
@@ -132,7 +132,7 @@ def _clock(course: Course, at: float) -> str:
     return f"{day}{datetime.fromtimestamp(course.began + at, UTC):%H:%M:%S}"
 
 
-def _cells(row: Row, names: Sequence[str]) -> str:
+def _cells(row: MomentRow, names: Sequence[str]) -> str:
     if len(set(row.sides)) == 1:
         span = f' colspan="{len(row.sides)}"' if len(row.sides) > 1 else ""
         return f"<td{span}>{_words(row.moment)}</td>"

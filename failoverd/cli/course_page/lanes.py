@@ -50,7 +50,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class NumberedMark:
     """A moment that the scenario says, and the number that it has wherever it is shown."""
 
     at: float
@@ -63,7 +63,7 @@ class Time:
 
     lasted: float
     ticks: tuple[Tick, ...]
-    marks: tuple[Mark, ...]
+    marks: tuple[NumberedMark, ...]
 
     def part(self, at: float) -> float:
         return min(1.0, max(0.0, at / self.lasted)) if self.lasted > 0 else 0.0
@@ -221,9 +221,9 @@ def numbers(time: Time, y: float) -> Iterable[str]:
             yield text(words, "100%", y, "number", "end")
 
 
-def grouped(time: Time) -> list[list[Mark]]:
+def grouped(time: Time) -> list[list[NumberedMark]]:
     """Marks by the word that they share."""
-    groups = list[list[Mark]]()
+    groups = list[list[NumberedMark]]()
     for mark in time.marks:
         group = [mark]
         while groups and _begins(time, group) < _ends(time, groups[-1]) + _GAP:
@@ -232,11 +232,11 @@ def grouped(time: Time) -> list[list[Mark]]:
     return groups
 
 
-def _begins(time: Time, group: Sequence[Mark]) -> float:
+def _begins(time: Time, group: Sequence[NumberedMark]) -> float:
     return min(time.part(group[0].at) * NARROW, NARROW - width_of(_said(group)))
 
 
-def _ends(time: Time, group: Sequence[Mark]) -> float:
+def _ends(time: Time, group: Sequence[NumberedMark]) -> float:
     return _begins(time, group) + width_of(_said(group))
 
 
@@ -244,5 +244,5 @@ _GAP: Final = 4.0
 """Pixels between two words at least."""
 
 
-def _said(group: Sequence[Mark]) -> str:
+def _said(group: Sequence[NumberedMark]) -> str:
     return str(group[0].number) if len(group) == 1 else f"{group[0].number}\u2013{group[-1].number}"

@@ -9,7 +9,7 @@ from typing import Final
 from failoverd.api.page import hash_of, mark, still_style
 from failoverd.cli.course_page import course_tables, panels
 from failoverd.cli.course_page.course_tables import AS_IT_IS
-from failoverd.cli.course_page.lanes import Mark, Time, axis, ticks_of
+from failoverd.cli.course_page.lanes import NumberedMark, Time, axis, ticks_of
 from failoverd.cli.course_page.panels import COLOURS, Drawn
 from failoverd.cli.course_page.tracks import at_dead
 from failoverd.cli.course_totals import LEGEND
@@ -99,13 +99,15 @@ def _about(moments: Sequence[CourseMoment], policy: str) -> list[CourseMoment]:
     return [each for each in moments if not policy or each.policy in {"", policy} or each.kind is happened]
 
 
-def _marks(about: Sequence[Sequence[CourseMoment]]) -> tuple[Mark, ...]:
+def _marks(about: Sequence[Sequence[CourseMoment]]) -> tuple[NumberedMark, ...]:
     """What happens at one time has one number."""
     times = {each.at for moments in about for each in moments if each.kind is MomentKind.HAPPENED}
-    return tuple(Mark(at, number) for number, at in enumerate(sorted(times), 1))
+    return tuple(NumberedMark(at, number) for number, at in enumerate(sorted(times), 1))
 
 
-def _drawn(courses: Sequence[Course], policies: Sequence[Sequence[PolicyCourse]], marks: tuple[Mark, ...]) -> Drawn:
+def _drawn(
+    courses: Sequence[Course], policies: Sequence[Sequence[PolicyCourse]], marks: tuple[NumberedMark, ...]
+) -> Drawn:
     lasted = max(each.lasted for each in courses)
     regions = [each.region for one in courses for each in one.loads]
     regions += [each.region for one in policies for found in one for each in found.regions]
