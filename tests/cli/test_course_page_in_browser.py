@@ -49,7 +49,7 @@ def written(folder: Path, *found: Course, what_if: str = "") -> str:
 
 
 @pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "light"), (TABLET, "dark"), (SMALL, "dark")])
-@pytest.mark.parametrize("which", ["death", "variant", "day", "nothing"])
+@pytest.mark.parametrize("which", ["death", "variant", "day", "nothing", "long names"])
 async def test_it_fits_every_screen_and_nothing_is_kept_from_it(
     browser: Browser, tmp_path: Path, which: str, size: tuple[int, int], theme: Theme
 ) -> None:
@@ -58,6 +58,7 @@ async def test_it_fits_every_screen_and_nothing_is_kept_from_it(
         "variant": [courses.death(), courses.later()],
         "day": [courses.day(2)],
         "nothing": [courses.nothing()],
+        "long names": [courses.with_long_names()],
     }[which]
     link = written(tmp_path, *made, what_if="failback.after=10m" if which == "variant" else "")
     async with visiting(browser, link, size, theme) as visit:

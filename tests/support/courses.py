@@ -89,6 +89,17 @@ def later() -> Course:
     return replace(death(), policies=(policy,), moments=moments(back=500.0))
 
 
+def with_long_names() -> Course:
+    """The same of names that are as long as they may be, and have no place to be broken at."""
+    long = "a" * 63
+    regions = tuple(replace(each, region=each.region + long) for each in lost().regions)
+    policy = replace(lost(long), record=f"{long}.{long}.example.com A", regions=regions)
+    found = course(policy, name=long, shows=long)
+    told = tuple(replace(each, what=long, moved=long, why=long, policy=long) for each in found.moments)
+    regional = tuple(replace(each, region=each.region + long) for each in found.loads)
+    return replace(found, file=f"{long}/{long}.scenario.yaml", moments=told, loads=regional)
+
+
 DAY = 86_400.0
 REGIONS = ("azure-westeurope", "oci-frankfurt", "aws-euc1", "azure-northeurope", "oci-amsterdam")
 
