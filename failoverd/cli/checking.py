@@ -7,13 +7,13 @@ from pathlib import Path
 
 from failoverd.api.routes import document
 from failoverd.cli.failing import print_json, print_text, told
-from failoverd.cli.options import CheckOutput, Exit, FileKind
+from failoverd.cli.options import CheckOutput, Exit, FileKind, config_at_hand
 from failoverd.cli.sarif import as_sarif
 from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, scenario_schema, schema_of_tests
-from failoverd.config.listing import in_folders
+from failoverd.config.listing import in_folders, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
 from failoverd.config.scenario_files import holds_scenarios, wrong_scenarios
@@ -54,9 +54,15 @@ class AnswerForm:
 
 
 def check_files(paths: Sequence[Path], config: Path, form: AnswerForm, *, named: bool) -> Exit:
-    """`named`: the configuration was named on the command line. Paths are judged by nothing that nobody named."""
+    """Without paths, what the configuration names, be it the `failoverd.yaml` that lies here; or the policies here.
+
+    `named`: the configuration was named on the command line. Paths are judged by nothing that nobody named.
+    """
     if not paths:
-        return check_everything(config, form)
+        here, asked = Path(), config_at_hand(config, named=named)
+        if asked is None and any(named_yaml(each.name) for each in here.iterdir()):
+            return check_paths([here], None, form)
+        return check_everything(asked or config, form)
     return check_paths(paths, config if named else None, form)
 
 

@@ -103,7 +103,8 @@ def check(
         list[Path] | None,
         typer.Argument(
             help="policy files, and folders of them, which are judged by themselves, without a daemon, its machine or "
-            "(unless --config is written, too) its configuration; without any, all that the configuration names is"
+            "(unless --config is written, too) its configuration; without any, all that the configuration names is, or "
+            "what is here if there is none"
         ),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -156,6 +157,7 @@ def play_tests(
 
 @app.command()
 def prove(
+    context: typer.Context,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -168,10 +170,14 @@ def prove(
         typer.Option(
             "--most", metavar="N", help="situations to look at; of more, the rest is sampled", min=1, max=10_000_000
         ),
-    ] = 2_000,
+    ] = 3_000,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="which sample it is: the same for the same number")
     ] = 1,
+    within: Annotated[
+        str | None, typer.Option("--within", metavar="DURATION", help="stop after so long, and say how far it got")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Hold policies to what they promise in every combination of lost regions; exit 1 where one is not kept.
@@ -180,8 +186,10 @@ def prove(
     held back, tiers, room, min_regions, rules, and a way back. It needs no daemon and no network.
     """
     from failoverd.cli import proving_policies
+    from failoverd.cli.failing import seconds
 
-    raise typer.Exit(proving_policies.prove_policies(paths or [], output, most, seed))
+    reach = proving_policies.Reach(most, seed, seconds(within) if within is not None else None)
+    raise typer.Exit(proving_policies.prove_policies(paths or [], config, output, reach, named=_names_config(context)))
 
 
 @app.command()

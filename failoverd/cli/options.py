@@ -66,6 +66,17 @@ ConfigOption = Annotated[
 ]
 
 
+def config_at_hand(config: Path, *, named: bool) -> Path | None:
+    """The configuration by which a verb goes that was told no paths; None where there is none.
+
+    It is the one that was named, or the usual one, or `failoverd.yaml` in the working directory.
+    """
+    here = Path(Path(CONFIG).name)
+    if named or config != Path(CONFIG):
+        return config  # the environment names it, too
+    return next((each for each in (config, here) if each.exists()), None)
+
+
 class Asked:
     """How the answer of this command is wanted, which who tells of its failure has to know as well."""
 

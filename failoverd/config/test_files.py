@@ -11,8 +11,9 @@ from failoverd.config.listing import TESTS, in_folders, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_paths
 from failoverd.config.schema.test_file import ExpectedEntry, HappeningEntry, PlayedEntry, TestEntry, TestFile, WordEntry
 from failoverd.config.tree import Place
+from failoverd.config.vain_tests import in_vain
 from failoverd.config.validation import validate
-from failoverd.core.records import Endpoint
+from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Kinds
 from failoverd.settings import parse_duration
 
@@ -165,6 +166,12 @@ def means(pattern: str, region: str, end: Endpoint) -> bool:
     return fnmatchcase(region, of) and any(fnmatchcase(each, address or "*") for each in (end.address, end.text))
 
 
+def probed(policy: Policy) -> list[tuple[str, Endpoint]]:
+    """Everything that is probed, with the region, or the dependency, that it is."""
+    ends = [(spec.name, end) for spec in policy.regions for end in spec.endpoints]
+    return [*ends, *((each.name, each.endpoint) for each in policy.dependencies)]
+
+
 def _twice(tests: Sequence[PolicyTest]) -> Iterator[Diagnostic]:
     first: dict[tuple[str, str], PolicyTest] = {}
     for test in tests:
@@ -206,11 +213,16 @@ class Judged:
             if self.policy not in {each.named for each in self.found.rejected.values()}:
                 yield self._of_nobody()
             return
+        yield from self.told()
+
+    def told(self) -> Iterator[Diagnostic]:
+        """What would show nothing."""
         for named in self.names():
             if named.name not in named.known:
                 message = f"there is no {named.what} {shown(named.name)}"
                 hint = suggestion(named.name, sorted(named.known))
                 yield self.document.diagnose(Code.TEST_OF_NOBODY, (*self.place, *named.at), message, hint, key=True)
+        yield from self._unmeasured()
 
     def _of_nobody(self) -> Diagnostic:
         name, place = self.policy, self.place
@@ -237,6 +249,11 @@ class Judged:
         every = {spec.name for policy in self.found.policies.values() for spec in policy.regions}
         for name in given.capacity:
             yield Named(("given", "capacity", name), "region", name, every)
+        measured = self.entry.measured
+        yield from self._demanding(("measured", "demand"), measured.demand)
+        for key in ("capacity", "errors", "requests", "load", "latency"):
+            for name in getattr(measured, key):
+                yield Named(("measured", key, name), "region", name, every)
         for name in given.published or ():
             yield Named(("given", "published", name), "region", name, self._regions(self.policy))
 
@@ -249,6 +266,8 @@ class Judged:
         providers = {target.provider for policy in self.found.policies.values() for target in policy.targets}
         for name in said.providers:
             yield Named((*at, "providers", name), "provider", name, providers)
+        for name in said.alert:
+            yield Named((*at, "alert", name), "region", name, self._regions(self.policy))
         for where in _spoken_of(said.operator) if said.operator is not None else ():
             yield self._spoken((*at, "operator"), where)
 
@@ -275,10 +294,38 @@ class Judged:
         return {*self._regions(policy), *named}
 
     def _endpoint(self, at: Place, pattern: str) -> Named:
-        """Endpoints of any policy."""
-        specs = [spec for each in self.found.policies.values() for spec in each.regions]
-        there = any(means(pattern, spec.name, end) for spec in specs for end in spec.endpoints)
-        return Named(at, "endpoint", pattern, {pattern} if there else {spec.name for spec in specs})
+        """Endpoints of any policy, or a dependency."""
+        ends = [each for policy in self.found.policies.values() for each in probed(policy)]
+        there = any(means(pattern, name, end) for name, end in ends)
+        return Named(at, "endpoint", pattern, {pattern} if there else {name for name, _ in ends})
+
+    def _unmeasured(self) -> Iterator[Diagnostic]:
+        """What a test lets somebody measure, and no file asks for."""
+        policies, measured = self.found.policies, self.entry.measured
+        policy = policies[self.policy]
+        for name in measured.demands(policy.name):
+            if name in policies and policies[name].measure is None:
+                yield self._nobody_asks("demand", f"the demand of {name} is", "given: {demand: ...}")
+        specs = [spec for each in policies.values() for spec in each.regions]
+        for name in measured.capacity:
+            if name in {spec.name for spec in specs if spec.measure is None}:
+                yield self._nobody_asks("capacity", f"the capacity of {name} is", "given: {capacity: ...}")
+        signals = policy.signals
+        asked = {
+            "errors": signals.errors is not None,
+            "requests": signals.errors is not None,
+            "load": signals.room is not None,
+            "latency": policy.latency is not None,
+        }
+        for key, wanted in asked.items():
+            if getattr(measured, key) and not wanted:
+                rule = {"load": "signals.room", "latency": "latency"}.get(key, "signals.errors")
+                yield self._nobody_asks(key, f"{key} of its regions is", f"{rule} in the file of {policy.name}")
+
+    def _nobody_asks(self, key: str, what: str, remedy: str) -> Diagnostic:
+        message = f"{what} measured by nobody, so this would show nothing"
+        at = (*self.place, "measured", key)
+        return self.document.diagnose(Code.TEST_OF_NOBODY, at, message, f"say {remedy}", key=True)
 
     def _moments(self, key: str) -> list[tuple[str, float]]:
         """Moments as they are written, each with what it means."""
@@ -292,13 +339,12 @@ class _JudgedTest(Judged):
 
     entry: TestEntry
 
-    def wrong(self) -> Iterator[Diagnostic]:
-        yield from Judged.wrong(self)
-        if self.policy in self.found.policies and not self.entry.can_fail:
-            name = shown(self.entry.name)
-            message, hint = f"{name} cannot fail: it expects nothing", "say what must be so: at, or never"
-            at = (*self.place, "name")
-            yield self.document.diagnose(Code.TEST_CANNOT_FAIL, at, message, hint, severity=Severity.WARNING)
+    def told(self) -> Iterator[Diagnostic]:
+        found = list(Judged.told(self))
+        yield from found
+        for at, message, hint in in_vain(self.entry, self.found.policies) if not found else ():
+            words, place = f"{shown(self.entry.name)}: {message}", (*self.place, *at)
+            yield self.document.diagnose(Code.TEST_CANNOT_FAIL, place, words, hint, severity=Severity.WARNING)
 
     def names(self) -> Iterator[Named]:
         yield from Judged.names(self)
@@ -322,5 +368,5 @@ class _JudgedTest(Judged):
 
 
 def _spoken_of(word: WordEntry) -> Iterator[str]:
-    yield from (name for name in (word.drain, word.shed, word.up, word.down) if name is not None)
+    yield from (name for name in (word.drain, word.shed, word.up, word.down, word.drill) if name is not None)
     yield from word.pin or ()

@@ -18,6 +18,7 @@ from failoverd.core.records import percentages
 from failoverd.simulation.course import MOST_POINTS, Course, CourseMoment, MomentKind
 from failoverd.simulation.expectations import say_moment
 from failoverd.simulation.impairments import Overloading
+from failoverd.simulation.paper_source import Gauged
 from failoverd.simulation.recording import Recorder
 from failoverd.simulation.rehearsal import NOON, Rehearsal, Site, before, rehearsing
 from failoverd.simulation.virtual_time import elapse, now, run
@@ -38,6 +39,8 @@ def simulate(scenario: PolicyScenario, site: Site, far: Far = lambda _: None) ->
     Raises:
         FailoverdError: something cannot be done that it says, such as a word of an operator; it says when, and why.
     """
+    entry = scenario.entry
+    site = replace(site, gauged=Gauged(scenario.policy, entry.measured, entry.interval))
     return run(_simulate(scenario, site, far), before(site, began(scenario)))
 
 
@@ -145,6 +148,12 @@ def _around(said: HappeningEntry) -> Iterator[str]:
     """What the daemon looks through, and whom it asks."""
     if said.prober is not None:
         yield _SIGHTS[said.prober]
+    for name, verdict in said.alert.items():
+        yield (
+            f"a monitoring system says that {name} is {verdict}"
+            if verdict != "resolved"
+            else f"the alert about {name} is over"
+        )
     for name, state in said.providers.items():
         yield f"DNS provider {name} {_PROVIDERS[state]}"
 

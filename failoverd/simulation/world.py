@@ -70,13 +70,15 @@ Turned = Callable[[], None]
 class World:
     """All endpoints, and what they do; by address. Everything answers after `latency` unless it is told otherwise.
 
-    `serves` has the models that probes see there, where they see one. `looks` are the last ones, as many as it
-    `remembers` (all without). `turned` is told when something there is not as it was.
+    `serves` has the models that probes see there, where they see one; `connects` how long a connection takes, in
+    seconds, where that is measured. `looks` are the last ones, as many as it `remembers` (all without). `turned` is
+    told when something there is not as it was.
     """
 
     def __init__(self, clock: Clock, *, latency: float = 0.001, remembers: int | None = None) -> None:
         self.latency = latency
         self.serves: dict[str, Model] = {}
+        self.connects: dict[str, float] = {}
         self.looks: Looks = [] if remembers is None else deque(maxlen=remembers)
         self.sight = ProberSight.WELL
         self.turned: Turned = lambda: None
@@ -127,6 +129,14 @@ class World:
     def slow(self, address: str, latency: float) -> None:
         self._slow[address] = latency
 
+    def connect_in(self, seconds: float | None, *addresses: str) -> None:
+        """From now on connections to these take so long; None: that is not measured."""
+        for address in addresses:
+            if seconds is None:
+                self.connects.pop(address, None)
+            else:
+                self.connects[address] = seconds
+
     def prober(self, check: Check) -> "PaperProber":
         return PaperProber(self, check)
 
@@ -169,7 +179,9 @@ class World:
             case Does.ERROR:
                 return PaperAnswer(self.latency, ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
             case _:
-                return PaperAnswer(self._slow.get(endpoint.address, self.latency), ProbeOutcome.PASS, ProbeReason.OK)
+                after = self._slow.get(endpoint.address, self.latency)
+                after = max(after, self.connects.get(endpoint.address, 0.0))
+                return PaperAnswer(after, ProbeOutcome.PASS, ProbeReason.OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +226,7 @@ class PaperProber:
         def report() -> None:
             now = end()
             served = world.serves.get(endpoint.address) if answer.outcome is ProbeOutcome.PASS else None
-            timings = Timings(now - began)
+            timings = Timings(now - began, connect=world.connects.get(endpoint.address))
             tell(ProbeResult(endpoint, check.name, answer.outcome, answer.reason, timings, now, served=served))
 
         timer = asyncio.get_running_loop().call_later(answer.after, report)

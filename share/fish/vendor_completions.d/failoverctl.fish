@@ -225,8 +225,10 @@ complete -c failoverctl -n '__failoverctl_is probe' -l count -s n -x -d 'how man
 complete -c failoverctl -n '__failoverctl_is probe' -l every -x -d 'time between rounds, such as 500ms  [default: 1s]'
 complete -c failoverctl -n '__failoverctl_is probe' -l spend -d 'let inference checks ask for completions, which cost tokens'
 complete -c failoverctl -n '__failoverctl_is probe' -l help -s h -d 'Show this message and exit.'
-complete -c failoverctl -n '__failoverctl_is prove' -l most -x -d 'situations to look at; of more, the rest is sampled  [default: 2000; 1<=x<=10000000]'
+complete -c failoverctl -n '__failoverctl_is prove' -l most -x -d 'situations to look at; of more, the rest is sampled  [default: 3000; 1<=x<=10000000]'
 complete -c failoverctl -n '__failoverctl_is prove' -l seed -x -d 'which sample it is: the same for the same number  [default: 1]'
+complete -c failoverctl -n '__failoverctl_is prove' -l within -x -d 'stop after so long, and say how far it got'
+complete -c failoverctl -n '__failoverctl_is prove' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
 complete -c failoverctl -n '__failoverctl_is prove' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
 complete -c failoverctl -n '__failoverctl_is prove' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is prove' -F
