@@ -49,7 +49,7 @@ def written(folder: Path, *found: Course, what_if: str = "") -> str:
 
 
 @pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "light"), (TABLET, "dark"), (SMALL, "dark")])
-@pytest.mark.parametrize("which", ["death", "variant", "day", "nothing", "long names"])
+@pytest.mark.parametrize("which", ["death", "variant", "day", "hours", "nothing", "long names"])
 async def test_it_fits_every_screen_and_nothing_is_kept_from_it(
     browser: Browser, tmp_path: Path, which: str, size: tuple[int, int], theme: Theme
 ) -> None:
@@ -57,6 +57,7 @@ async def test_it_fits_every_screen_and_nothing_is_kept_from_it(
         "death": [courses.course(courses.lost(), courses.still())],
         "variant": [courses.death(), courses.later()],
         "day": [courses.day(2)],
+        "hours": [courses.course(courses.lost(), lasted=7_200.0)],
         "nothing": [courses.nothing()],
         "long names": [courses.with_long_names()],
     }[which]
