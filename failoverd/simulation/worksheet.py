@@ -121,6 +121,9 @@ class Worksheet:
 
     def turn(self, region: str, state: RegionState, score: int | None = None) -> None:
         """A region turns, now. `score` is in basis points; without it, what such a region has at best, or half."""
+        if state is RegionState.UNKNOWN:
+            self.lose_sight(region)
+            return
         before, well = self.regions[region], state is not RegionState.DOWN
         well_since = (before.well_since if before.well_since is not None else self.now) if well else None
         score = score if score is not None else _SCORES[state]
