@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
+from failoverd.core.control.inputs import Decided
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.state import PolicyState
@@ -21,6 +22,9 @@ T = TypeVar("T")
 
 MOST_EVENTS: Final = 10_000
 """Events waiting for the disk. When it does not work for so long that there are more, the oldest are lost."""
+
+MOST_DECISIONS: Final = 2_000
+"""The same of decisions: each holds all that it looked at."""
 
 PATIENCE: Final = 2.0
 """Seconds that a round waits for one call of the journal: a disk that stalls must not stall the traffic."""
@@ -52,6 +56,7 @@ class JournalWriter:
         self._broken: set[str] = set()
         self._trouble: JournalStatus | None = None
         self._events: list[Event] = []
+        self._decisions: list[Decided] = []
         self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
 
@@ -69,6 +74,12 @@ class JournalWriter:
         del self._events[:-MOST_EVENTS]
         self._news.set()
 
+    def decided(self, decision: Decided) -> None:
+        """Keep what a decision looked at and came to. Never blocks."""
+        self._decisions.append(decision)
+        del self._decisions[:-MOST_DECISIONS]
+        self._news.set()
+
     async def run(self) -> None:
         """Write events in batches, and not at the moment when a decision that they led to needs the journal."""
         while True:
@@ -82,7 +93,7 @@ class JournalWriter:
         A write that takes too long goes on by itself, and nothing is written beside it: so none is written twice.
         """
         self._news.clear()
-        while self._writing is not None or self._events:
+        while self._writing is not None or self._events or self._decisions:
             if self._writing is None:
                 self._writing = asyncio.create_task(self._write())
             if not await self._soon(_done(self._writing)):
@@ -92,10 +103,16 @@ class JournalWriter:
     async def _write(self) -> JournalError | None:
         """Write one batch, or put it back in front of what came since, and say why: nobody may wait for it any more."""
         batch, self._events = self._events, []
+        decisions, self._decisions = self._decisions, []
         try:
-            await self._journal.record(batch)
+            if batch:
+                await self._journal.record(batch)
+                batch = []
+            if decisions:
+                await self._journal.decided(decisions)
         except JournalError as error:
             self._events = [*batch, *self._events][-MOST_EVENTS:]
+            self._decisions = [*decisions, *self._decisions][-MOST_DECISIONS:]
             return error
         finally:
             self._writing = None

@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 from support.approving import limits
 from support.gauges import NOT_A_NUMBER, Gauges, Said
+from support.replaying import unlike_then
 from support.stage import LIVE, Stage, endpoints, policy
 
 from failoverd.core.control.evaluate import evaluate
@@ -300,7 +301,7 @@ async def play(seed: int) -> tuple[Cluster, list[str]]:
     await cluster.calm()
     cluster.look()
     await cluster.end()
-    return cluster, [*cluster.wrong, *cluster.abnormal()]
+    return cluster, [*cluster.wrong, *cluster.abnormal(), *unlike_then(cluster.journal.decisions)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

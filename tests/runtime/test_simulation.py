@@ -17,6 +17,7 @@ from functools import partial
 import pytest
 from support.approving import limits
 from support.operating import CRON, Decided, Files, Operators, killed_at
+from support.replaying import unlike_then
 from support.scenes import GATED
 from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
 from support.watching import Is, Scene, Sight, unlike
@@ -622,7 +623,8 @@ async def play(seed: int, steps: int = STEPS) -> tuple[Cluster, list[str]]:
     if wrong:
         wrong += [str(found) for running in cluster.daemon.reconcilers.values() for found in running.statuses()]
     await cluster.end()
-    return cluster, [*cluster.violations, *cluster.defects(), *wrong]
+    again = unlike_then(cluster.journal.decisions)
+    return cluster, [*cluster.violations, *cluster.defects(), *wrong, *again]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
