@@ -416,6 +416,25 @@ def history(
     past.history(config, output, policy or about, since, limit)
 
 
+@app.command()
+def replay(
+    policies: Annotated[list[str] | None, typer.Argument(help="policies; all of them when none is named")] = None,
+    last: Annotated[str, typer.Option("--last", metavar="TIME", help="how far back, such as 24h")] = "7d",
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Decide again what was decided, by what the journal kept: every decision has to come to what it came to then.
+
+    Works with the daemon dead, and writes nothing. Exit 0: all of it came to the same. 1: something did not, which is a
+    defect.
+    """
+    from failoverd.cli import replaying_decisions
+    from failoverd.cli.failing import seconds
+
+    wanted = replaying_decisions.ReplayWanted(config, seconds(last), tuple(policies or ()))
+    raise typer.Exit(replaying_decisions.replay(wanted, output))
+
+
 @notify.command("test")
 def try_receivers(
     name: Annotated[str | None, typer.Argument(help="a receiver of the configuration; all of them without it")] = None,

@@ -250,6 +250,11 @@ class DecisionReading(StatusReading):
         with journal_errors(self._path):
             return targets_in(self._connection)
 
+    def count(self, targets: Collection[int], since: float, until: float) -> int:
+        """How many decisions of these there are in that time, for who says how far it is."""
+        query = "SELECT count(*) FROM decisions WHERE target = ? AND at >= ? AND at < ?"
+        return sum(int(self._rows(query, (each, since, until))[0][0]) for each in targets)
+
     def decisions(self, target: int, since: float, until: float, lost: list[float]) -> Iterator[Decided]:
         """Decisions of a target by its number, the oldest first, and the last one before `since` before them.
 

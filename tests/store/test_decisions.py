@@ -10,9 +10,8 @@ from typing import Final
 
 import pytest
 from support.approving import limits
-from support.replaying import told
-from support.stage import API, AT, AZURE, NORMAL, Stage, endpoints, normal, playing, policy
-from support.virtual import until
+from support.replaying import one_evening, told
+from support.stage import AT, Stage, endpoints, playing, policy
 
 from failoverd.core.control.inputs import Decided, bare
 from failoverd.core.control.replaying import discrepancy
@@ -29,19 +28,7 @@ WEEK, HOUR = 604_800.0, 3_600.0
 LIMIT: Final = 50_000_000
 
 
-async def _one_evening() -> list[Decided]:
-    async with playing(API) as stage:
-        await normal(stage)
-        stage.fails(AZURE)
-        await until(stage.steers(API, oci=100.0))
-        stage.heals(AZURE)
-        await until(stage.steers(API, **NORMAL))
-        await elapse(60.0)
-        await stage.stop()
-        return stage.journal.decisions
-
-
-EVENING: Final = run(_one_evening())
+EVENING: Final = run(one_evening())
 
 
 def later(decided: Decided, seconds: float) -> Decided:

@@ -5,12 +5,29 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from support.stage import API, AZURE, NORMAL, normal, playing
+from support.virtual import until
+
 from failoverd.core.control.inputs import Decided
 from failoverd.core.control.replaying import Discrepancy, discrepancy
+from failoverd.simulation.virtual_time import elapse
 from failoverd.store.decisions import DecisionLog, DecisionSpelling, revisions_in, rows_in, targets_in
 from failoverd.store.migrations import migrate
 
 MANY = 10
+
+
+async def one_evening() -> list[Decided]:
+    """A region falls, and comes back."""
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        stage.heals(AZURE)
+        await until(stage.steers(API, **NORMAL))
+        await elapse(60.0)
+        await stage.stop()
+        return stage.journal.decisions
 
 
 def through_the_journal(decisions: Sequence[Decided]) -> list[Decided]:
