@@ -95,7 +95,7 @@ def replay(wanted: ReplayWanted, output: Output) -> Exit:
     with told():
         found = _replayed(wanted)
         for each in found.lost:
-            note(_of_lost(each))
+            note(of_lost(each))
         if output is Output.JSON:
             print_json(_told(found).model_dump())
         else:
@@ -134,21 +134,23 @@ def _told(found: Replay) -> ReplayTold:
         decisions=found.decisions,
         differing=found.differing,
         differences=[_discrepancy(each) for each in found.discrepancies],
-        lost=[
-            LostTold(**_place(each.target), decisions=each.count, since=rfc3339(each.since), until=rfc3339(each.until))
-            for each in found.lost
-        ],
+        lost=[lost_told(each) for each in found.lost],
     )
 
 
-def _place(target: Target) -> dict[str, str]:
+def lost_told(lost: LostDecisions) -> LostTold:
+    span = {"since": rfc3339(lost.since), "until": rfc3339(lost.until)}
+    return LostTold(**place_of(lost.target), decisions=lost.count, **span)
+
+
+def place_of(target: Target) -> dict[str, str]:
     return {"policy": target.policy, "record": str(target.key), "provider": target.provider}
 
 
 def _discrepancy(found: Discrepancy) -> DiscrepancyTold:
     inputs = found.decided.inputs
     return DiscrepancyTold(
-        **_place(inputs.target),
+        **place_of(inputs.target),
         at=rfc3339(inputs.now),
         revision=inputs.revision,
         differs_in=list(found.differs_in),
@@ -213,7 +215,7 @@ def say_conclusion(came: Conclusion) -> str:
     return f"{came.kind.replace('_', ' ')}, {came.decision.replace('_', ' ')}: {shares}{limits}"
 
 
-def _of_lost(lost: LostDecisions) -> str:
+def of_lost(lost: LostDecisions) -> str:
     return (
         f"{counted(lost.count, 'decision')} of {lost.target} from {clock(lost.since)} until {clock(lost.until)} cannot "
         "be read: a failing disk, or another version wrote them. They are left out; what the daemon decides from now "

@@ -75,9 +75,10 @@ def replayed(
             if decisions % _A_LINE == 0:
                 tell(Waiting(Stage.REPLAYING, decisions, max(of, decisions)))
         targets += [target] if decisions > before or unread else []
-        lost += [_lost(target, unread)] if unread else []
+        lost += lost_of(target, unread)
     return Replay(since, until, tuple(targets), decisions, differing, tuple(found), tuple(lost))
 
 
-def _lost(target: Target, unread: Sequence[float]) -> LostDecisions:
-    return LostDecisions(target, len(unread), min(unread), max(unread))
+def lost_of(target: Target, unread: Sequence[float]) -> list[LostDecisions]:
+    """What is told of decisions of these moments, if there are any."""
+    return [LostDecisions(target, len(unread), min(unread), max(unread))] if unread else []
