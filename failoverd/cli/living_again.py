@@ -19,6 +19,7 @@ from failoverd.cli.replaying_decisions import (
     lost_told,
     of_lost,
     place_of,
+    say_answer,
     say_conclusion,
 )
 from failoverd.cli.screen import aligned, shown
@@ -28,7 +29,7 @@ from failoverd.cli.what_if import loaded_with
 from failoverd.config.locating import journal_of
 from failoverd.core.control.inputs import Decided
 from failoverd.core.errors import ConfigError
-from failoverd.core.records import Policy, percentages
+from failoverd.core.records import Policy
 from failoverd.installed import kinds, read_config
 from failoverd.operations.replays import LostDecisions, lost_of
 from failoverd.operations.waiting import Stage, Waiting
@@ -232,8 +233,8 @@ def _of_record(each: Hindsight) -> Iterator[str]:
         yield f"and {counted(more, 'moment')} more: --output json has them"
     if each.apart_at is not None:
         yield ""
-        yield f"From {clock(each.apart_at)} on it is a simulation: what stands follows the other decisions, and each"
-        yield "write comes about within a second."
+        yield f"From {clock(each.apart_at)} on it is a simulation: what stands follows the"
+        yield "other decisions, and each write comes about within a second."
     yield from (f"Not exact: {words}." for words in each.inexact)
 
 
@@ -250,8 +251,8 @@ def _rows(then: Balance, instead: Balance) -> Sequence[Sequence[str]]:
 
 def _of_turn(turn: Turn) -> Iterator[str]:
     if turn.alike:
-        yield f"  {clock(turn.at)}  the same again: {percentages(turn.then) or 'no answer'}"
+        yield f"  {clock(turn.at)}  the same again: {say_answer(turn.then)}"
         return
     yield f"  {clock(turn.at)}"
-    yield f"    then         {percentages(turn.then) or 'no answer'}  ({say_conclusion(turn.came)})"
-    yield f"    by the file  {percentages(turn.instead) or 'no answer'}  ({say_conclusion(turn.by_file)})"
+    yield f"    then         {say_answer(turn.then)}  ({say_conclusion(turn.came)})"
+    yield f"    by the file  {say_answer(turn.instead)}  ({say_conclusion(turn.by_file)})"

@@ -1,7 +1,7 @@
 """`failoverctl replay`: decide again what was decided, and say what comes out otherwise."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -208,10 +208,14 @@ def _of_sums(then: Sequence[str], again: Sequence[str]) -> str:
     return "; ".join(filter(None, (gone and f"without {gone}", new and f"with {new}"))) or "in another order"
 
 
+def say_answer(shares: Mapping[str, int]) -> str:
+    return percentages(dict(sorted(shares.items()))) or "no answer"
+
+
 def say_conclusion(came: Conclusion) -> str:
     """`write, failover: oci 100%; max_shift holds it`."""
     limits = f"; {', '.join(came.limits)} holds it" if came.limits else ""
-    shares = percentages(came.after) or "no answer"
+    shares = say_answer(came.after)
     return f"{came.kind.replace('_', ' ')}, {came.decision.replace('_', ' ')}: {shares}{limits}"
 
 
