@@ -4,18 +4,15 @@ import json
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.commands import answered, written
-from support.replaying import one_evening
+from support.replaying import one_evening, otherwise
 
 from failoverd.cli.options import Exit
 from failoverd.config.locating import journal_of
 from failoverd.core.control.inputs import Decided
-from failoverd.core.control.outcome import OutcomeKind
-from failoverd.core.reasons import ReasonCode
 from failoverd.simulation.virtual_time import run
 from failoverd.store.journal import open_journal
 from failoverd.store.migrations import MIGRATIONS, migrate
@@ -35,12 +32,6 @@ async def kept(folder: Path, decisions: list[Decided]) -> tuple[str, str]:
     async with open_journal(journal_of(config)) as journal:
         await journal.decided(decisions)
     return "--config", str(config)
-
-
-def otherwise(decided: Decided) -> Decided:
-    """What came of it is another thing: as if the stages had been others then."""
-    came = replace(decided.came, kind=OutcomeKind.HOLD, reasons=(ReasonCode.COST, *decided.came.reasons[1:]))
-    return replace(decided, came=came)
 
 
 async def test_what_was_decided_comes_to_the_same(tmp_path: Path, evening: list[Decided]) -> None:
