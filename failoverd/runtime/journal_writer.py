@@ -23,8 +23,17 @@ T = TypeVar("T")
 MOST_EVENTS: Final = 10_000
 """Events waiting for the disk. When it does not work for so long that there are more, the oldest are lost."""
 
-MOST_DECISIONS: Final = 2_000
-"""The same of decisions: each holds all that it looked at."""
+MOST_DECISIONS: Final = 10_000
+"""The same of decisions."""
+
+LATER: Final = 2.0
+"""Seconds that decisions wait: what led to them is acted on first. A kill loses so much of what can be replayed."""
+
+DECISIONS: Final = 10
+"""That are written at once: some milliseconds, for an intent may wait behind them."""
+
+BETWEEN: Final = 0.02
+"""Seconds between two such parts: a region that fails under a thousand policies leaves a thousand decisions."""
 
 PATIENCE: Final = 2.0
 """Seconds that a round waits for one call of the journal: a disk that stalls must not stall the traffic."""
@@ -59,6 +68,7 @@ class JournalWriter:
         self._decisions: list[Decided] = []
         self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
+        self._decided = asyncio.Event()
 
     @property
     def trouble(self) -> JournalStatus | None:
@@ -78,41 +88,60 @@ class JournalWriter:
         """Keep what a decision looked at and came to. Never blocks."""
         self._decisions.append(decision)
         del self._decisions[:-MOST_DECISIONS]
-        self._news.set()
+        self._decided.set()
+
+    async def run_decisions(self) -> None:
+        """Write decisions, a few at a time, when nobody is in haste any more."""
+        while True:
+            await self._decided.wait()
+            await asyncio.sleep(CALM if "write" in self._broken else LATER)
+            self._decided.clear()
+            while self._decisions:
+                if await self.protect(self._write_decisions()) is None:
+                    self._decided.set()
+                    break
+                await asyncio.sleep(BETWEEN)
+
+    async def _write_decisions(self) -> bool:
+        """Write some of them. They are back in front of what came since when that fails."""
+        part, self._decisions = self._decisions[:DECISIONS], self._decisions[DECISIONS:]
+        try:
+            await self._journal.decided(part)
+        except JournalError:
+            self._decisions = [*part, *self._decisions][-MOST_DECISIONS:]
+            raise
+        return True
 
     async def run(self) -> None:
         """Write events in batches, and not at the moment when a decision that they led to needs the journal."""
         while True:
             await self._news.wait()
             await asyncio.sleep(CALM if "write" in self._broken else BATCH)
-            await self.flush()
+            await self.flush(all_of_it=False)
 
-    async def flush(self) -> None:
-        """Write all events that wait. What cannot be written now waits on, for the next flush.
+    async def flush(self, *, all_of_it: bool = True) -> None:
+        """Write all that waits. What cannot be written now waits on, for the next flush.
 
         A write that takes too long goes on by itself, and nothing is written beside it: so none is written twice.
         """
         self._news.clear()
-        while self._writing is not None or self._events or self._decisions:
+        while self._writing is not None or self._events:
             if self._writing is None:
                 self._writing = asyncio.create_task(self._write())
             if not await self._soon(_done(self._writing)):
                 self._news.set()
                 return
+        while self._decisions and all_of_it:
+            if not await self._soon(self._write_decisions()):
+                return
 
     async def _write(self) -> JournalError | None:
         """Write one batch, or put it back in front of what came since, and say why: nobody may wait for it any more."""
         batch, self._events = self._events, []
-        decisions, self._decisions = self._decisions, []
         try:
-            if batch:
-                await self._journal.record(batch)
-                batch = []
-            if decisions:
-                await self._journal.decided(decisions)
+            await self._journal.record(batch)
         except JournalError as error:
             self._events = [*batch, *self._events][-MOST_EVENTS:]
-            self._decisions = [*decisions, *self._decisions][-MOST_DECISIONS:]
             return error
         finally:
             self._writing = None

@@ -124,12 +124,12 @@ class DecisionLog:
         known = self._revisions.get(id(policy))
         if known is not None and known[0] is policy:
             return known[1]
-        said = codec.plain(bare(policy))
-        digest = blake2s(codec.packed(said), digest_size=16).hexdigest()
+        body = codec.packed(codec.plain(bare(policy)))
+        digest = blake2s(body, digest_size=16).hexdigest()
         row = connection.execute("SELECT id FROM revisions WHERE digest = ?", (digest,)).fetchone()
         if row is None:
             query = "INSERT INTO revisions (digest, body) VALUES (?, ?)"
-            row = (connection.execute(query, (digest, codec.packed(said))).lastrowid or 0,)
+            row = (connection.execute(query, (digest, body)).lastrowid or 0,)
         others = {key: each for key, each in self._revisions.items() if each[0].name != policy.name}
         self._revisions = {**others, id(policy): (policy, row[0])}
         return int(row[0])

@@ -118,7 +118,9 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
 
 def _replayed(figures: ReplayedFigures) -> Iterator[MetricFamily]:
     """What came of deciding the last day again."""
-    yield _gauge("replay_timestamp_seconds", "When the last day was decided again; 0 before the first night.", figures.at)
+    yield _gauge(
+        "replay_timestamp_seconds", "When the last day was decided again; 0 before the first night.", figures.at
+    )
     yield _gauge("replay_decisions", "Decisions of that day that were made again.", figures.decisions)
     yield _gauge("replay_differing", "Those that came to something else: a defect.", figures.differing)
     yield _gauge("replay_unreadable", "Those that the journal could not give back.", figures.lost)
