@@ -1,8 +1,10 @@
 """`failoverctl replay --policy FILE`: what another file would have done in a time that is over."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from heapq import merge
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +31,7 @@ from failoverd.cli.what_if import loaded_with
 from failoverd.config.locating import journal_of
 from failoverd.core.control.inputs import Decided
 from failoverd.core.errors import ConfigError
-from failoverd.core.records import Policy
+from failoverd.core.records import Policy, Target
 from failoverd.installed import kinds, read_config
 from failoverd.operations.replays import LostDecisions, lost_of
 from failoverd.operations.waiting import Stage, Waiting
@@ -141,10 +143,29 @@ def _lived(wanted: ReplayWanted, file: Path) -> _Found:
                     yield each
 
             decisions = counted_up(reading.decisions(number, since, now, unread))
-            records.append(lived_again(policy, target, decisions, since, now))
+            others = partial(_of_others, reading, policy.name, since, now)
+            records.append(lived_again(policy, target, decisions, since, now, others))
             lost += lost_of(target, unread)
         unheard = tuple(str(target) for target in policy.targets if target not in numbers)
         return _Found(file, since, now, tuple(each for each in records if each.decisions), tuple(lost), unheard)
+
+
+def _of_others(reading: DecisionReading, name: str, since: float, until: float) -> Iterator[Decided]:
+    """What other policies decided about the first record of each, by time. What cannot be read of them is left out."""
+    numbers = {target: number for number, target in reading.decided() if target.policy != name}
+    streams = list[Iterator[Decided]]()
+    for policy in dict.fromkeys(target.policy for target in numbers):
+        kept = {target: number for target, number in numbers.items() if target.policy == policy}
+        streams.append(reading.decisions(kept[_first_of(reading, kept, since)], since, until, []))
+    return merge(*streams, key=lambda each: each.inputs.now)
+
+
+def _first_of(reading: DecisionReading, kept: Mapping[Target, int], since: float) -> Target:
+    """The target by which a policy's claims are made: the first of its file."""
+    number = next(iter(kept.values()))
+    decided = next(reading.decisions(number, since, float("inf"), []), None)
+    named = decided.policy.targets if decided is not None else ()
+    return next((target for target in named[:1] if target in kept), next(iter(kept)))
 
 
 def _policy_of(path: Path, file: Path) -> Policy:
@@ -244,7 +265,7 @@ def _rows(then: Balance, instead: Balance) -> Sequence[Sequence[str]]:
         ("changes", *(str(each.changes) for each in both)),
         (f"false moves (well again within {WELL_WITHIN / 60:.0f} min)", *(str(each.false_moves) for each in both)),
         ("minutes with a dead region in the answer", *(f"{each.dead_minutes:.1f}" for each in both)),
-        ("client-minutes on dead regions", *(f"{each.dead_client_minutes:.2f}" for each in both)),
+        ("client-minutes on dead regions", *(f"{each.dead_client_minutes:.1f}" for each in both)),
         ("cost", *(f"${each.cost:,.2f}" if each.cost is not None else "not known" for each in both)),
     )
 

@@ -3,13 +3,13 @@
 Until something comes out otherwise, every decision is made of exactly what was known then. From that moment on it is a
 simulation: what stands, and what is remembered of it, follow the other decisions; each write comes about, a second
 later. Everything else is as it was: the verdicts of probes, operators' words, what others measured, what other policies
-left of regions that are shared, and the edits of others. `inexact` says what of that the other file would have changed.
+decided, and the edits of others. `inexact` says what of that the other file would have changed.
 
 It is decided whenever it was decided then, and besides in each moment that a decision named (`until`). Within `SOON` of
 one that was made then, that one is it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
@@ -26,6 +26,7 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Observed, Policy, Target, few
 from failoverd.simulation.clientele import Clientele
+from failoverd.simulation.sharing_then import SharingThen
 
 TOOK: Final = 1.0
 """Seconds until a write stands."""
@@ -113,14 +114,30 @@ class Hindsight:
     inexact: tuple[str, ...] = ()
 
 
-def lived_again(policy: Policy, target: Target, decisions: Iterable[Decided], since: float, until: float) -> Hindsight:
-    """A time by this policy. `decisions` are those of the target, the one before the time included.
+def lived_again(
+    policy: Policy,
+    target: Target,
+    decisions: Iterable[Decided],
+    since: float,
+    until: float,
+    others: Callable[[], Iterable[Decided]] = tuple,
+) -> Hindsight:
+    """A time by this policy.
+
+    Args:
+        policy: the other file.
+        target: one of its targets.
+        decisions: of then, about the target, the last one before the time included.
+        since: when it begins.
+        until: when it ends.
+        others: the decisions of other policies about the first target of each, by time; looked at only where the file
+            wants something else of regions that are shared.
 
     Raises:
         LookupError: the policy does not publish this target.
     """
     policy.record_of(target)
-    life = _Life(bare(policy), target, until)
+    life = _Life(bare(policy), target, until, others)
     for decided, begins, ends in _spans(decisions, since, until):
         life.live(decided, begins, ends)
     return life.hindsight()
@@ -211,8 +228,11 @@ _CARRIED: Final = {"ramp": "ramps", "latency": "aside", "degraded": "aside", "co
 class _Life:
     """One record as it would have been."""
 
-    def __init__(self, policy: Policy, target: Target, until: float) -> None:
+    def __init__(self, policy: Policy, target: Target, until: float, others: Callable[[], Iterable[Decided]]) -> None:
         self._policy = policy
+        self._others = others
+        self._sharing: SharingThen | None = None
+        self._by_revision: dict[str, Policy] = {}
         self._target = target
         self._until = until
         self._region_of = policy.region_of(target.key.type)
@@ -304,17 +324,16 @@ class _Life:
 
     def _decide(self, policy: Policy, decided: Decided, now: float) -> Outcome:
         inputs = decided.inputs
-        estate, state, observed = (
-            estate_of(inputs, sayable(replace(decided, policy=policy))),
-            inputs.state,
-            inputs.observed,
-        )
+        state, observed = inputs.state, inputs.observed
         if self._apart_at is not None and self._memory is not None and self._observed is not None:
             state, observed = replace(state, targets={key_of(self._target): self._memory}), self._observed
         elif self._memory is not None:
             state = state.with_target(self._carried(decided, state))
-        known = replace(inputs, state=state)
-        return evaluate(policy, state_of(policy, known), observed, estate, now)
+        known = state_of(policy, replace(inputs, state=state))
+        if policy.demand and _claims(decided.policy) != _claims(policy):
+            self._sharing = self._sharing or SharingThen(self._others())
+            inputs = self._sharing.left_to(policy, known, inputs, now)
+        return evaluate(policy, known, observed, estate_of(inputs, sayable(replace(decided, policy=policy))), now)
 
     def _carried(self, decided: Decided, state: PolicyState) -> TargetMemory:
         """What was remembered then, with what the other file would have had remembered instead."""
@@ -354,7 +373,10 @@ class _Life:
     def _by(self, decided: Decided) -> Policy:
         """The other file, as if it had been at work all the while: that it is another one is no edit."""
         revision = self._revision or decided.inputs.revision
-        return replace(self._policy, source=replace(self._policy.source, revision=revision))
+        if revision not in self._by_revision:
+            source = replace(self._policy.source, revision=revision)
+            self._by_revision[revision] = replace(self._policy, source=source)
+        return self._by_revision[revision]
 
     def _turn(
         self,
@@ -390,7 +412,7 @@ def _unknown(decided: Decided, new: Policy) -> Iterator[str]:
     if strange := [end.text for spec in new.regions for end in spec.endpoints if end.text not in known]:
         yield f"nobody probed {few(strange, _NAMED)} then: nothing is known of them"
     if decided.inputs.grant is not None and _claims(was) != _claims(new):
-        yield "what other policies left of shared regions is what they left to the file of then"
+        yield "other policies keep to what they decided then, whatever this one takes of regions that they share"
     if (was.measure, was.signals) != (new.measure, new.signals):
         yield "what others measured is what the file of then asked for"
     if decided.inputs.said:

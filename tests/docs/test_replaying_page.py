@@ -37,7 +37,7 @@ async def test_a_command_prints_what_the_page_says(
     assert told.code == (10 if "--policy" in command else 0)
 
 
-EVENING: Final = run(one_evening(), time.time() - 3_600.0)
+EVENING: Final = run(one_evening(), time.time() // 3_600.0 * 3_600.0 - 3_600.0)
 
 
 def test_the_json_has_the_keys_that_the_page_names() -> None:

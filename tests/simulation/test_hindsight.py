@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.approving import limits
 from support.replaying import one_evening, through_the_journal
-from support.stage import API, AT, AZURE, NORMAL, OCI, normal, playing, regions
+from support.stage import API, AT, AZURE, NORMAL, OCI, normal, playing, policy, regions
 from support.virtual import until
 
 from failoverd.core.control.inputs import Decided
@@ -116,6 +116,33 @@ def test_what_cannot_be_known_is_said(evening: list[Decided]) -> None:
     said = " ".join(seen(strange, evening).inexact)
     assert "verdicts are those of then" in said
     assert "198.51.100.99" in said
+
+
+def test_who_shares_regions_gets_what_others_leave_to_the_other_file() -> None:
+    """Two of a kind want 600 each of a region that carries 1,000; one of them would have been more important."""
+
+    def of(name: str, address: str, spill: str) -> Policy:
+        shared = regions(azure=(100, address), aws=(0, spill))
+        specs = tuple(replace(each, capacity=1_000.0, headroom=10_000) for each in shared)
+        return policy(name, regions=specs, demand=600.0)
+
+    one, two = of("one", "192.0.2.20", "203.0.113.20"), of("two", "192.0.2.21", "203.0.113.21")
+
+    async def evening() -> list[Decided]:
+        async with playing(one, two) as stage:
+            await elapse(2 * MINUTE)
+            await stage.stop()
+            return stage.journal.decisions
+
+    decisions = played(evening)
+    mine, others = ([each for each in decisions if each.policy.name == name] for name in ("one", "two"))
+    assert mine[-1].came.after == {"azure": 8_333, "aws": 1_667}
+    target, ends = one.targets[0], mine[-1].inputs.now + MINUTE
+    same = lived_again(one, target, mine, 0.0, ends, lambda: others)
+    assert same.apart_at is None
+    first = lived_again(replace(one, tier=100), target, mine, 0.0, ends, lambda: others)
+    assert first.turns[-1].instead == {"azure": 10_000}
+    assert "other policies keep to what they decided then" in first.inexact[0]
 
 
 def test_a_record_that_the_file_does_not_have_cannot_be_lived_through(evening: list[Decided]) -> None:
