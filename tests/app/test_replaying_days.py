@@ -1,0 +1,30 @@
+"""The real daemon on a day with a failure and an edit, killed once: what it decided comes to the same afterwards."""
+
+import json
+import signal
+from pathlib import Path
+
+from support.daemons import EMBEDDED, site
+
+
+async def test_what_a_daemon_decided_comes_to_the_same_after_it_was_killed(tmp_path: Path) -> None:
+    async with site(tmp_path, EMBEDDED) as here:
+        async with here.daemon() as daemon:
+            await daemon.event("change.verified")
+            await here.break_region("west")
+            await daemon.event("change.applied", shares_to={"east": 10_000})
+            code, printed = await here.control("replay", "--last", "1h")  # beside the daemon
+            assert code == 0, printed
+            daemon.signal(signal.SIGKILL)
+            await daemon.ended()
+        await here.heal_region("west")
+        here.edit_policy("ttl: 5s", "ttl: 6s")
+        async with here.daemon() as daemon:
+            await daemon.each("region.recovered", "change.verified")
+            await daemon.stop()
+        code, printed = await here.control("replay", "--last", "1h", "--output", "json")
+        told = json.loads(printed)
+        assert (code, told["reproduced"], told["lost"]) == (0, True, [])
+        assert told["decisions"] > 3
+        code, printed = await here.control("replay", "--last", "1h", "--policy", str(here.policy))
+        assert code in {0, 10}, printed
