@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption, tell_version
+from failoverd.cli.options import (
+    DEFAULT_CONFIG,
+    CheckOutput,
+    CheckOutputOption,
+    ConfigOption,
+    FileKind,
+    Kind,
+    Output,
+    OutputOption,
+    ReviewFormat,
+    tell_version,
+)
 from failoverd.cli.words.commands import app as words
 
 app = typer.Typer(
@@ -95,12 +106,19 @@ def check(
         ),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
-    output: OutputOption = Output.TEXT,
+    output: CheckOutputOption = CheckOutput.TEXT,
+    docs: Annotated[
+        str,
+        typer.Option(
+            "--docs", metavar="URL", envvar="FAILOVERD_DOCS", help="where your copy of docs/ is, for the links of sarif"
+        ),
+    ] = "",
 ) -> None:
     """Print every error in every file at once; exit 1 if there is one."""
     from failoverd.cli import checking
 
-    raise typer.Exit(checking.check_files(paths or [], config, output, named=_names_config(context)))
+    form = checking.AnswerForm(output, docs)
+    raise typer.Exit(checking.check_files(paths or [], config, form, named=_names_config(context)))
 
 
 @app.command("test")
@@ -163,6 +181,41 @@ def prove(
     from failoverd.cli import proving_policies
 
     raise typer.Exit(proving_policies.prove_policies(paths or [], output, most, seed))
+
+
+@app.command()
+def review(
+    context: typer.Context,
+    old: Annotated[
+        str, typer.Argument(metavar="OLD", help="a git revision (main, git:HEAD~1), or a folder or file of policies")
+    ],
+    new: Annotated[
+        str, typer.Argument(metavar="[NEW]", help="the same of what is proposed; without it, the files as they are")
+    ] = "",
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            metavar="DIR",
+            help="where the policies are, now and in a revision; without it: what is named besides a revision, what "
+            "the configuration names, or the working directory",
+        ),
+    ] = None,
+    form: Annotated[
+        ReviewFormat, typer.Option("--format", help="text for a terminal, markdown for a comment of a pull request")
+    ] = ReviewFormat.TEXT,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show what a change of policy files does: to shares on a good day and after each loss, to limits, rules and cost.
+
+    What a reviewer has to see comes first. It needs no daemon, no network and no checkout. Exit 0: nothing changes. 10:
+    something does. 1: a new file does not load, or a promise is no longer kept (see prove).
+    """
+    from failoverd.cli import comparing
+
+    wanted = comparing.ReviewWanted(old, new, folder)
+    raise typer.Exit(comparing.review(wanted, config, output, form, named=_names_config(context)))
 
 
 @app.command()

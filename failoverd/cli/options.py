@@ -35,6 +35,17 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class ReviewFormat(StrEnum):
+    TEXT = "text"
+    MARKDOWN = "markdown"  # a comment of a pull request
+
+
+class CheckOutput(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
 class FileKind(StrEnum):
     POLICY = "policy"
     REGIONS = "regions"
@@ -67,6 +78,19 @@ def _asked(output: Output) -> Output:
 
 OutputOption = Annotated[
     Output, typer.Option("--output", "-o", help="text for people, json for programs", callback=_asked)
+]
+
+
+def _asked_of_check(output: CheckOutput) -> CheckOutput:
+    Asked.output = Output.JSON if output is CheckOutput.JSON else Output.TEXT
+    return output
+
+
+CheckOutputOption = Annotated[
+    CheckOutput,
+    typer.Option(
+        "--output", "-o", help="text for people, json for programs, sarif for servers of code", callback=_asked_of_check
+    ),
 ]
 
 

@@ -30,8 +30,10 @@ _FILE_MODES: Final = frozenset({"100644", "100755"})
 
 
 @contextmanager
-def checked_out(folder: Path, said: str) -> Iterator[Path]:
+def checked_out(folder: Path, said: str, *, may_be_empty: bool = False) -> Iterator[Path]:
     """A place with the YAML files that `folder` had at a revision, for as long as the context lasts.
+
+    `may_be_empty`: it need not have had any, nor to have been there.
 
     Raises:
         ConfigError: it is no revision of a repository that the folder is in, or git cannot tell (`revision_unknown`).
@@ -46,7 +48,7 @@ def checked_out(folder: Path, said: str) -> Iterator[Path]:
         )
     commit = found.decode().strip()
     blobs = dict(_blobs(folder, commit, said))
-    if not blobs:
+    if not blobs and not may_be_empty:
         raise _unknown(f"{folder} holds no policy file at {said}", "name a revision in which it does")
     with TemporaryDirectory(prefix="failoverd-") as place:
         for name, blob in blobs.items():

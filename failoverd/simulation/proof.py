@@ -40,9 +40,6 @@ CALM: Final = 86_400.0
 _FEW: Final = 4
 """Changes on a way back besides its steps: one that ends what was begun, and one for each time others have to wait."""
 
-_LOOKS: Final = 2_000
-"""In which time passes; so many are none that anybody needs."""
-
 _ACTOR: Final = "operator@proof"
 
 
@@ -164,12 +161,12 @@ class Play:
                 self._edited(happened.policy, happened.edit)
                 sheet.look()
                 yield from at_once(sheet)
-            self._pass(ILL)
+            sheet.passes(ILL)
             yield from at_once(sheet)
             yield from settled(sheet)
             self._calm()
             yield from at_once(sheet)
-            self._pass(CALM)
+            sheet.passes(CALM)
             yield from at_once(sheet)
             if happened.edit is None or sheet.policies[happened.policy].on_drift is not OnDrift.REPORT:
                 yield from astray(sheet, self.normal, self._most)
@@ -226,17 +223,6 @@ class Play:
                 everyone = frozenset(spec.name for spec in policy.regions)
                 sheet.states[name] = replace(sheet.states[name], returning=everyone)
         sheet.look()
-
-    def _pass(self, seconds: float) -> None:
-        """Time passes, with a look whenever an outcome asks for one: by its word, nothing changes meanwhile."""
-        sheet, end = self._sheet, self._sheet.now + seconds
-        for _ in range(_LOOKS):
-            then = sheet.next_look()
-            if then is None or then > end:
-                sheet.now = end
-                return
-            sheet.wait(then)
-        raise Endless(f"still looked at after {_LOOKS} looks")
 
 
 def _smaller(situation: Situation) -> Iterator[Situation]:

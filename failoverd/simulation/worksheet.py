@@ -25,6 +25,9 @@ OWNER: Final = "worksheet"
 _ROUNDS: Final = 10
 """Looks at every policy after which somebody should have been content."""
 
+_LOOKS: Final = 2_000
+"""In which time passes; so many are none that anybody needs."""
+
 _SCORES: Final = {RegionState.HEALTHY: WHOLE, RegionState.DEGRADED: WHOLE // 2, RegionState.DOWN: 0}
 
 
@@ -116,6 +119,21 @@ class Worksheet:
             self.now = then
             self.look()
         self.now = until
+
+    def passes(self, seconds: float) -> None:
+        """Time passes, with a look whenever an outcome asks for one: by its word, nothing changes meanwhile.
+
+        Raises:
+            Endless: they go on asking.
+        """
+        end = self.now + seconds
+        for _ in range(_LOOKS):
+            then = self.next_look()
+            if then is None or then > end:
+                self.now = end
+                return
+            self.wait(then)
+        raise Endless(f"still looked at after {_LOOKS} looks")
 
     def next_look(self, tick: float | None = None) -> float | None:
         """The first moment at which time alone would change anything; None if it never does."""
