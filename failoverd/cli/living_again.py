@@ -35,7 +35,7 @@ from failoverd.core.records import Policy, Target
 from failoverd.installed import kinds, read_config
 from failoverd.operations.replays import LostDecisions, lost_of
 from failoverd.operations.waiting import Stage, Waiting
-from failoverd.simulation.hindsight import WELL_WITHIN, Balance, Hindsight, Turn, lived_again
+from failoverd.simulation.hindsight import WELL_WITHIN, Balance, Hindsight, TurningPoint, lived_again
 from failoverd.store.decisions import DecisionReading
 from failoverd.telemetry.phrases import counted
 from failoverd.telemetry.times import rfc3339
@@ -215,7 +215,7 @@ def _balance(found: Balance) -> BalanceTold:
     )
 
 
-def _turn(turn: Turn) -> TurnTold:
+def _turn(turn: TurningPoint) -> TurnTold:
     return TurnTold(
         at=rfc3339(turn.at),
         then_bp=dict(turn.then),
@@ -270,7 +270,7 @@ def _rows(then: Balance, instead: Balance) -> Sequence[Sequence[str]]:
     )
 
 
-def _of_turn(turn: Turn) -> Iterator[str]:
+def _of_turn(turn: TurningPoint) -> Iterator[str]:
     if turn.alike:
         yield f"  {clock(turn.at)}  the same again: {say_answer(turn.then)}"
         return

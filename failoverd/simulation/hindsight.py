@@ -67,7 +67,7 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurningPoint:
     """A moment from which on something else would have been answered, or the same again.
 
     Attributes:
@@ -107,7 +107,7 @@ class Hindsight:
     target: Target
     decisions: int = 0
     apart_at: float | None = None
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[TurningPoint, ...] = ()
     left_out: int = 0
     then: Balance = Balance()
     instead: Balance = Balance()
@@ -244,7 +244,7 @@ class _Life:
         self._observed: Observed | None = None
         self._edited: object = None
         self._published: tuple[Mapping[str, int], Mapping[str, int]] = {}, {}
-        self._turns = list[Turn]()
+        self._turns = list[TurningPoint]()
         self._left_out = self._decisions = 0
         self._inexact = dict[str, None]()
 
@@ -395,7 +395,7 @@ class _Life:
         if len(self._turns) >= MOST_TURNS:
             self._left_out += 1
             return
-        self._turns.append(Turn(at, then, instead, decided.came, came))
+        self._turns.append(TurningPoint(at, then, instead, decided.came, came))
 
     # -- what is not exact ---------------------------------------------------------------------------------------------
 
