@@ -29,25 +29,33 @@ MOST_BYTES: Final = 50_000_000
 MANY: Final = 500
 """Rows that are read at once."""
 
-PRUNING: Final = """
+_WEIGHED: Final = 10_000
+"""Rows whose sizes are added up at once: a few milliseconds."""
+
+_YOUNG: Final = "ifnull((SELECT seq FROM decisions WHERE at >= ?1 ORDER BY seq LIMIT 1), 9e18)"
+
+PRUNING: Final = f"""
     DELETE FROM decisions WHERE seq IN (
-        SELECT seq FROM decisions WHERE chapter IN (
-            SELECT chapter FROM decisions GROUP BY chapter HAVING max(at) < ?
-        ) AND chapter NOT IN (
-            SELECT max(chapter) FROM decisions JOIN decided ON decided.id = target
-            WHERE policy IN (SELECT policy FROM statuses) GROUP BY target
-        ) ORDER BY seq DESC LIMIT ?
+        SELECT old.seq FROM decisions AS old WHERE old.seq < {_YOUNG} AND NOT EXISTS (
+            SELECT 1 FROM decisions AS later
+            WHERE later.target = old.target AND later.chapter = old.chapter AND later.seq >= {_YOUNG}
+        ) AND (
+            old.chapter < (SELECT max(chapter) FROM decisions WHERE target = old.target)
+            OR (SELECT policy FROM decided WHERE id = old.target) NOT IN (SELECT policy FROM statuses)
+        ) ORDER BY old.seq DESC LIMIT ?2
     )
+"""  # noqa: S608 - a constant
+"""By age: chapters of which every decision is old. It looks at what is old alone, however much there is besides.
+
+The newest chapter of a policy at work says how things stood since, however long ago that began.
 """
-"""By age. The newest chapter of a policy at work says how things stood since, however long ago that began."""
 
 SHRINKING: Final = """
     DELETE FROM decisions WHERE chapter IN (
         SELECT chapter FROM decisions
         WHERE chapter NOT IN (SELECT max(chapter) FROM decisions GROUP BY target) ORDER BY seq LIMIT 1
-    )
+    ) RETURNING length(body)
 """
-"""The oldest chapter that is not the newest of its target."""
 
 TIDYING: Final = (
     "DELETE FROM decided WHERE id NOT IN (SELECT target FROM decisions)",
@@ -56,10 +64,16 @@ TIDYING: Final = (
 """What no decision names any more."""
 
 
-def shrink(connection: sqlite3.Connection, most: int = MOST_BYTES) -> int:
-    """Delete the oldest chapter if there are more bytes than that; returns how many rows went."""
-    (found,) = connection.execute("SELECT ifnull(sum(length(body)), 0) FROM decisions").fetchone()
-    return connection.execute(SHRINKING).rowcount if found > most else 0
+def size_of(connection: sqlite3.Connection, after: int) -> tuple[int, int]:
+    """Bytes of the next so many decisions behind the row `after`, and their last row; the same row where it ends."""
+    query = "SELECT seq, length(body) FROM decisions WHERE seq > ? ORDER BY seq LIMIT ?"
+    found = connection.execute(query, (after, _WEIGHED)).fetchall()
+    return sum(size for _, size in found), int(found[-1][0]) if found else after
+
+
+def shrink(connection: sqlite3.Connection) -> list[int]:
+    """Delete the oldest chapter that is not the newest of its target; the bytes of each of its rows."""
+    return [int(size) for (size,) in connection.execute(SHRINKING).fetchall()]
 
 
 @dataclass(slots=True)
@@ -79,7 +93,7 @@ class DecisionLog:
         self._connection: object = None
         self._chapters: dict[Target, _Chapter] = {}
         self._targets: dict[Target, int] = {}
-        self._revisions: dict[int, tuple[Policy, int]] = {}
+        self._revisions: dict[str, tuple[Policy, int]] = {}
 
     def write(self, connection: sqlite3.Connection, decisions: Sequence[Decided]) -> None:
         if connection is not self._connection:  # it may be to another file
@@ -121,7 +135,7 @@ class DecisionLog:
 
     def _revision(self, connection: sqlite3.Connection, policy: Policy) -> int:
         """The number of a policy's value: two that are equal have one, whenever they were read."""
-        known = self._revisions.get(id(policy))
+        known = self._revisions.get(policy.name)
         if known is not None and known[0] is policy:
             return known[1]
         body = codec.packed(codec.plain(bare(policy)))
@@ -130,8 +144,7 @@ class DecisionLog:
         if row is None:
             query = "INSERT INTO revisions (digest, body) VALUES (?, ?)"
             row = (connection.execute(query, (digest, body)).lastrowid or 0,)
-        others = {key: each for key, each in self._revisions.items() if each[0].name != policy.name}
-        self._revisions = {**others, id(policy): (policy, row[0])}
+        self._revisions[policy.name] = policy, int(row[0])
         return int(row[0])
 
 

@@ -33,6 +33,7 @@ from failoverd.ports import AuditEntry, ChangeOutcome, Words
 from failoverd.store.allowances import Spending
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.decisions import (
+    MOST_BYTES,
     PRUNING,
     TIDYING,
     DecisionLog,
@@ -40,6 +41,7 @@ from failoverd.store.decisions import (
     revisions_in,
     rows_in,
     shrink,
+    size_of,
     targets_in,
 )
 from failoverd.store.failures import failure
@@ -129,7 +131,9 @@ async def open_journal(
 
 
 class SqliteJournal:
-    """Make it with `open_journal`."""
+    """Make it with `open_journal`. `most_decisions` are bytes of them beyond which the oldest go."""
+
+    most_decisions = MOST_BYTES
 
     def __init__(self, path: Path, notify: Notify, words: Words, *, sole: bool = False) -> None:
         self._path = path
@@ -459,8 +463,11 @@ class SqliteJournal:
         deleted = 0
         while count := await self._delete(PRUNING, before):
             deleted += count
-        while count := await self._write(shrink):
-            deleted += count
+        size, after = 0, 0
+        while (part := await self._read(partial(size_of, after=after)))[1] > after:
+            size, after = size + part[0], part[1]
+        while size > self.most_decisions and (gone := await self._write(shrink)):
+            size, deleted = size - sum(gone), deleted + len(gone)
         return deleted
 
     def _tidy(self, connection: sqlite3.Connection) -> None:

@@ -19,7 +19,7 @@ from failoverd.core.errors import JournalError
 from failoverd.core.records import RegionSpec
 from failoverd.core.status import PolicyStatus
 from failoverd.simulation.virtual_time import elapse, run
-from failoverd.store.decisions import LONGEST, DecisionLog, DecisionReading, shrink, targets_in
+from failoverd.store.decisions import LONGEST, DecisionLog, DecisionReading
 from failoverd.store.journal import open_journal
 from failoverd.store.migrations import migrate
 
@@ -122,19 +122,23 @@ async def test_decisions_go_with_their_age_but_for_the_newest_of_a_policy_at_wor
         assert connection.execute("SELECT count(*) FROM revisions").fetchone() == (1,)
 
 
-def test_the_oldest_chapters_go_where_there_are_too_many_bytes(path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, path)
-        log = DecisionLog()
+async def test_the_oldest_chapters_go_where_there_are_too_many_bytes(path: Path) -> None:
+    async with open_journal(path) as journal:
         for number in range(3 * LONGEST):
-            log.write(connection, [later(EVENING[number % len(EVENING)], number * 1_000.0)])
-        (whole,) = connection.execute("SELECT sum(length(body)) FROM decisions").fetchone()
-        assert shrink(connection, whole) == 0
-        assert shrink(connection, whole // 2) == LONGEST
-        assert shrink(connection, 0) == LONGEST
-        assert shrink(connection, 0) == 0, "the newest chapter stays"
-        assert len(targets_in(connection)) == 1
-    assert len(read(path)[0]) == LONGEST
+            await journal.decided([later(EVENING[number % len(EVENING)], number * 1_000.0)])
+        with closing(sqlite3.connect(path)) as connection:
+            (whole,) = connection.execute("SELECT sum(length(body)) FROM decisions").fetchone()
+        journal.most_decisions = whole
+        await journal.prune(0.0)
+        assert len(read(path)[0]) == 3 * LONGEST
+        journal.most_decisions = whole * 3 // 4
+        await journal.prune(0.0)
+        assert len(read(path)[0]) == 2 * LONGEST
+        journal.most_decisions = 0
+        await journal.prune(0.0)
+        assert len(read(path)[0]) == LONGEST, "the newest chapter stays"
+    first = EVENING[2 * LONGEST % len(EVENING)].inputs.now + 200_000.0
+    assert read(path)[0][0].inputs.now == first
 
 
 async def test_a_released_journal_is_replayed(path: Path) -> None:
@@ -184,3 +188,16 @@ def test_a_week_of_a_thousand_endpoints_of_which_a_hundredth_flaps_is_small() ->
     assert len(decisions) > 60
     assert week < LIMIT, f"{week / 1e6:.0f} MB"
     assert busy / len(decisions) < 300
+
+
+async def test_of_a_policy_at_work_old_chapters_go_and_the_newest_stays(path: Path) -> None:
+    parts = [EVENING[:3], EVENING[3:6], EVENING[6:]]
+    for part in parts:
+        async with open_journal(path) as journal:
+            await journal.decided(part)
+    async with open_journal(path) as journal:
+        await journal.update_status([PolicyStatus("api", 1.0, "api.yaml", "r1")])
+        assert await journal.prune(EVENING[4].inputs.now) == 3, "a chapter goes once all of it is old"
+        assert await journal.prune(EVENING[5].inputs.now + 1e-3) == 3
+        assert await journal.prune(1e9) == 0
+    assert read(path) == (without_lines(parts[2]), [])
