@@ -25,7 +25,6 @@ LONGEST: Final = 100
 MOST_BYTES: Final = 50_000_000
 """Bytes of all decisions. Beyond that the oldest go, whatever their age; the newest chapter of a target stays."""
 
-
 MANY: Final = 500
 """Rows that are read at once."""
 
@@ -51,9 +50,9 @@ The newest chapter of a policy at work says how things stood since, however long
 """
 
 SHRINKING: Final = """
-    DELETE FROM decisions WHERE chapter IN (
-        SELECT chapter FROM decisions
-        WHERE chapter NOT IN (SELECT max(chapter) FROM decisions GROUP BY target) ORDER BY seq LIMIT 1
+    DELETE FROM decisions WHERE (target, chapter) = (
+        SELECT target, chapter FROM decisions AS old
+        WHERE chapter < (SELECT max(chapter) FROM decisions WHERE target = old.target) ORDER BY seq LIMIT 1
     ) RETURNING length(body)
 """
 
