@@ -39,7 +39,9 @@ class DecisionsKept(Protocol):
 
     async def decided_targets(self) -> Sequence[tuple[int, Target]]: ...
 
-    async def decision_rows(self, target: int, since: float, after: int, most: int) -> Sequence[DecisionRow]: ...
+    async def decision_rows(
+        self, target: int, since: float, after: DecisionRow | None, most: int
+    ) -> Sequence[DecisionRow]: ...
 
     async def revision_bodies(self, numbers: Collection[int]) -> Mapping[int, bytes]: ...
 
@@ -96,8 +98,9 @@ class SelfCheck:
 
     async def _decisions(self, target: int, since: float, night: _Night) -> AsyncIterator[Decided]:
         """Those of one target, and the last one before the day."""
-        spelling, after = DecisionSpelling(), 0
+        spelling = DecisionSpelling()
         before: Decided | None = None
+        after: DecisionRow | None = None
         while rows := await self._kept.decision_rows(target, since, after, _AT_ONCE):
             lacking = spelling.lacks(rows)
             spelling.learn(lacking, await self._kept.revision_bodies(lacking))
@@ -111,7 +114,7 @@ class SelfCheck:
                     before = None
                 if decided is not None:
                     yield decided
-            after = rows[-1].seq
+            after = rows[-1]
         if before is not None:
             yield before
         night.lost += sum(at >= since for at in spelling.lost)

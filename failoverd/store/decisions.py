@@ -176,18 +176,19 @@ def targets_in(connection: sqlite3.Connection) -> list[tuple[int, Target]]:
 
 
 def rows_in(
-    connection: sqlite3.Connection, target: int, since: float, after: int = 0, limit: int = MANY
+    connection: sqlite3.Connection, target: int, since: float, after: DecisionRow | None = None, limit: int = MANY
 ) -> list[DecisionRow]:
-    """Rows of a target from the chapter on that was being written at that moment; those behind the row `after`."""
+    """Rows of a target from the chapter on that was being written at that moment; or those behind the row `after`."""
+    if after is not None:
+        place = (after.chapter, after.seq)
+    else:
+        begun = "SELECT ifnull(max(seq), 0) FROM decisions WHERE target = ? AND seq = chapter AND at <= ?"
+        place = (int(connection.execute(begun, (target, since)).fetchone()[0]), 0)
     query = """
         SELECT seq, revision, chapter, at, body FROM decisions
-        WHERE target = :target AND seq > :after AND chapter >= ifnull(
-            (SELECT max(chapter) FROM decisions WHERE target = :target AND at <= :since), 0
-        )
-        ORDER BY seq LIMIT :limit
+        WHERE target = ? AND (chapter, seq) > (?, ?) ORDER BY chapter, seq LIMIT ?
     """
-    asked = {"target": target, "since": since, "after": after, "limit": limit}
-    return [DecisionRow(*row) for row in connection.execute(query, asked)]
+    return [DecisionRow(*row) for row in connection.execute(query, (target, *place, limit))]
 
 
 def revisions_in(connection: sqlite3.Connection, numbers: Collection[int]) -> dict[int, bytes]:
@@ -272,8 +273,8 @@ class DecisionReading(StatusReading):
 
         `lost` gets when those were made that cannot be read.
         """
-        spelling, waiting, after = DecisionSpelling(), None, 0
-        while rows := self._more(target, since, after):
+        spelling, waiting, last = DecisionSpelling(), None, None
+        while rows := self._more(target, since, last):
             self._learn(spelling, rows)
             for row in rows:
                 decided = spelling.read(row)
@@ -284,11 +285,11 @@ class DecisionReading(StatusReading):
                 elif decided is not None:
                     yield from filter(None, (waiting, decided))
                     waiting = None
-            after = rows[-1].seq
+            last = rows[-1]
         yield from filter(None, (waiting,))
         lost += [at for at in spelling.lost if since <= at < until]
 
-    def _more(self, target: int, since: float, after: int) -> list[DecisionRow]:
+    def _more(self, target: int, since: float, after: DecisionRow | None) -> list[DecisionRow]:
         with journal_errors(self._path):
             return rows_in(self._connection, target, since, after)
 

@@ -479,7 +479,9 @@ class SqliteJournal:
         """Each target of which decisions are kept, and its number."""
         return tuple(await self._read(targets_in))
 
-    async def decision_rows(self, target: int, since: float, after: int, most: int) -> tuple[DecisionRow, ...]:
+    async def decision_rows(
+        self, target: int, since: float, after: DecisionRow | None, most: int
+    ) -> tuple[DecisionRow, ...]:
         """See `decisions.rows_in`."""
         return tuple(await self._read(lambda connection: rows_in(connection, target, since, after, most)))
 
