@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from failoverd import codec
+from failoverd import __version__, codec
 from failoverd.cli.failing import note, print_json, print_text, told
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.progress_line import progress
@@ -59,6 +59,7 @@ class DiscrepancyTold(BaseModel):
     record: str
     provider: str
     revision: str
+    version: str
     differs_in: list[str]
     then: ConclusionTold
     again: ConclusionTold | None
@@ -153,6 +154,7 @@ def _discrepancy(found: Discrepancy) -> DiscrepancyTold:
         **place_of(inputs.target),
         at=rfc3339(inputs.now),
         revision=inputs.revision,
+        version=found.decided.version,
         differs_in=list(found.differs_in),
         then=conclusion_told(found.decided.came),
         again=conclusion_told(found.again) if found.again is not None else None,
@@ -183,7 +185,10 @@ def _text(found: Replay) -> Iterator[str]:
         yield f"reproduced: {whose} came to what {'it' if found.decisions == 1 else 'they'} came to then"
         return
     yield f"{found.differing} of {whose} came to something else"
-    yield "a defect of failoverd, or another version of it decided then: please report it with --output json"
+    if any(each.decided.version == __version__ for each in found.discrepancies):
+        yield "a defect of failoverd: please report it, with what --output json prints"
+    else:
+        yield f"another version of failoverd decided then; this is {__version__}"
     for each in found.discrepancies[:_SHOWN]:
         yield ""
         yield from _apart(each)
@@ -194,7 +199,8 @@ def _text(found: Replay) -> Iterator[str]:
 
 def _apart(found: Discrepancy) -> Iterator[str]:
     inputs = found.decided.inputs
-    yield f"DIFFERS  {clock(inputs.now)}  {inputs.target}, by revision {inputs.revision} of its policy"
+    yield f"DIFFERS  {clock(inputs.now)}  {inputs.target}"
+    yield f"  by     revision {inputs.revision} of its policy, failoverd {found.decided.version}"
     yield f"  then   {say_conclusion(found.decided.came)}"
     yield f"  again  {say_conclusion(found.again) if found.again is not None else found.error}"
     if "reasons" in found.differs_in and found.again is not None:

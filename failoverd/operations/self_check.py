@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from failoverd import __version__
 from failoverd.core.control.figures import ReplayedFigures
 from failoverd.core.control.inputs import Decided
 from failoverd.core.control.replaying import Discrepancy, discrepancy
@@ -70,13 +71,17 @@ class SelfCheck:
         emit: is told of each policy of which something differs.
         clock: the time.
         pause: after each decision, in seconds.
+        version: of failoverd: what another one decided may come to something else, and is left out.
     """
 
-    def __init__(self, kept: DecisionsKept, emit: Emit, clock: Clock, pause: float = PAUSE) -> None:
+    def __init__(
+        self, kept: DecisionsKept, emit: Emit, clock: Clock, pause: float = PAUSE, version: str = __version__
+    ) -> None:
         self._kept = kept
         self._emit = emit
         self._clock = clock
         self._pause = pause
+        self._version = version
         self.figures = ReplayedFigures()
 
     async def look(self) -> None:
@@ -85,7 +90,8 @@ class SelfCheck:
         try:
             for number, target in await self._kept.decided_targets():
                 async for decided in self._decisions(number, since, night):
-                    night.count(target.policy, discrepancy(decided))
+                    if decided.version == self._version:
+                        night.count(target.policy, discrepancy(decided))
                     await asyncio.sleep(self._pause)
                     if sum(night.decisions.values()) >= MOST:
                         break

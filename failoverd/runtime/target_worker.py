@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from failoverd import codec
+from failoverd import __version__, codec
 from failoverd.core.control import news, progress, standing
 from failoverd.core.control.cost import Saving, bill
 from failoverd.core.control.evaluate import evaluate
@@ -306,7 +306,7 @@ class TargetWorker:
         self._outcome, self._far = outcome, outcome.state.of(self.target).far
         if keep:
             inputs = taken_down(self._policy, state, observed, estate, heard, now)
-            self._keep(Decided(self._policy, inputs, concluded(outcome)))
+            self._keep(Decided(self._policy, inputs, concluded(outcome), __version__))
         return outcome
 
     def _keep(self, decided: Decided) -> None:

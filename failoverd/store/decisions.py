@@ -148,7 +148,7 @@ class DecisionLog:
 
 
 def _plain(decided: Decided) -> codec.Json:
-    return {"looked": codec.plain(decided.inputs), "came": codec.plain(decided.came)}
+    return {"looked": codec.plain(decided.inputs), "came": codec.plain(decided.came), "by": decided.version}
 
 
 # -- and back ----------------------------------------------------------------------------------------------------------
@@ -242,8 +242,8 @@ class DecisionSpelling:
         policy = self._policies[row.revision]
         if policy is None:
             raise ValueError("the policy that it was made by is lost")
-        inputs, came = self._said["looked"], self._said["came"]
-        return Decided(policy, codec.shaped(DecisionInputs, inputs), codec.shaped(Conclusion, came))
+        inputs, came, version = (self._said[part] for part in ("looked", "came", "by"))
+        return Decided(policy, codec.shaped(DecisionInputs, inputs), codec.shaped(Conclusion, came), str(version))
 
 
 def policy_of(body: bytes) -> Policy:

@@ -50,6 +50,16 @@ async def test_a_difference_is_told_once_for_each_policy_with_the_command_that_s
     assert check.figures == ReplayedFigures(NOW, len(EVENING), 2)
 
 
+async def test_what_another_version_decided_before_an_update_is_left_out(tmp_path: Path) -> None:
+    told: list[Event] = []
+    older = [replace(otherwise(each), version="0.0.9") for each in EVENING[:4]]
+    async with open_journal(tmp_path / "journal.db") as journal:
+        await journal.decided([*older, *EVENING[4:]])
+        check = looking(journal, told)
+        await check.look()
+    assert (told, check.figures.decisions) == ([], len(EVENING) - 4)
+
+
 async def test_only_the_last_day_is_looked_at_and_how_it_began(tmp_path: Path) -> None:
     told: list[Event] = []
     later = EVENING[3].inputs.now + 1e-3 + DAY

@@ -87,11 +87,12 @@ class Conclusion:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One decision: by which policy, what it looked at, what it came to."""
+    """One decision: by which policy, what it looked at, what it came to; and by which version of failoverd."""
 
     policy: Policy
     inputs: DecisionInputs
     came: Conclusion
+    version: str = ""
 
     def differs(self, before: "Decided | None") -> bool:
         """Whether it is worth to be kept after the one before."""
