@@ -131,7 +131,8 @@ class JournalWriter:
             if not await self._soon(_done(self._writing)):
                 self._news.set()
                 return
-        while self._decisions and all_of_it:
+        ends = asyncio.get_running_loop().time() + PATIENCE  # what is left of a storm holds up no end
+        while all_of_it and self._decisions and asyncio.get_running_loop().time() < ends:
             if not await self._soon(self._write_decisions()):
                 return
 
