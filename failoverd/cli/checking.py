@@ -7,15 +7,16 @@ from pathlib import Path
 
 from failoverd.api.routes import document
 from failoverd.cli.failing import print_json, print_text, told
-from failoverd.cli.options import CheckOutput, Exit, FileKind
+from failoverd.cli.options import CheckOutput, Exit, FileKind, config_at_hand
 from failoverd.cli.sarif import as_sarif
 from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
-from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, schema_of_tests
-from failoverd.config.listing import in_folders
+from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, scenario_schema, schema_of_tests
+from failoverd.config.listing import in_folders, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
+from failoverd.config.scenario_files import holds_scenarios, wrong_scenarios
 from failoverd.config.schema.config_file import ApiTcpEntry
 from failoverd.config.test_files import is_test_file, tests_of, wrong_tests
 from failoverd.core.errors import ConfigError, JournalError
@@ -36,6 +37,8 @@ def print_schema(kind: FileKind) -> None:
             print_json(config_schema(kinds()))
         case FileKind.TESTS:
             print_json(schema_of_tests())
+        case FileKind.SCENARIO:
+            print_json(scenario_schema())
         case FileKind.API:
             print_json(document())
         case FileKind.EVENTS:
@@ -51,9 +54,15 @@ class AnswerForm:
 
 
 def check_files(paths: Sequence[Path], config: Path, form: AnswerForm, *, named: bool) -> Exit:
-    """`named`: the configuration was named on the command line. Paths are judged by nothing that nobody named."""
+    """Without paths, what the configuration names, be it the `failoverd.yaml` that lies here; or the policies here.
+
+    `named`: the configuration was named on the command line. Paths are judged by nothing that nobody named.
+    """
     if not paths:
-        return check_everything(config, form)
+        here, asked = Path(), config_at_hand(config, named=named)
+        if asked is None and any(named_yaml(each.name) for each in here.iterdir()):
+            return check_paths([here], None, form)
+        return check_everything(asked or config, form)
     return check_paths(paths, config if named else None, form)
 
 
@@ -96,10 +105,11 @@ def check_paths(paths: Sequence[Path], config: Path | None, form: AnswerForm) ->
             diagnostics += loaded.diagnostics
         policies: list[str] = []
         if loaded is None or loaded.config is not None:
-            rest = [path for path in paths if path not in configs]
+            rest = [path for path in paths if path not in configs and not holds_scenarios(path)]
             known = loaded.config if loaded is not None else None
             found = load_paths([path for path in rest if not is_test_file(path)], kinds(), known)
             diagnostics += [*found.diagnostics, *wrong_tests(rest, kinds(), known)]
+            diagnostics += wrong_scenarios(paths, kinds(), known)
             policies = sorted(found.policies)
         return _told(diagnostics, policies, form)
 

@@ -102,7 +102,8 @@ def check(
         list[Path] | None,
         typer.Argument(
             help="policy files, and folders of them, which are judged by themselves, without a daemon, its machine or "
-            "(unless --config is written, too) its configuration; without any, all that the configuration names is"
+            "(unless --config is written, too) its configuration; without any, all that the configuration names is, or "
+            "what is here if there is none"
         ),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -155,6 +156,7 @@ def play_tests(
 
 @app.command()
 def prove(
+    context: typer.Context,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -167,10 +169,14 @@ def prove(
         typer.Option(
             "--most", metavar="N", help="situations to look at; of more, the rest is sampled", min=1, max=10_000_000
         ),
-    ] = 2_000,
+    ] = 3_000,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="which sample it is: the same for the same number")
     ] = 1,
+    within: Annotated[
+        str | None, typer.Option("--within", metavar="DURATION", help="stop after so long, and say how far it got")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Hold policies to what they promise in every combination of lost regions; exit 1 where one is not kept.
@@ -179,8 +185,44 @@ def prove(
     held back, tiers, room, min_regions, rules, and a way back. It needs no daemon and no network.
     """
     from failoverd.cli import proving_policies
+    from failoverd.cli.failing import seconds
 
-    raise typer.Exit(proving_policies.prove_policies(paths or [], output, most, seed))
+    reach = proving_policies.Reach(most, seed, seconds(within) if within is not None else None)
+    raise typer.Exit(proving_policies.prove_policies(paths or [], config, output, reach, named=_names_config(context)))
+
+
+@app.command()
+def simulate(
+    context: typer.Context,
+    scenario: Annotated[
+        Path,
+        typer.Argument(
+            help="a file *.scenario.yaml, played against the policies beside it, or in the folder above, and with the "
+            "configuration if --config is written, too"
+        ),
+    ],
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--what-if",
+            metavar="[POLICY:]KEY=VALUE",
+            help="play it again with this key of a policy changed, such as failback.after=10m, and compare; may be "
+            "said several times",
+        ),
+    ] = None,
+    policy: PolicyOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Play an outage against policies on a virtual clock: what happened, what moved and why, and what it came to.
+
+    It needs no daemon and no network. With --what-if, two variants stand side by side.
+    """
+    from failoverd.cli import playing_scenarios
+
+    named = config if _names_config(context) else None
+    wanted = playing_scenarios.ScenarioWanted(scenario, named, tuple(what_if or ()), policy or "")
+    raise typer.Exit(playing_scenarios.play_scenario(wanted, output))
 
 
 @app.command()

@@ -51,6 +51,7 @@ class FileKind(StrEnum):
     REGIONS = "regions"
     CONFIG = "config"
     TESTS = "tests"
+    SCENARIO = "scenario"
     API = "api"
     EVENTS = "events"
 
@@ -63,6 +64,17 @@ DEFAULT_CONFIG = Path(os.environ.get(CONFIG_VARIABLE, CONFIG))
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="the daemon's configuration file", envvar=CONFIG_VARIABLE)
 ]
+
+
+def config_at_hand(config: Path, *, named: bool) -> Path | None:
+    """The configuration by which a verb goes that was told no paths; None where there is none.
+
+    It is the one that was named, or the usual one, or `failoverd.yaml` in the working directory.
+    """
+    here = Path(Path(CONFIG).name)
+    if named or config != Path(CONFIG):
+        return config  # the environment names it, too
+    return next((each for each in (config, here) if each.exists()), None)
 
 
 class Asked:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from failoverd.config.drills import planner_of_all
@@ -45,6 +45,7 @@ class SimulatedDaemon:
         instance: str = "",
         tick: float = TICK,
         sources: Mapping[str, MetricsSource] | None = None,
+        heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
     ) -> None:
         clock = now
         self._every = tick
@@ -54,6 +55,7 @@ class SimulatedDaemon:
         self.dns = PaperProvider(self.zonefile, clock)
         self.providers: Mapping[str, Provider] = providers or {"dns-main": self.dns}
         self.events = list[Event]()
+        self.heard = heard
         self.timetable = VirtualTimetable()
         zonefiles = {name: found.zonefile for name, found in self.providers.items() if isinstance(found, PaperProvider)}
         self.authorities = PaperAuthorities(self.zonefile, zonefiles)
@@ -63,7 +65,7 @@ class SimulatedDaemon:
             authorities=self.authorities,
             timetable=self.timetable,
             clock=clock,
-            emit=self.events.append,
+            emit=self._told,
             chance=chance or random.Random(0),  # noqa: S311 - a script, no secret
             sources=sources or {},
         )
@@ -147,6 +149,10 @@ class SimulatedDaemon:
         """Whether a round is under way, or a policy is not taken up yet."""
         booting = self._booting is not None and not self._booting.done()
         return booting or any(found.busy for found in self.reconcilers.values())
+
+    def _told(self, event: Event) -> None:
+        self.events.append(event)
+        self.heard(event)
 
     async def _tick(self) -> None:
         self.engine.tick()

@@ -24,6 +24,7 @@ VERBS: dict[str, list[tuple[str, ...]]] = {
     "check": [()],
     "test": [(), ("pölicies", "--run", "äzure")],
     "prove": [("pölicies",)],
+    "simulate": [("wöw.scenario.yaml", "--what-if", "fäilback=1"), ("nowhere.scenario.yaml",)],
     "review": [("mäin",), ("nöwhere", "--format", "markdown")],
     "schema": [("events",), ("policy",)],
     "files": [(), ("wöw.yaml",)],

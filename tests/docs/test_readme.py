@@ -153,7 +153,7 @@ def test_every_make_target_that_is_named_exists() -> None:
 async def test_what_is_run_from_a_checkout_runs(tmp_path: Path) -> None:
     shown = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
     programs = [words for words in shown if words and words[0].startswith(".venv/bin/")]
-    assert [words[1] for words in programs] == ["demo", "check", "test", "prove"]
+    assert [words[1] for words in programs] == ["demo", "check", "test", "prove", "simulate"]
     (_, demo, option), *offline = programs
     _, known = await run(tmp_path, "failoverd", demo, "--help")
     assert option in known
