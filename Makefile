@@ -12,7 +12,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(shell expr 2 '*' $$(nproc)
 # The system whose systemd `make boot` boots, beside this machine's own.
 SUITE ?= trixie
 
-BENCHES := failover providers probes scale estate pausing detection page decide
+BENCHES := failover providers probes scale estate pausing detection page decide day
 
 .PHONY: help demo test quick lint unit servers screenshots docs lock rules bench soak boot manual packages image clean $(BENCHES:%=bench-%)
 
@@ -41,7 +41,7 @@ unit: $(VENV)/dev $(VENV)/rewritten $(AFTER)
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
 	./tests/install-servers
 
-screenshots: $(VENV)/dev servers  ## pictures of the page, for a person's eye: in build/screenshots
+screenshots: $(VENV)/dev servers  ## pictures of the pages, for a person's eye: in build/screenshots
 	PYTHONPATH=tests $(BIN)/python -m support.screenshots build/screenshots
 
 soak: $(VENV)/dev  ## property tests, fuzzers and races fifty times as long, and two thousand simulations (hours)

@@ -40,6 +40,7 @@ app.add_typer(notify, name="notify")
 WithoutDaemon = Annotated[
     bool, typer.Option("--without-daemon", help="in this process, whether a daemon is there or not")
 ]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="write a page with plots to this file, too")]
 PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only this policy")]
 
 
@@ -213,6 +214,7 @@ def simulate(
     policy: PolicyOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
+    html: HtmlOption = None,
 ) -> None:
     """Play an outage against policies on a virtual clock: what happened, what moved and why, and what it came to.
 
@@ -221,7 +223,7 @@ def simulate(
     from failoverd.cli import playing_scenarios
 
     named = config if _names_config(context) else None
-    wanted = playing_scenarios.ScenarioWanted(scenario, named, tuple(what_if or ()), policy or "")
+    wanted = playing_scenarios.ScenarioWanted(scenario, named, tuple(what_if or ()), policy or "", html)
     raise typer.Exit(playing_scenarios.play_scenario(wanted, output))
 
 
@@ -563,7 +565,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - each is something to say on the comma
     rate: Annotated[str, typer.Option("--rate", help="requests to each endpoint, up to 50/s")] = "1/s",
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
-    html: Annotated[Path | None, typer.Option("--html", help="write a page with plots to this file, too")] = None,
+    html: HtmlOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask before sending")] = False,
     spend: Annotated[bool, typer.Option("--spend", help="inference checks may ask for completions")] = False,
 ) -> None:

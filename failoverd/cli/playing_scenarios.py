@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from failoverd.cli.course_page.whole_page import page
 from failoverd.cli.failing import note, print_json, print_text, told, unknown
 from failoverd.cli.options import Exit, Output
+from failoverd.cli.output_file import save, try_place
 from failoverd.cli.progress_line import progress
 from failoverd.cli.telling_courses import as_json, as_text
 from failoverd.cli.testing import say_of_files
@@ -26,12 +28,16 @@ _MINUTE: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class ScenarioWanted:
-    """What is to be played. `edits` are those of the other variant; `policy` is the only one that is told of."""
+    """What is to be played. `edits` are those of the other variant; `policy` is the only one that is told of.
+
+    `html` is where it is written as a page, too.
+    """
 
     path: Path
     config: Path | None = None
     edits: tuple[str, ...] = ()
     policy: str = ""
+    html: Path | None = None
 
 
 def play_scenario(wanted: ScenarioWanted, output: Output) -> Exit:
@@ -54,13 +60,24 @@ def play_scenario(wanted: ScenarioWanted, output: Output) -> Exit:
             return Exit.FAILED
         if wanted.policy and wanted.policy not in scenario.found.policies:
             raise unknown("policy", wanted.policy, scenario.found.policies)
+        if wanted.html is not None:
+            try_place(wanted.html, "page")
         courses = _play([scenario, *([variant] if variant is not None else [])], config)
         said = ", ".join(edit.text for edit in edits)
-        if output is Output.JSON:
-            print_json(as_json(courses, about, said).model_dump())
-        else:
-            print_text(as_text(courses, said, wanted.policy))
+        try:
+            if wanted.html is not None:
+                save(wanted.html, page(courses, said, wanted.policy), "page")
+                note(f"the page is in {wanted.html}")
+        finally:  # one of the two may fail: the other is what came of it all the same
+            _show(courses, about, said, wanted.policy, output)
         return Exit.FINE
+
+
+def _show(courses: Sequence[Course], about: Sequence[Diagnostic], said: str, policy: str, output: Output) -> None:
+    if output is Output.JSON:
+        print_json(as_json(courses, about, said).model_dump())
+    else:
+        print_text(as_text(courses, said, policy))
 
 
 def _config(path: Path | None) -> Config | None:

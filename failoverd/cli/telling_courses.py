@@ -7,13 +7,14 @@ from typing import Final
 from pydantic import BaseModel
 from rich.cells import cell_len
 
+from failoverd.cli.course_totals import FIGURES, LEGEND
 from failoverd.cli.screen import aligned, folded, shown
 from failoverd.cli.telling_tests import WrongTold
 from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.values import say_duration
 from failoverd.simulation.course import Course, CourseMoment, LoadCourse, MomentKind, PolicyCourse, RegionCourse, Totals
 from failoverd.simulation.expectations import say_moment
-from failoverd.telemetry.phrases import amount, moment
+from failoverd.telemetry.phrases import moment
 
 WIDTH: Final = 80
 
@@ -87,36 +88,15 @@ def _moment(told: CourseMoment, at: str) -> Iterator[str]:
         yield from folded(told.why, WIDTH, indent + "  ", indent + "  ")
 
 
-_HEADS: Final = ("policy", "changes", "false", "dead", "clients", "failed", "over", "away", "requests", "USD")
+_HEADS: Final = ("policy", *(figure.head for figure in FIGURES))
 
 
 def _row(told: PolicyCourse) -> tuple[str, ...]:
-    totals = told.totals
-    minutes = (
-        totals.dead_minutes,
-        totals.dead_client_minutes,
-        totals.failed_client_minutes,
-        totals.over_minutes,
-        totals.away_minutes,
-    )
-    requests = amount(totals.failed_requests) if totals.failed_requests is not None else "-"
-    cost = f"{totals.cost:,.2f}" if totals.cost is not None else "-"
-    counts = (str(totals.changes), str(totals.false_moves))
-    return (told.policy, *counts, *(f"{each:.1f}" for each in minutes), requests, cost)
-
-
-_LEGEND: Final = (
-    ("changes", "of the answer; false: traffic left a region that served"),
-    ("dead", "minutes with a dead region in the answer"),
-    ("clients", "minutes at dead regions, all clients together: 1.0 is all of them for one minute"),
-    ("failed", "the same of whatever was not served, and requests: how many that were"),
-    ("over", "minutes in which a region that serves got more than its capacity"),
-    ("away", "minutes in which the answer was not the one of the beginning"),
-)
+    return (told.policy, *(figure.told(told.totals) for figure in FIGURES))
 
 
 def _legend() -> Iterator[str]:
-    for name, words in _LEGEND:
+    for name, words in LEGEND:
         yield from folded(words, WIDTH, f"  {name:<9}", " " * 11)
 
 
@@ -165,20 +145,10 @@ def _pair(at: str, cells: Iterable[str]) -> Iterator[str]:
 
 def _apart(one: Course, other: Course, policy: str) -> Iterator[tuple[str, str, str]]:
     for left, right in zip(_chosen(one, policy), _chosen(other, policy), strict=True):
-        for head, mine, theirs in zip(_HEADS[1:], _row(left)[1:], _row(right)[1:], strict=True):
+        for figure in FIGURES:
+            mine, theirs = figure.told(left.totals), figure.told(right.totals)
             if mine != theirs:
-                yield f"{left.policy}: {_SAYS.get(head, head)}", mine, theirs
-
-
-_SAYS: Final = {
-    "false": "false moves",
-    "dead": "minutes with a dead region",
-    "clients": "client-minutes at dead regions",
-    "failed": "client-minutes failed",
-    "over": "minutes over capacity",
-    "away": "minutes away from normal",
-    "requests": "requests failed",
-}
+                yield f"{left.policy}: {figure.name}", mine, theirs
 
 
 # -- for programs ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+DEAD: Final = 0.5
+"""Of what it is sent: a region that serves less is dead."""
+
 MOST_POINTS: Final = 5_000
 """Of one track; and moments of a course. What is beyond is left out, and counted."""
 

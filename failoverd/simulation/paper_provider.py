@@ -113,9 +113,12 @@ class PaperProvider:
 
     def _throttle(self) -> None:
         at = self._clock()
+        if self.allowance is None:
+            self._minute = float("-inf")  # who rations nothing counts nothing
+            return
         if at >= self._minute + _MINUTE:
             self._minute, self._let_through = at, 0
-        if self.allowance is not None and self._let_through >= self.allowance:
+        if self._let_through >= self.allowance:
             words, wait = f"{self.name} answers {self.allowance} calls a minute", self._minute + _MINUTE - at
             raise RateLimited(words, reason="throttled", remedy="wait", retry_after=wait)
         self._let_through += 1

@@ -12,6 +12,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan
 from failoverd.core.health.region import RegionState
+from failoverd.core.overrides import Verb
 from failoverd.core.reasons import LimitKind
 from failoverd.core.records import OnDrift, Policy, Target, percentages
 from failoverd.core.rules import Assertion
@@ -104,6 +105,8 @@ def unknown(sheet: Worksheet) -> Iterator[Broken]:
 def settled(sheet: Worksheet) -> Iterator[Broken]:
     """What has to be so once everything is done that was due, and nothing is held, or left to a person."""
     yield from _left_behind(sheet)
+    if any(word.verb is Verb.SHED and word.in_force(sheet.now) for word in sheet.words):
+        return  # what does not fit goes elsewhere, for a person said that it may not be there
     if any(each.kind in _STANDS or each.decision.kind is DecisionKind.OPERATOR for each in sheet.outcomes.values()):
         return
     claims = [claim for claim, _ in sheet.shared.standing.values()]

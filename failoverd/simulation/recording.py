@@ -16,15 +16,12 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE, Policy, RecordType, RegionSpec
 from failoverd.simulation.clientele import Clientele
-from failoverd.simulation.course import MOST_POINTS, LoadCourse, PolicyCourse, RegionCourse, States, Totals, Track
+from failoverd.simulation.course import DEAD, MOST_POINTS, LoadCourse, PolicyCourse, RegionCourse, States, Totals, Track
 from failoverd.simulation.rehearsal import Rehearsal
 from failoverd.simulation.virtual_time import now
 
 AFTER: Final = (5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0)
 """Seconds after a change at which clients are looked at, besides when the TTL of the old answer is over."""
-
-_DEAD: Final = 0.5
-"""Of what it is sent: a region that serves less is dead."""
 
 _WELL: Final = 60.0
 """Seconds for which a region has served everything that leaves by a false move."""
@@ -245,7 +242,7 @@ class Recorder:
         """Whether a region that serves got more than it can carry since the last look, in the mean."""
         served = max((each.regions[name].served for each in self._records.values() if name in each.regions), default=0)
         return (
-            load.capacity is not None and served >= _DEAD and (load.sent + sent) / 2 > load.capacity * served * _ROUNDED
+            load.capacity is not None and served >= DEAD and (load.sent + sent) / 2 > load.capacity * served * _ROUNDED
         )
 
     def _sent(self, at: float) -> dict[str, float]:
@@ -356,12 +353,12 @@ def _sum_up(record: _Record, since: float, until: float) -> None:
         if region is None:
             continue
         failed += seconds * (1.0 - region.served)
-        sums.dead_clients += seconds if region.served < _DEAD else 0.0
+        sums.dead_clients += seconds if region.served < DEAD else 0.0
         sums.cost += seconds * demand * (region.price or 0.0)
     published = (
         record.regions[name].served for name, share in record.shares.items() if share and name in record.regions
     )
-    sums.dead += until - since if any(served < _DEAD for served in published) else 0.0
+    sums.dead += until - since if any(served < DEAD for served in published) else 0.0
     sums.away += until - since if record.shares != record.normal else 0.0
     sums.failed_clients += failed
     sums.failed_requests += failed * demand

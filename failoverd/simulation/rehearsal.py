@@ -66,7 +66,9 @@ class Site:
     """The files that are rehearsed: every policy that shares regions with the others, and what binds all of them.
 
     `isolation`, `sentinels`, `tick` and `sources` (seconds between two questions, by name) are what the daemon's own
-    configuration says, or what holds without one. The sentinels always answer. `gauged` is what is measured.
+    configuration says, or what holds without one. The sentinels always answer. `gauged` is what is measured. Time
+    in which nothing happens is leapt over, which changes nothing but how long it takes (`leaping`); without `leaps`
+    every probe is made.
     """
 
     policies: Mapping[str, Policy]
@@ -78,6 +80,7 @@ class Site:
     tick: float = TICK
     sources: Mapping[str, float] = field(default_factory=dict)
     gauged: Gauged = field(default_factory=Gauged)
+    leaps: bool = True
 
     def given(self, said: GivenEntry) -> "Site":
         """The same with the demand and the capacity that are given, said as numbers whatever measured them."""
@@ -177,7 +180,7 @@ class Rehearsal:
     async def settle(self) -> None:
         """Let what is due now be done."""
         end = now() + SETTLING
-        await elapse(0.0)
+        await elapse(0.01)
         while self.daemon.busy and now() < end:
             await elapse(0.01)
 
@@ -355,6 +358,7 @@ def _daemon(
         sentinels=site.sentinels,
         tick=site.tick,
         sources=site.gauged.sources(site.policies, site.sources, lambda: now() - began),
+        leaps=site.leaps,
     )
 
 
@@ -407,7 +411,8 @@ async def rehearsing(site: Site, given: GivenEntry, policy: str, at: float = NOO
         await elapse(at - now())
         await rehearsal.daemon.booted()
         if given.spent:
-            _spend(rehearsal)
+            await rehearsal.settle()  # a round under way would put back what it began with
+            await _spend(rehearsal)
         rehearsal.told = len(rehearsal.daemon.events)
         yield rehearsal
     finally:
@@ -435,7 +440,7 @@ def _connecting(world: World, site: Site, began: float) -> None:
             at += moments * site.gauged.interval
 
 
-def _spend(rehearsal: Rehearsal) -> None:
+async def _spend(rehearsal: Rehearsal) -> None:
     """Every policy has used up what its limits allow, without a change that anybody saw."""
     states = rehearsal.daemon.states
     for policy in rehearsal.site.policies.values():
@@ -444,6 +449,7 @@ def _spend(rehearsal: Rehearsal) -> None:
             for target in policy.targets
         }
         states.put(spent(policy, states.of(policy.name), shares, now()))
+        await states.keep(policy.name)
 
 
 def before(site: Site, at: float) -> float:

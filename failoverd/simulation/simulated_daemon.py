@@ -17,6 +17,7 @@ from failoverd.ports import MetricsSource, Provider
 from failoverd.runtime.engine import Engine, Installation, Surroundings
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.reconciling import Reconciler
+from failoverd.simulation.leaping import TICK_JOB, Leaps
 from failoverd.simulation.paper_authorities import PaperAuthorities
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.paper_provider import PaperProvider
@@ -29,7 +30,10 @@ TICK: Final = 5.0
 
 
 class SimulatedDaemon:
-    """One daemon at work. The zone file, the journal and the world outlive it, as they do in life."""
+    """One daemon at work. The zone file, the journal and the world outlive it, as they do in life.
+
+    One that `leaps` leaps over the time in which nothing happens (`leaping`). It has to be alone on its loop.
+    """
 
     def __init__(  # noqa: PLR0913 - each is a part of the world that it is put into
         self,
@@ -46,8 +50,9 @@ class SimulatedDaemon:
         tick: float = TICK,
         sources: Mapping[str, MetricsSource] | None = None,
         heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
+        leaps: bool = False,
     ) -> None:
-        clock = now
+        clock = asyncio.get_running_loop().time
         self._every = tick
         self.zonefile = zonefile or Zonefile()
         self.journal = journal or PaperJournal()
@@ -79,6 +84,7 @@ class SimulatedDaemon:
         self.engine = Engine(said, around)
         self.states, self.incidents, self.board = self.engine.states, self.engine.incidents, self.engine.board
         self.probing, self.prover, self.runner = self.engine.probing, self.engine.prover, self.engine.runner
+        self._leaps = Leaps(self.engine, self.timetable, self.world, tick, lambda: len(self.events)) if leaps else None
         self._booting: asyncio.Task[None] | None = None
 
     # -- life ----------------------------------------------------------------------------------------------------------
@@ -99,7 +105,9 @@ class SimulatedDaemon:
         """Start with what an earlier process left."""
         self.engine.start(states, interrupted, words, proofs)
         self.engine.watch_sentinels({check.name: self.world.prober(check) for _, check in self.engine.sentinels})
-        self.timetable.every("tick", self._every, self._tick, phase=self._every)
+        self.timetable.every(TICK_JOB, self._every, self._tick, phase=self._every)
+        if self._leaps is not None:
+            self._leaps.start()
         self._booting = asyncio.create_task(self._boot(policies))
 
     async def _boot(self, policies: Sequence[Policy]) -> None:
@@ -129,16 +137,21 @@ class SimulatedDaemon:
 
     async def kill(self) -> None:
         """It is gone, in the middle of whatever it did."""
-        await self.timetable.close()
+        await self._close_timetable()
         if self._booting is not None:
             await end(self._booting)
         await self.engine.abandon()
 
     async def stop(self) -> None:
         """It is told to stop, and does so in order."""
-        await self.timetable.close()
+        await self._close_timetable()
         await self.engine.halt()
         await self.engine.close()
+
+    async def _close_timetable(self) -> None:
+        if self._leaps is not None:
+            self._leaps.stop()
+        await self.timetable.close()
 
     @property
     def reconcilers(self) -> dict[str, Reconciler]:

@@ -62,7 +62,7 @@ async def _simulate(scenario: PolicyScenario, site: Site, far: Far) -> Course:
         for at in sorted({*demands, *entry.happens, entry.for_}):
             if at > entry.for_:
                 break
-            await _until(at, entry.for_ / _STEPS, rehearsal, far)
+            await _until(at, max(_HOUR, entry.for_ / _STEPS), rehearsal, far)
             if at in demands and at > 0:
                 await rehearsal.demand(demands[at])
             if at in entry.happens:

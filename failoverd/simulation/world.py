@@ -72,7 +72,7 @@ class World:
 
     `serves` has the models that probes see there, where they see one; `connects` how long a connection takes, in
     seconds, where that is measured. `looks` are the last ones, as many as it `remembers` (all without). `turned` is
-    told when something there is not as it was.
+    told when something there is not as it was. `under_way` are the timers of the probes that are under way.
     """
 
     def __init__(self, clock: Clock, *, latency: float = 0.001, remembers: int | None = None) -> None:
@@ -83,6 +83,7 @@ class World:
         self.sight = ProberSight.WELL
         self.turned: Turned = lambda: None
         self._impaired: dict[str, Impaired] = {}
+        self.under_way: set[asyncio.TimerHandle] = set()
         self._clock = clock
         self._does: dict[str, Does] = {}
         self._slow: dict[str, float] = {}
@@ -125,6 +126,15 @@ class World:
 
     def does_at(self, address: str) -> Does:
         return self._does.get(address, Does.ANSWER)
+
+    def varies(self, endpoint: Endpoint) -> bool:
+        """Whether it may answer a probe otherwise than the last one, though nothing was said of it since."""
+        impaired = self._impaired.get(endpoint.address)
+        return self.does(endpoint) is Does.CRASH or (impaired is not None and impaired.varies)
+
+    def model_at(self, endpoint: Endpoint) -> Model | None:
+        """The model that a probe sees there, if it passes."""
+        return self.serves.get(endpoint.address)
 
     def slow(self, address: str, latency: float) -> None:
         self._slow[address] = latency
@@ -221,15 +231,17 @@ class PaperProber:
         def end() -> float:
             nonlocal over
             over = True
+            world.under_way.discard(timer)
             return world.end(endpoint, check)
 
         def report() -> None:
             now = end()
-            served = world.serves.get(endpoint.address) if answer.outcome is ProbeOutcome.PASS else None
+            served = world.model_at(endpoint) if answer.outcome is ProbeOutcome.PASS else None
             timings = Timings(now - began, connect=world.connects.get(endpoint.address))
             tell(ProbeResult(endpoint, check.name, answer.outcome, answer.reason, timings, now, served=served))
 
         timer = asyncio.get_running_loop().call_later(answer.after, report)
+        world.under_way.add(timer)
 
         def abandon() -> None:
             if not over:

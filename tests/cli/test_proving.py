@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import Ended, failoverctl, written
+from support.manual import POLICIES
 from support.playing import POLICY, folder
 
 from failoverd.cli.proving_policies import ProofTold
@@ -123,4 +124,11 @@ def test_so_is_who_interrupts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_by_a_configuration_records_are_what_its_providers_can_say(tmp_path: Path) -> None:
     config = written(tmp_path)
     told = failoverctl("prove", "--config", str(config), "--most", "20")
+    assert told.code == FINE, told.said
+
+
+@pytest.mark.parametrize("which", [POLICIES, POLICIES / "tiers"], ids=lambda path: path.name)
+def test_the_examples_that_come_with_it_keep_their_promises(which: Path) -> None:
+    """Of more situations than are looked at here: `failoverctl prove` alone looks at all of them."""
+    told = failoverctl("prove", str(which), "--most", "30")
     assert told.code == FINE, told.said

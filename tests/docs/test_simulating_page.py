@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from support.commands import failoverctl
 from support.manual import POLICIES, blocks, scenarios
 
+from failoverd.cli.course_page.course_tables import MOST_ROWS
 from failoverd.cli.telling_courses import (
     CourseMomentTold,
     CourseTold,
@@ -91,3 +92,23 @@ def test_the_json_has_the_keys_that_the_page_names() -> None:
     named = set(re.findall(r"`(\w+)`", TEXT.partition("`--output json` prints one object")[2]))
     words = {"happened", "seen", "moved", "held", "told", "failoverctl"}
     assert named - words == {name for model in TOLD for name in model.model_fields} - {"moved"}
+
+
+def test_the_page_is_written_by_the_command_that_the_page_of_docs_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(POLICIES, tmp_path / "policies")
+    monkeypatch.chdir(tmp_path)
+    (command,) = re.findall(r"^```sh\nfailoverctl (simulate .*--html .*)\n```$", TEXT, re.MULTILINE)
+    told = failoverctl(*shlex.split(command))
+    assert told.code == 0, told.said
+    made = (tmp_path / "outage.html").read_text()
+    (table,) = re.findall(r"^\| part \| what it shows \|\n\|---\|---\|\n(.*?)\n\n", TEXT, re.MULTILINE | re.DOTALL)
+    parts = [row.split(" | ")[0].removeprefix("| ") for row in table.splitlines()]
+    assert [part for part in parts if part not in made] == ["Cost"]  # nobody says what a request of it weighs
+    assert f"the first {MOST_ROWS} moments" in table
+
+
+def test_its_picture_is_there_and_not_too_large() -> None:
+    """`make screenshots` makes it again: build/screenshots/simulation.png."""
+    assert 20_000 < (ROOT / "docs" / "simulation.png").stat().st_size < 200_000

@@ -165,6 +165,16 @@ at:
     assert apart(played(tmp_path, said, policy=strict)) == []
 
 
+def test_they_are_spent_for_a_daemon_that_is_killed_as_well(tmp_path: Path) -> None:
+    strict = POLICY + "limits: {max_shift: 20% per 5m, max_changes: 2 per 1h}\n"
+    said = """
+given: {spent: true}
+happens: {5s: {restart: true}, 10s: {demand: 1400}}
+at: {1m: {holds: [max_changes], changes: 0}}
+"""
+    assert apart(played(tmp_path, said, policy=strict)) == []
+
+
 def test_a_drill_may_begin_by_hand(tmp_path: Path) -> None:
     said = """
 happens: {10s: {operator: {drill: oci-fra, for: 10m}}}

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.manual import POLICIES
 from support.playing import POLICY, REGIONS, folder, loaded, played
 
 from failoverd.core.control import limits, residency
@@ -228,6 +229,9 @@ def test_what_is_written_after_a_start_before_regions_are_seen_is_noticed(
     monkeypatch.setattr(worksheet, "evaluate", takes_for_down)
     counterexample = found(proved(tmp_path, most=90), Promise.KNOWN)
     assert counterexample.situation.circumstance == STARTED
+    said = as_test(counterexample, {counterexample.broken.target: {}})
+    assert "happens: {10s: {restart: true}}" in said
+    assert "at: {11s: {changes: 0}}" in said
 
 
 def test_a_region_that_is_lost_from_sight_and_taken_for_down_is_noticed(
@@ -244,6 +248,9 @@ def test_a_region_that_is_lost_from_sight_and_taken_for_down_is_noticed(
     counterexample = found(proved(tmp_path, most=120), Promise.KNOWN)
     assert counterexample.situation.circumstance.said == "azure-weu lost from sight"
     assert counterexample.situation.ill == {}
+    said = as_test(counterexample, {counterexample.broken.target: {"azure-weu": 7_000, "oci-fra": 3_000}})
+    assert """series: {azure-weu/*: "P x10 B"}""" in said
+    assert "never: {share: {azure-weu: '< 69.9'}}" in said
 
 
 def test_an_edit_that_sends_traffic_to_what_is_down_while_an_incident_is_open_is_noticed(
@@ -387,3 +394,11 @@ def test_a_situation_is_told_in_words() -> None:
     states = {"azure": RegionState.DOWN, "oci": RegionState.HEALTHY}
     assert str(Situation(SPENT, states)) == "azure down, budgets spent"
     assert str(Situation(NOTHING, {})) == "all is well"
+
+
+def test_a_ramp_goes_on_from_a_step_that_a_region_has_already() -> None:
+    """Shed to 15 %, oci has the share of its third step when all is well: the rest was too small to be moved."""
+    (each,) = loaded(POLICIES / "tiers").estates
+    group = each.found.policies
+    (shed,) = (one for one in circumstances(group, alike(group)) if one.said == "shed oci-fra in llm-prod")
+    assert Play(group).through(Situation(shed, {"azure-weu": RegionState.DEGRADED})) == []

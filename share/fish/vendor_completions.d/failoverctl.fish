@@ -279,6 +279,7 @@ complete -c failoverctl -n '__failoverctl_is simulate' -l what-if -x -d 'play it
 complete -c failoverctl -n '__failoverctl_is simulate' -l policy -s p -x -d 'only this policy'
 complete -c failoverctl -n '__failoverctl_is simulate' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
 complete -c failoverctl -n '__failoverctl_is simulate' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
+complete -c failoverctl -n '__failoverctl_is simulate' -l html -r -F -d 'write a page with plots to this file, too'
 complete -c failoverctl -n '__failoverctl_is simulate' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is simulate' -F
 complete -c failoverctl -n '__failoverctl_is status' -l watch -s w -d 'look every 2 s, until Ctrl-C'
