@@ -3,12 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeVar
 
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import Fenced, Permanent, RateLimited
+from failoverd.core.errors import FailoverdError, Fenced, Permanent, RateLimited
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Clock, Urgency
 from failoverd.simulation.faults import Fault, Moment, Script, _strike
@@ -101,6 +102,8 @@ class PaperProvider:
             if self.down is not None:
                 raise self.down
             self._throttle()
+            if fault.moment is Moment.LATE:
+                asyncio.get_running_loop().call_later(fault.late, self._arrive, effect)
             if fault.moment is not Moment.AFTER:
                 await _strike(fault)
             answer = nothing() if fault.moment is Moment.INSTEAD else effect()
@@ -110,6 +113,11 @@ class PaperProvider:
             return answer
         finally:
             self._count(target, -1)
+
+    def _arrive(self, effect: Callable[[], object]) -> None:
+        """What was on its way arrives, and nobody hears what becomes of it."""
+        with suppress(FailoverdError):
+            effect()
 
     def _throttle(self) -> None:
         at = self._clock()

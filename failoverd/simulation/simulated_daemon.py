@@ -13,7 +13,7 @@ from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.overrides import KNOWN, Override
 from failoverd.core.records import Check, Endpoint, Maintenance, Policy, Practice
 from failoverd.core.rules import Rule
-from failoverd.ports import MetricsSource, Provider
+from failoverd.ports import Clock, MetricsSource, Provider
 from failoverd.runtime.engine import Engine, Installation, Surroundings
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.reconciling import Reconciler
@@ -21,7 +21,7 @@ from failoverd.simulation.leaping import TICK_JOB, Leaps
 from failoverd.simulation.paper_authorities import PaperAuthorities
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.paper_provider import PaperProvider
-from failoverd.simulation.virtual_time import VirtualTimetable, now
+from failoverd.simulation.virtual_time import VirtualTimetable
 from failoverd.simulation.world import World
 from failoverd.simulation.zonefile import Zonefile
 
@@ -49,10 +49,11 @@ class SimulatedDaemon:
         instance: str = "",
         tick: float = TICK,
         sources: Mapping[str, MetricsSource] | None = None,
+        clock: Clock | None = None,
         heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
         leaps: bool = False,
     ) -> None:
-        clock = asyncio.get_running_loop().time
+        clock = self._clock = clock or asyncio.get_running_loop().time
         self._every = tick
         self.zonefile = zonefile or Zonefile()
         self.journal = journal or PaperJournal()
@@ -90,7 +91,7 @@ class SimulatedDaemon:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self, *policies: Policy) -> None:
-        began, journal = now(), self.journal
+        began, journal = self._clock(), self.journal
         words = journal.words_kept(began - KNOWN)
         self.begin(policies, journal.states_kept(), journal.interrupted(began), words, journal.proofs_kept())
 

@@ -44,7 +44,7 @@ from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.readings import measured
 from failoverd.core.control.relieving import Relieved, relieved
 from failoverd.core.control.residency import Allowed, allowed
-from failoverd.core.control.rule_checks import people, ruled, withheld
+from failoverd.core.control.rule_checks import counted, people, ruled, withheld
 from failoverd.core.control.saving import considered
 from failoverd.core.control.sharing import Grant
 from failoverd.core.control.sighted import as_seen
@@ -362,6 +362,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         unmeasured=case.seen.unmeasured,
         owned=observed.marker is not None and kind in observed.marker.types,
         drifted=drifted(observed, memory.last_good),
+        counted=counted(case.estate.rules, case.policy),
     )
 
 

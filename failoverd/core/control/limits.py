@@ -700,7 +700,7 @@ def _sealed(plan: Plan, step: Step, checks: tuple[LimitCheck, ...], shifts: Mapp
     if all(check.passed for check in checks):
         whole = None if plan.shares_after == step.wanted else dict(step.wanted)
         return Paced(Approved(replace(plan, cause=cause, shifts=dict(shifts), whole=whole), checks, seal=_SEAL))
-    until = passing_at(step.ruled, checks, step.now) if cause is Cause.FAILING_OUT else None
+    until = passing_at(step.ruled, checks, step.now) if cause is Cause.FAILING_OUT and _takes_dead(step) else None
     return Paced(Held(replace(plan, cause=cause), checks, until))
 
 
