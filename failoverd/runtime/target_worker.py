@@ -55,6 +55,9 @@ LONGEST_URGENT_PAUSE: Final = 2.0
 LEAST_URGENT_PAUSE: Final = 0.2
 """Seconds between two urgent tries at a provider that is throttled, and asks for no pause at all (`Retry-After: 0`)."""
 
+READ_KEPT: Final = 300.0
+"""Seconds for which what was read is good enough to write on where the write was throttled: its fence knows better."""
+
 FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
 
@@ -183,6 +186,8 @@ class TargetWorker:
         self._urgency = Urgency.ROUTINE  # of this round
         self._fenced = 0
         self._seen: Observed | None = None  # what the last read found
+        self._seen_at = 0.0
+        self._unsent: Observed | None = None  # what a write rested on that was throttled
         self._outcome: Outcome | None = None  # what this round came to
         self._far: frozenset[str] = frozenset()  # regions that are left out on a normal day
         self._crashed = ""
@@ -226,7 +231,7 @@ class TargetWorker:
         """The whole path from what is observed to what is proved."""
         tools, policy, target = self._tools, self._policy, self.target
         tools.incidents.look(policy, tools.verdicts)
-        observed = self._seen = await self._read()
+        observed = self._seen = await self._observe()
         await tools.states.recall(target, tools.clock() - policy.limits.longest_window)
         now = tools.clock()
         outcome = self._evaluate(tools.states.seen(policy, tools.verdicts), observed, now, keep=True)
@@ -261,8 +266,16 @@ class TargetWorker:
         estate = tools.estate(self._policy, self._provider, state, shared)
         return evaluate(self._policy, state, self._seen, estate, tools.clock())
 
+    async def _observe(self) -> Observed:
+        """What stands there. An account that lets few calls through is not asked again what it has just said."""
+        unsent, self._unsent = self._unsent, None
+        if unsent is not None and self._tools.clock() - self._seen_at <= READ_KEPT:
+            return unsent
+        found, self._seen_at = await self._read(), self._tools.clock()
+        return found
+
     async def _read(self) -> Observed:
-        """What stands there. A routine read may have to wait for its turn; urgent news does not wait with it."""
+        """A routine read may have to wait for its turn; urgent news does not wait with it."""
         if self._urgency.is_routine:
             try:
                 async with asyncio.timeout(None) as cut:
@@ -359,6 +372,8 @@ class TargetWorker:
         state = tools.states.of(self._policy.name)  # since when regions are down is kept with it
         if self._wanted is not None and self._wanted.cause.urgent:
             self._urgency = Urgency.FAIL_OUT  # whatever woke it
+        if self._wanted is not None and isinstance(error, RateLimited):
+            self._unsent = self._seen
         delay = self._pause(error, state.of(self.target).told.failures + 1)
         self.agenda.again(delay, self._urgency)
         by_hand = manual_command(self._provider, self._wanted) if self._wanted is not None else ""
