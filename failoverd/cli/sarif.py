@@ -1,5 +1,6 @@
 """What `check` finds as SARIF 2.1.0 (OASIS Standard), which servers of code show at the lines of a pull request."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,7 +77,7 @@ def _artifact(file: str) -> dict[str, str]:
     whole = Path(here, path)
     if ".." in path.parts or not whole.is_relative_to(here):
         return {"uri": whole.as_uri()}
-    return {"uri": quote(whole.relative_to(here).as_posix()), "uriBaseId": ROOT}
+    return {"uri": quote(os.fsencode(whole.relative_to(here))), "uriBaseId": ROOT}
 
 
 def _plain(text: str) -> str:
