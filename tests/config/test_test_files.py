@@ -252,6 +252,8 @@ def test_a_damaged_file_is_said_with_its_place(tmp_path: Path, text: str, code: 
         ("given: {demand: 800 x}", "no number"),
         ("given: {demand: 0}", "more than 0"),
         ("given: {at: '2027-06-01T12:00'}", "a moment says its offset"),
+        ("given: {at: '9999-12-31T23:59:59Z'}", "between 1970 and 2242"),
+        ("given: {at: '0001-01-01T00:00:00Z'}", "between 1970 and 2242"),
         ("for: 5s\nat: {10s: {changes: 0}}", "for ends before"),
         ("happens: {1s: {operator: {drain: azure-weu, hold: true}}}", "not drain and hold"),
         ("happens: {1s: {operator: {for: 1h}}}", "not none"),
