@@ -25,7 +25,7 @@ from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan, PlanKind
-from failoverd.core.errors import JournalError, Permanent, RateLimited
+from failoverd.core.errors import NO_EFFECT, JournalError, Permanent, RateLimited
 from failoverd.core.events import ChangeApplied, FailoverHeld, PlanHeld, TargetDelayed, TaskCrashed
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import KNOWN, Scope, Verb
@@ -50,7 +50,6 @@ from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.core.status import TargetState, TargetStatus
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.override_book import Overrides
-from failoverd.runtime.target_worker import DEADLINE
 from failoverd.simulation.faults import Fault, Moment, Script, hang, lie, lost_answer, overtaken, refused
 from failoverd.simulation.paper_authorities import NS1, NS2
 from failoverd.simulation.paper_journal import PaperJournal
@@ -636,8 +635,10 @@ class Cluster:
     async def _again(self, end: Callable[[], Awaitable[None]]) -> None:
         self.journal_worked &= end != self.daemon.stop or self.journal.stuck is None
         await end()
+        ended_at = now()
         self.operators.restarted(self.journal)
         await elapse(self.random.choice([0.0, 0.0, 50.0]))
+        self.operators.absences.append((ended_at, now()))
         self.gone.append(self.daemon)
         self.daemon = self._daemon(self.journal, self.daemon.engine.instance)
 
@@ -828,23 +829,36 @@ class Cluster:
         yield from self.explained()
 
     def explained(self) -> Iterable[Broken]:
-        """Each change of answers by the last process: told, with its reasons and where they are written.
-
-        One that somebody edited before its daemon could read it back is told by nobody, if its answer was lost as well.
-        """
-        last = self.gone[-1]
-        told = {(each.record, each.provider, each.generation): each for each in last.told(ChangeApplied)}
+        """Each change of answers by the last process: told, with its reasons and where they are written."""
+        told = {(each.record, each.provider, each.generation): each for each in self.gone[-1].told(ChangeApplied)}
         for name, zonefile in self.zonefiles.items():
-            for write in (each for each in zonefile.writes if each.at >= self.started_at and self._by_daemon(each)):
-                event = told.get((str(write.target.key), name, write.marker.generation))
-                if any(at == write.target and 0.0 <= when - write.at <= DEADLINE for at, when in self.edits):
+            for number, write in enumerate(zonefile.writes):
+                if write.at < self.started_at or not self._by_daemon(write) or write.records == write.before.records:
                     continue
-                if write.records != write.before.records and (event is None or not (event.reasons and event.rule_at)):
-                    yield Broken(
-                        Law.EXPLAINED,
-                        write.at,
-                        f"{write.target}, {write.marker.generation}: told is {event and event.reasons}",
-                    )
+                event = told.get((str(write.target.key), name, write.marker.generation))
+                if event is None and self._nobody_can_tell(write, zonefile.writes[number + 1 :]):
+                    continue
+                if event is None or not (event.reasons and event.rule_at):
+                    said = f"{write.target}, {write.marker.generation}: told is {event and event.reasons}"
+                    yield Broken(Law.EXPLAINED, write.at, said)
+
+    def _nobody_can_tell(self, write: Write, later: Iterable[Write]) -> bool:
+        """Whether a write leaves no trace that it was this one.
+
+        It was edited right before it was read back, so it is told as what was written in vain; or a rival had replaced
+        it before; or its generation was given out to another answer as well, and somebody edited it.
+        """
+        at = write.target
+        edited = [when for target, when in self.edits if target == at and when >= write.at]
+        vain = (each for each in self.gone[-1].told(TargetDelayed) if each.reason == NO_EFFECT)
+        if edited and any((each.record, each.provider) == (str(at.key), at.provider) for each in vain):
+            return True
+        name = at.zone, at.key.name
+        following = next((each for each in later if (each.target.zone, each.target.key.name) == name), None)
+        if following is not None and not self._by_daemon(following):
+            return True
+        plans = (entry.plan for entry in self.journal.changes.values() if entry.plan.target == at)
+        return bool(edited) and sum(plan.generation == write.marker.generation for plan in plans) > 1
 
 
 def _essence(outcome: Outcome) -> tuple[object, ...]:
