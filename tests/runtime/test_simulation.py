@@ -66,7 +66,7 @@ def test_a_seed_that_fails_is_told_with_the_strokes_that_it_takes_and_the_comman
     """A planted fault: nobody may restart a daemon after an operator spoke."""
 
     class Planted(Cluster):
-        def look(self) -> None:
+        async def look(self) -> None:
             names = [stroke.name for stroke in self.played]
             if "restart" in names and "operator" in names[: names.index("restart")]:
                 self.broken.append(Broken(Law.WORDS, now(), "planted"))

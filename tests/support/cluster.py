@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from support.approving import limits
+from support.beside import Beside
 from support.laws import Broken, Law
 from support.operating import CRON, Decided, Files, Operators, killed_at
 from support.scenes import GATED
@@ -19,16 +20,14 @@ from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
 from support.strokes import Stroke, dealt, luck
 from support.watching import Is, Scene, Sight, unlike
 
-from failoverd.config.drills import planner_of_all
 from failoverd.core.control.decision import DecisionKind
-from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Approved
-from failoverd.core.control.outcome import Estate, Outcome
+from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.errors import NO_EFFECT, JournalError, Permanent, RateLimited
 from failoverd.core.events import ChangeApplied, FailoverHeld, PlanHeld, TargetDelayed, TaskCrashed
 from failoverd.core.health.region import RegionState
-from failoverd.core.overrides import KNOWN, Scope, Verb
+from failoverd.core.overrides import Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import (
     WHOLE,
@@ -48,13 +47,11 @@ from failoverd.core.records import (
 )
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.core.status import TargetState, TargetStatus
-from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.override_book import Overrides
+from failoverd.ports import Urgency
 from failoverd.simulation.faults import Fault, Moment, Script, hang, lie, lost_answer, overtaken, refused
 from failoverd.simulation.paper_authorities import NS1, NS2
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.paper_provider import PaperProvider
-from failoverd.simulation.simulated_daemon import OWNER
 from failoverd.simulation.virtual_time import START, elapse, now
 from failoverd.simulation.world import Does, World
 from failoverd.simulation.zonefile import Write, Zonefile
@@ -310,31 +307,18 @@ class Cluster:
         down = [reason.region for reason in plan.decision.reasons if reason.code is ReasonCode.REGION_DOWN]
         return [name for name in down if plan.shares_after.get(name, 0) > plan.start.get(name, 0)]
 
-    def shown_is_done(self) -> None:
-        """What plan would show, told from the journal, is what the daemon would do, told from its own state."""
+    async def shown_is_done(self) -> None:
+        """What plan shows, told from the journal, is what the daemon would do, told from its own state."""
         stage, journal = self.daemon, self.journal
         if journal.broken or journal.full or journal.stuck or stage.busy:
             return  # what could not be written yet cannot be shown
         if stage.engine.writer.lacks:
             return
-        said = Overrides(JournalWriter(PaperJournal(), lambda _: None, now), lambda _: None, now)
-        said.follow(planner_of_all(stage.runner.policies, self.operators.files.of_all, self.practices))
-        said.load(journal.words_kept(now() - KNOWN))
-        kept = {state.policy: state for state in journal.states_kept()}
-        for name, found in stage.runner.policies.items():
-            if name not in kept:
-                continue
-            done = stage.states.seen(found, stage.board)
-            shown = replace(kept[name], verdicts=done.verdicts, calm=done.calm, overrides=said.known(found))
-            for at in found.targets:
-                observed = self.zonefiles[at.provider].observe(at)
-                provider = stage.providers[at.provider]
-                estate = Estate(OWNER, provider.normalise, stage.engine.instance, tuple(stage.engine.rules))
-                self.shown += 1
-                one, other = (evaluate(found, state, observed, estate, now()) for state in (shown, done))
-                self._must(
-                    Law.SHOWN, _essence(one) == _essence(other), f"{at}: shown {_essence(one)}, done {_essence(other)}"
-                )
+        beside = Beside(stage, journal, self.zonefiles, self.operators.files.of_all, self.practices)
+        for at, shown, done in await beside.differences() or ():
+            self.shown += 1
+            one, other = _essence(shown), _essence(done)
+            self._must(Law.SHOWN, one == other, f"{at}: shown {one}, done {other}")
 
     def what_stands_is_as_was_said(self) -> None:
         """After a round at rest: nothing is called done that is not as operators say, and no hold is silent."""
@@ -492,6 +476,8 @@ class Cluster:
         self._tell(f"the file of {found.name} is removed")
         stood = {at: self.zonefiles[at.provider].observe(at).records for at in found.targets}
         since = len(self.zonefiles["bind"].writes), len(self.zonefiles["knot"].writes)
+        if self.random.random() < 0.5:  # who takes it over works by hand from now on
+            self._edit_one(found, self.random.choice(found.targets))
         await elapse(self.random.choice([0.0, 4.0, 30.0]))
         for zonefile, begun in zip(self.zonefiles.values(), since, strict=True):
             wrote = [write for write in zonefile.writes[begun:] if write.target in stood and self._by_daemon(write)]
@@ -581,7 +567,9 @@ class Cluster:
         self._tell(f"authoritative servers are {state}")
 
     async def _edit(self) -> None:
-        found, at = self.random.choice(TARGETS)
+        self._edit_one(*self.random.choice(TARGETS))
+
+    def _edit_one(self, found: Policy, at: Target) -> None:
         values = self.random.sample(sorted(found.region_of(at.key.type)), 1)
         weights = self.random.choice([None, dict.fromkeys([*values, "203.0.113.66"], 5), dict.fromkeys(values, 1)])
         marker = self.zonefiles[at.provider].observe(at).marker
@@ -608,6 +596,10 @@ class Cluster:
 
     async def _stopped(self) -> None:
         """It is told to stop, and is started again: an upgrade."""
+        if self.random.random() < 0.5:  # there is work for it in that moment
+            await self._edit()
+            for running in self.daemon.reconcilers.values():
+                running.wake(Urgency.ROUTINE)
         self._tell("the daemon is stopped and started again")
         self.stopping_at = now()
         await self._again(self.daemon.stop)
@@ -746,9 +738,9 @@ class Cluster:
         await elapse(30.0)
         return self.abnormal()
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """After a stroke."""
-        self.shown_is_done()
+        await self.shown_is_done()
         self.what_stands_is_as_was_said()
         self.not_too_often()
         self.stands()
@@ -762,7 +754,7 @@ class Cluster:
             wrong += [str(found) for running in self.daemon.reconcilers.values() for found in running.statuses()]
             self._must(Law.REBUILT, False, "; ".join(wrong))
             return
-        self.look()  # however the luck was (a rival all along, or no disk), each seed is held against something
+        await self.look()  # however the luck was (a rival all along, or no disk), each seed is held against something
         await self.last_stroke()
 
     async def last_stroke(self) -> None:
@@ -861,8 +853,10 @@ class Cluster:
         return bool(edited) and sum(plan.generation == write.marker.generation for plan in plans) > 1
 
 
-def _essence(outcome: Outcome) -> tuple[object, ...]:
-    """Kind, shares, reasons, cause and until: what somebody is shown."""
+def _essence(outcome: Outcome | str) -> tuple[object, ...]:
+    """Kind, shares, reasons, cause and until: what somebody is shown. Or why there is nothing to be shown."""
+    if isinstance(outcome, str):
+        return (outcome,)
     told = tuple((reason.code, reason.region, reason.regions) for reason in outcome.reasons)
     return outcome.kind, dict(outcome.shares), told, outcome.cause, outcome.until
 
@@ -936,7 +930,7 @@ async def play(seed: int, strokes: Sequence[Stroke]) -> Played:
     try:
         for stroke in strokes:
             await cluster.strike(stroke)
-            cluster.look()
+            await cluster.look()
             if cluster.broken:
                 break
         else:
