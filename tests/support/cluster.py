@@ -733,8 +733,9 @@ class Cluster:
     async def still_wrong(self) -> list[str]:
         """What is abnormal an hour after the calm began; nothing, as soon as nothing is."""
         for _ in range(720):
-            if self.abnormal():
-                await elapse(5.0)
+            if not self.abnormal():
+                break
+            await elapse(5.0)
         await elapse(30.0)
         return self.abnormal()
 
