@@ -513,6 +513,35 @@ def history(
     past.history(config, output, policy or about, since, limit)
 
 
+@app.command()
+def replay(
+    policies: Annotated[list[str] | None, typer.Argument(help="policies; all of them when none is named")] = None,
+    last: Annotated[str, typer.Option("--last", metavar="TIME", help="how far back, such as 24h")] = "7d",
+    file: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="what this file would have done with its policy")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Decide again what was decided, by what the journal kept: every decision has to come to what it came to then.
+
+    With --policy: what another file would have done: changes, false moves, minutes on dead regions, cost. Works with
+    the daemon dead, and writes nothing.
+
+    Exit 0: all of it came to the same. 1: something did not, which is a defect. 10: the other file would have answered
+    something else.
+    """
+    from failoverd.cli import replaying_decisions
+    from failoverd.cli.failing import seconds
+
+    wanted = replaying_decisions.ReplayWanted(config, seconds(last), tuple(policies or ()))
+    if file is None:
+        raise typer.Exit(replaying_decisions.replay(wanted, output))
+    from failoverd.cli import living_again
+
+    raise typer.Exit(living_again.live_again(wanted, file, output))
+
+
 @notify.command("test")
 def try_receivers(
     name: Annotated[str | None, typer.Argument(help="a receiver of the configuration; all of them without it")] = None,

@@ -176,7 +176,11 @@ class Engine:
             else:
                 self._heard[str(plan.target)] = plan.generation, proved
         self.states.resume(states, interrupted)
-        own = {"journal writer": self.writer.run, "overrides": self.overrides.run}
+        own = {
+            "journal writer": self.writer.run,
+            "decisions": self.writer.run_decisions,
+            "overrides": self.overrides.run,
+        }
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
+from failoverd.core.control.inputs import Decided
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.state import PolicyState
@@ -21,6 +22,18 @@ T = TypeVar("T")
 
 MOST_EVENTS: Final = 10_000
 """Events waiting for the disk. When it does not work for so long that there are more, the oldest are lost."""
+
+MOST_DECISIONS: Final = 10_000
+"""The same of decisions."""
+
+LATER: Final = 2.0
+"""Seconds that decisions wait: what led to them is acted on first. A kill loses so much of what can be replayed."""
+
+DECISIONS: Final = 10
+"""That are written at once: some milliseconds, for an intent may wait behind them."""
+
+BETWEEN: Final = 0.02
+"""Seconds between two such parts: a region that fails under a thousand policies leaves a thousand decisions."""
 
 PATIENCE: Final = 2.0
 """Seconds that a round waits for one call of the journal: a disk that stalls must not stall the traffic."""
@@ -52,8 +65,10 @@ class JournalWriter:
         self._broken: set[str] = set()
         self._trouble: JournalStatus | None = None
         self._events: list[Event] = []
+        self._decisions: list[Decided] = []
         self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
+        self._decided = asyncio.Event()
 
     @property
     def trouble(self) -> JournalStatus | None:
@@ -69,15 +84,43 @@ class JournalWriter:
         del self._events[:-MOST_EVENTS]
         self._news.set()
 
+    def decided(self, decision: Decided) -> None:
+        """Keep what a decision looked at and came to. Never blocks."""
+        self._decisions.append(decision)
+        del self._decisions[:-MOST_DECISIONS]
+        self._decided.set()
+
+    async def run_decisions(self) -> None:
+        """Write decisions, a few at a time, when nobody is in haste any more."""
+        while True:
+            await self._decided.wait()
+            await asyncio.sleep(CALM if "write" in self._broken else LATER)
+            self._decided.clear()
+            while self._decisions:
+                if await self.protect(self._write_decisions()) is None:
+                    self._decided.set()
+                    break
+                await asyncio.sleep(BETWEEN)
+
+    async def _write_decisions(self) -> bool:
+        """Write some of them. They are back in front of what came since when that fails."""
+        part, self._decisions = self._decisions[:DECISIONS], self._decisions[DECISIONS:]
+        try:
+            await self._journal.decided(part)
+        except JournalError:
+            self._decisions = [*part, *self._decisions][-MOST_DECISIONS:]
+            raise
+        return True
+
     async def run(self) -> None:
         """Write events in batches, and not at the moment when a decision that they led to needs the journal."""
         while True:
             await self._news.wait()
             await asyncio.sleep(CALM if "write" in self._broken else BATCH)
-            await self.flush()
+            await self.flush(all_of_it=False)
 
-    async def flush(self) -> None:
-        """Write all events that wait. What cannot be written now waits on, for the next flush.
+    async def flush(self, *, all_of_it: bool = True) -> None:
+        """Write all that waits. What cannot be written now waits on, for the next flush.
 
         A write that takes too long goes on by itself, and nothing is written beside it: so none is written twice.
         """
@@ -87,6 +130,10 @@ class JournalWriter:
                 self._writing = asyncio.create_task(self._write())
             if not await self._soon(_done(self._writing)):
                 self._news.set()
+                return
+        ends = asyncio.get_running_loop().time() + PATIENCE  # what is left of a storm holds up no end
+        while all_of_it and self._decisions and asyncio.get_running_loop().time() < ends:
+            if not await self._soon(self._write_decisions()):
                 return
 
     async def _write(self) -> JournalError | None:

@@ -28,6 +28,10 @@ _EVENTS: Final[Mapping[str, str]] = {
     "config.rejected": "A file does not load; what ran before goes on (`keeps`).",
     "config.deferred": "A changed setting works after a restart only.",
     "task.crashed": "A part of the daemon crashed and starts again in `restart_in` seconds.",
+    "replay.differed": (
+        "Of the last day's `decisions`, `differing` came to something else when they were made again, as they are each "
+        "night: a defect. `command` shows them."
+    ),
     "metrics.failed": "The metrics cannot be served; everything else goes on.",
     "notification.failed": (
         "A receiver does not take what it is told, three times in a row; told once. It is tried on, and `waiting` "
@@ -174,6 +178,11 @@ _EVERY_LINE: Final[Mapping[str, str]] = {
 }
 
 _FIELDS: Final[Mapping[str, str]] = {
+    "command": "what a person runs to see it",
+    "decided_at": "when the first of them was decided; seconds since the epoch",
+    "decisions": "decisions that were made again",
+    "differing": "those that came to something else",
+    "differs_in": "what of the first of them is not the same",
     "aborts": "how often a region failed on its way back",
     "about": "what the override is about: a region, a policy, a record",
     "actor": "who did it, or who asked",

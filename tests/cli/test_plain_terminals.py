@@ -38,6 +38,7 @@ VERBS: dict[str, list[tuple[str, ...]]] = {
     "inventory": [(), ("--output", "json")],
     "why": [()],
     "history": [()],
+    "replay": [(), ("shöp",), ("--policy", "pölicies/shop.yaml")],
     "benchmark": [("shop", "--for", "1s", "--yes")],
     "notify test": [()],
     "drain": [("azure", *GIVEN), ("azüre", *GIVEN)],

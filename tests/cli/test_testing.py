@@ -245,7 +245,7 @@ tests:
   - name: nobody answers
     policy: shop
     series: {"*": "P x10 T"}
-    at: {1m: {reasons: [all_down]}}
+    at: {62s: {reasons: [all_down]}}
 """
     config = tmp_path / "failoverd.conf"
     config.write_text(CONFIG)

@@ -11,6 +11,7 @@ import pytest
 from support.approving import limits
 from support.gauges import NOT_A_NUMBER, Gauges, Said
 from support.laws import Broken, Law
+from support.replaying import unlike_then
 from support.seeds import Game
 from support.stage import LIVE, Stage, endpoints, policy
 from support.strokes import Stroke, dealt, luck
@@ -279,6 +280,8 @@ class Cluster:
             crashed = [prose.say(event) for event in stage.told(TaskCrashed)]
             crashed += [prose.say(late) for late in stage.told(TargetDelayed) if late.reason == "internal_error"]
             self._must(Law.ALONE, not crashed, "; ".join(crashed))
+        again = unlike_then(self.journal.decisions)
+        self._must(Law.SHOWN, not again, f"decided again: {again}")
 
 
 def drawn(of: tuple[Claim, Grant], region: str) -> float:

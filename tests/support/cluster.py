@@ -15,6 +15,7 @@ from support.approving import limits
 from support.beside import Beside
 from support.laws import Broken, Law
 from support.operating import CRON, Decided, Files, Operators, killed_at
+from support.replaying import unlike_then
 from support.scenes import GATED
 from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
 from support.strokes import Stroke, dealt, luck
@@ -813,6 +814,8 @@ class Cluster:
                     yield Broken(Law.ALONE, late.at, prose.say(late))
         told = self.operators.told_wrong(self.gone[self.journal_since :], journal_worked=self.journal_worked)
         yield from (Broken(Law.WORDS, self.struck, wrong) for wrong in (*self.operators.defects, *told))
+        again = unlike_then(self.journal.decisions)
+        yield from (Broken(Law.SHOWN, self.struck, f"decided again: {unlike}") for unlike in again)
         for zonefile in self.zonefiles.values():
             if not generations_grow(zonefile):
                 yield Broken(Law.STALE, self.struck, "generations do not grow")
