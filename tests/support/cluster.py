@@ -753,8 +753,10 @@ class Cluster:
         while any(running.busy for running in self.daemon.reconcilers.values()):
             await elapse(1.0)  # a call that hangs has its round given up
         if wrong := await self.still_wrong():
-            wrong += [str(found) for running in self.daemon.reconcilers.values() for found in running.statuses()]
-            self._must(Law.REBUILT, False, "; ".join(wrong))
+            statuses = [found for running in self.daemon.reconcilers.values() for found in running.statuses()]
+            refused = [str(found.target) for found in statuses if found.state is TargetState.LIMITED]
+            self._must(Law.REBUILT, False, "; ".join([*wrong, *map(str, statuses)]))
+            self._must(Law.DEAD, not refused, f"a limit refuses {refused} for ever")
             return
         await self.look()  # however the luck was (a rival all along, or no disk), each seed is held against something
         await self.last_stroke()
