@@ -342,8 +342,11 @@ class Cluster:
         self.judged += 1
         edit, accepted_at = self.accepted.get(at, (None, 0.0))
         scene = replace(scene, accepted_at=accepted_at) if edit == records else scene
-        restored = status.kind is DecisionKind.RESTORE_LAST_GOOD
-        if status.state is TargetState.IN_SYNC and scene.words == scene.allowing and not restored:
+        kept = status.kind is DecisionKind.RESTORE_LAST_GOOD
+        kept |= any(
+            reason.code is ReasonCode.OVERRIDES_LOST for reason in status.reasons
+        )  # they count beside the others
+        if status.state is TargetState.IN_SYNC and scene.words == scene.allowing and not kept:
             for wrong in unlike(scene, records):
                 self._must(Law.WORDS, False, f"{at} is in sync, and {wrong}")
         shares = scene.shares(records)
