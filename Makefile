@@ -44,7 +44,7 @@ servers:  ## install the real servers that the tests start (bind9, knot, ...)
 screenshots: $(VENV)/dev servers  ## pictures of the pages, for a person's eye: in build/screenshots
 	PYTHONPATH=tests $(BIN)/python -m support.screenshots build/screenshots
 
-soak: $(VENV)/dev mutations  ## property tests, fuzzers and races fifty times as long, and 100,000 simulations (half a day)
+soak: $(VENV)/dev mutations  ## property tests, fuzzers and races fifty times as long, and 100,000 simulations (17 hours on two cores)
 	FAILOVERD_SOAK=50 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core tests/config tests/probes \
 		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_members_simulation.py \
 		tests/runtime/test_estate_simulation.py tests/providers/test_powerdns_weights.py \

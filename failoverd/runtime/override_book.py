@@ -12,7 +12,7 @@ from typing import Final, TypedDict
 from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import AHEAD, KNOWN, WARNING, Announced, Override, Verb, as_planned, in_force
+from failoverd.core.overrides import AHEAD, KNOWN, WARNING, Announced, Override, Verb, about, as_planned, in_force
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
@@ -53,7 +53,7 @@ class Overrides:
 
     def of(self, policy: Policy) -> tuple[Override, ...]:
         """Those that concern a policy, or will, the oldest first, those that are over among them."""
-        return tuple(word for word in self.known(policy) if word.scope.has_policy(policy))
+        return about(self.known(policy), policy)
 
     def known(self, policy: Policy) -> tuple[Override, ...]:
         """Those that a marker of the policy may name, the oldest first: `evaluate` must not take them for lost.

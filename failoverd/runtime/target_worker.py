@@ -240,8 +240,7 @@ class TargetWorker:
         for event in outcome.events:
             tools.emit(self._with_command(event, outcome))
         if outcome.found is not None:
-            await tools.journal.settle(outcome.found, ChangeOutcome.APPLIED, "found in place later", now)
-            tools.applier.found(self._provider, outcome.found, policy)
+            await tools.applier.found(self._provider, outcome.found, policy, observed)
         if outcome.verified is not None:
             await tools.journal.confirm(target, outcome.verified)
         if outcome.kind is OutcomeKind.WRITE:

@@ -14,11 +14,14 @@ from support.shrinking import shrunk
 from failoverd.simulation.virtual_time import now, run
 
 GAME = Game("tests/runtime/test_simulation.py", 30, strokes_of, cluster.play)
+SEEDS = 50
+"""So many are played: about a second of a processor each."""
+
 QUIET = 10
 """Writes of which a seed has more, unless strokes of it were taken away."""
 
 
-@pytest.mark.parametrize("seed", GAME.seeds(60))
+@pytest.mark.parametrize("seed", GAME.seeds(SEEDS))
 def test_whatever_happens_the_rules_hold_and_calm_brings_everything_back(seed: int) -> None:
     assert not (wrong := GAME.wrong(seed)), wrong
 
@@ -40,7 +43,7 @@ def test_each_rule_that_never_bends_is_held_somewhere() -> None:
 
 
 def test_each_stroke_of_luck_comes_in_seeds_that_are_played() -> None:
-    assert {stroke.name for seed in range(60) for stroke in strokes_of(seed, GAME.steps)} == LUCK.keys()
+    assert {stroke.name for seed in range(SEEDS) for stroke in strokes_of(seed, GAME.steps)} == LUCK.keys()
 
 
 # -- what is told of a seed that fails ---------------------------------------------------------------------------------
@@ -66,7 +69,7 @@ def test_a_seed_that_fails_is_told_with_the_strokes_that_it_takes_and_the_comman
     """A planted fault: nobody may restart a daemon after an operator spoke."""
 
     class Planted(Cluster):
-        def look(self) -> None:
+        async def look(self) -> None:
             names = [stroke.name for stroke in self.played]
             if "restart" in names and "operator" in names[: names.index("restart")]:
                 self.broken.append(Broken(Law.WORDS, now(), "planted"))

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from support.approving import limits
+from support.beside import Beside
 from support.laws import Broken, Law
 from support.operating import CRON, Decided, Files, Operators, killed_at
 from support.replaying import unlike_then
@@ -20,16 +21,14 @@ from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
 from support.strokes import Stroke, dealt, luck
 from support.watching import Is, Scene, Sight, unlike
 
-from failoverd.config.drills import planner_of_all
 from failoverd.core.control.decision import DecisionKind
-from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Approved
-from failoverd.core.control.outcome import Estate, Outcome
+from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan, PlanKind
-from failoverd.core.errors import JournalError, Permanent, RateLimited
+from failoverd.core.errors import NO_EFFECT, JournalError, Permanent, RateLimited
 from failoverd.core.events import ChangeApplied, FailoverHeld, PlanHeld, TargetDelayed, TaskCrashed
 from failoverd.core.health.region import RegionState
-from failoverd.core.overrides import KNOWN, Scope, Verb
+from failoverd.core.overrides import Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import (
     WHOLE,
@@ -49,14 +48,11 @@ from failoverd.core.records import (
 )
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.core.status import TargetState, TargetStatus
-from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.override_book import Overrides
-from failoverd.runtime.target_worker import DEADLINE
+from failoverd.ports import Urgency
 from failoverd.simulation.faults import Fault, Moment, Script, hang, lie, lost_answer, overtaken, refused
 from failoverd.simulation.paper_authorities import NS1, NS2
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.paper_provider import PaperProvider
-from failoverd.simulation.simulated_daemon import OWNER
 from failoverd.simulation.virtual_time import START, elapse, now
 from failoverd.simulation.world import Does, World
 from failoverd.simulation.zonefile import Write, Zonefile
@@ -312,31 +308,18 @@ class Cluster:
         down = [reason.region for reason in plan.decision.reasons if reason.code is ReasonCode.REGION_DOWN]
         return [name for name in down if plan.shares_after.get(name, 0) > plan.start.get(name, 0)]
 
-    def shown_is_done(self) -> None:
-        """What plan would show, told from the journal, is what the daemon would do, told from its own state."""
+    async def shown_is_done(self) -> None:
+        """What plan shows, told from the journal, is what the daemon would do, told from its own state."""
         stage, journal = self.daemon, self.journal
         if journal.broken or journal.full or journal.stuck or stage.busy:
             return  # what could not be written yet cannot be shown
         if stage.engine.writer.lacks:
             return
-        said = Overrides(JournalWriter(PaperJournal(), lambda _: None, now), lambda _: None, now)
-        said.follow(planner_of_all(stage.runner.policies, self.operators.files.of_all, self.practices))
-        said.load(journal.words_kept(now() - KNOWN))
-        kept = {state.policy: state for state in journal.states_kept()}
-        for name, found in stage.runner.policies.items():
-            if name not in kept:
-                continue
-            done = stage.states.seen(found, stage.board)
-            shown = replace(kept[name], verdicts=done.verdicts, calm=done.calm, overrides=said.known(found))
-            for at in found.targets:
-                observed = self.zonefiles[at.provider].observe(at)
-                provider = stage.providers[at.provider]
-                estate = Estate(OWNER, provider.normalise, stage.engine.instance, tuple(stage.engine.rules))
-                self.shown += 1
-                one, other = (evaluate(found, state, observed, estate, now()) for state in (shown, done))
-                self._must(
-                    Law.SHOWN, _essence(one) == _essence(other), f"{at}: shown {_essence(one)}, done {_essence(other)}"
-                )
+        beside = Beside(stage, journal, self.zonefiles, self.operators.files.of_all, self.practices)
+        for at, shown, done in await beside.differences() or ():
+            self.shown += 1
+            one, other = _essence(shown), _essence(done)
+            self._must(Law.SHOWN, one == other, f"{at}: shown {one}, done {other}")
 
     def what_stands_is_as_was_said(self) -> None:
         """After a round at rest: nothing is called done that is not as operators say, and no hold is silent."""
@@ -359,8 +342,11 @@ class Cluster:
         self.judged += 1
         edit, accepted_at = self.accepted.get(at, (None, 0.0))
         scene = replace(scene, accepted_at=accepted_at) if edit == records else scene
-        restored = status.kind is DecisionKind.RESTORE_LAST_GOOD
-        if status.state is TargetState.IN_SYNC and scene.words == scene.allowing and not restored:
+        kept = status.kind is DecisionKind.RESTORE_LAST_GOOD
+        kept |= any(
+            reason.code is ReasonCode.OVERRIDES_LOST for reason in status.reasons
+        )  # they count beside the others
+        if status.state is TargetState.IN_SYNC and scene.words == scene.allowing and not kept:
             for wrong in unlike(scene, records):
                 self._must(Law.WORDS, False, f"{at} is in sync, and {wrong}")
         shares = scene.shares(records)
@@ -494,6 +480,8 @@ class Cluster:
         self._tell(f"the file of {found.name} is removed")
         stood = {at: self.zonefiles[at.provider].observe(at).records for at in found.targets}
         since = len(self.zonefiles["bind"].writes), len(self.zonefiles["knot"].writes)
+        if self.random.random() < 0.5:  # who takes it over works by hand from now on
+            self._edit_one(found, self.random.choice(found.targets))
         await elapse(self.random.choice([0.0, 4.0, 30.0]))
         for zonefile, begun in zip(self.zonefiles.values(), since, strict=True):
             wrote = [write for write in zonefile.writes[begun:] if write.target in stood and self._by_daemon(write)]
@@ -583,7 +571,9 @@ class Cluster:
         self._tell(f"authoritative servers are {state}")
 
     async def _edit(self) -> None:
-        found, at = self.random.choice(TARGETS)
+        self._edit_one(*self.random.choice(TARGETS))
+
+    def _edit_one(self, found: Policy, at: Target) -> None:
         values = self.random.sample(sorted(found.region_of(at.key.type)), 1)
         weights = self.random.choice([None, dict.fromkeys([*values, "203.0.113.66"], 5), dict.fromkeys(values, 1)])
         marker = self.zonefiles[at.provider].observe(at).marker
@@ -610,6 +600,10 @@ class Cluster:
 
     async def _stopped(self) -> None:
         """It is told to stop, and is started again: an upgrade."""
+        if self.random.random() < 0.5:  # there is work for it in that moment
+            await self._edit()
+            for running in self.daemon.reconcilers.values():
+                running.wake(Urgency.ROUTINE)
         self._tell("the daemon is stopped and started again")
         self.stopping_at = now()
         await self._again(self.daemon.stop)
@@ -637,8 +631,10 @@ class Cluster:
     async def _again(self, end: Callable[[], Awaitable[None]]) -> None:
         self.journal_worked &= end != self.daemon.stop or self.journal.stuck is None
         await end()
+        ended_at = now()
         self.operators.restarted(self.journal)
         await elapse(self.random.choice([0.0, 0.0, 50.0]))
+        self.operators.absences.append((ended_at, now()))
         self.gone.append(self.daemon)
         self.daemon = self._daemon(self.journal, self.daemon.engine.instance)
 
@@ -741,14 +737,15 @@ class Cluster:
     async def still_wrong(self) -> list[str]:
         """What is abnormal an hour after the calm began; nothing, as soon as nothing is."""
         for _ in range(720):
-            if self.abnormal():
-                await elapse(5.0)
+            if not self.abnormal():
+                break
+            await elapse(5.0)
         await elapse(30.0)
         return self.abnormal()
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """After a stroke."""
-        self.shown_is_done()
+        await self.shown_is_done()
         self.what_stands_is_as_was_said()
         self.not_too_often()
         self.stands()
@@ -759,10 +756,12 @@ class Cluster:
         while any(running.busy for running in self.daemon.reconcilers.values()):
             await elapse(1.0)  # a call that hangs has its round given up
         if wrong := await self.still_wrong():
-            wrong += [str(found) for running in self.daemon.reconcilers.values() for found in running.statuses()]
-            self._must(Law.REBUILT, False, "; ".join(wrong))
+            statuses = [found for running in self.daemon.reconcilers.values() for found in running.statuses()]
+            refused = [str(found.target) for found in statuses if found.state is TargetState.LIMITED]
+            self._must(Law.REBUILT, False, "; ".join([*wrong, *map(str, statuses)]))
+            self._must(Law.DEAD, not refused, f"a limit refuses {refused} for ever")
             return
-        self.look()  # however the luck was (a rival all along, or no disk), each seed is held against something
+        await self.look()  # however the luck was (a rival all along, or no disk), each seed is held against something
         await self.last_stroke()
 
     async def last_stroke(self) -> None:
@@ -831,27 +830,42 @@ class Cluster:
         yield from self.explained()
 
     def explained(self) -> Iterable[Broken]:
-        """Each change of answers by the last process: told, with its reasons and where they are written.
-
-        One that somebody edited before its daemon could read it back is told by nobody, if its answer was lost as well.
-        """
-        last = self.gone[-1]
-        told = {(each.record, each.provider, each.generation): each for each in last.told(ChangeApplied)}
+        """Each change of answers by the last process: told, with its reasons and where they are written."""
+        told = {(each.record, each.provider, each.generation): each for each in self.gone[-1].told(ChangeApplied)}
         for name, zonefile in self.zonefiles.items():
-            for write in (each for each in zonefile.writes if each.at >= self.started_at and self._by_daemon(each)):
-                event = told.get((str(write.target.key), name, write.marker.generation))
-                if any(at == write.target and 0.0 <= when - write.at <= DEADLINE for at, when in self.edits):
+            for number, write in enumerate(zonefile.writes):
+                if write.at < self.started_at or not self._by_daemon(write) or write.records == write.before.records:
                     continue
-                if write.records != write.before.records and (event is None or not (event.reasons and event.rule_at)):
-                    yield Broken(
-                        Law.EXPLAINED,
-                        write.at,
-                        f"{write.target}, {write.marker.generation}: told is {event and event.reasons}",
-                    )
+                event = told.get((str(write.target.key), name, write.marker.generation))
+                if event is None and self._nobody_can_tell(write, zonefile.writes[number + 1 :]):
+                    continue
+                if event is None or not (event.reasons and event.rule_at):
+                    said = f"{write.target}, {write.marker.generation}: told is {event and event.reasons}"
+                    yield Broken(Law.EXPLAINED, write.at, said)
+
+    def _nobody_can_tell(self, write: Write, later: Iterable[Write]) -> bool:
+        """Whether a write leaves no trace that it was this one.
+
+        It was edited right before it was read back, so it is told as what was written in vain; or a rival had replaced
+        it before; or its generation was given out to another answer as well, and somebody edited it.
+        """
+        at = write.target
+        edited = [when for target, when in self.edits if target == at and when >= write.at]
+        vain = (each for each in self.gone[-1].told(TargetDelayed) if each.reason == NO_EFFECT)
+        if edited and any((each.record, each.provider) == (str(at.key), at.provider) for each in vain):
+            return True
+        name = at.zone, at.key.name
+        following = next((each for each in later if (each.target.zone, each.target.key.name) == name), None)
+        if following is not None and not self._by_daemon(following):
+            return True
+        plans = (entry.plan for entry in self.journal.changes.values() if entry.plan.target == at)
+        return bool(edited) and sum(plan.generation == write.marker.generation for plan in plans) > 1
 
 
-def _essence(outcome: Outcome) -> tuple[object, ...]:
-    """Kind, shares, reasons, cause and until: what somebody is shown."""
+def _essence(outcome: Outcome | str) -> tuple[object, ...]:
+    """Kind, shares, reasons, cause and until: what somebody is shown. Or why there is nothing to be shown."""
+    if isinstance(outcome, str):
+        return (outcome,)
     told = tuple((reason.code, reason.region, reason.regions) for reason in outcome.reasons)
     return outcome.kind, dict(outcome.shares), told, outcome.cause, outcome.until
 
@@ -925,7 +939,7 @@ async def play(seed: int, strokes: Sequence[Stroke]) -> Played:
     try:
         for stroke in strokes:
             await cluster.strike(stroke)
-            cluster.look()
+            await cluster.look()
             if cluster.broken:
                 break
         else:

@@ -48,9 +48,11 @@ SHOWN_BY: Final[Mapping[Law, str]] = {
     Law.DRY_RUN: "tests/operations/test_planning.py; Operators._give, of words",
     Law.EXPLAINED: "Cluster.explained, at the end: the last process told each of its changes, with evidence",
     Law.SECRETS: "tests/test_foreign.py and the contract suite: the simulation has no secrets",
-    Law.DEAD: "Cluster._judge, after each stroke: no silent hold; Cluster.last_stroke: nothing holds it",
+    Law.DEAD: "Cluster._judge, after each stroke: no silent hold; Cluster.last_stroke: nothing holds it; "
+    "Cluster.come_to_rest: no limit refuses for ever",
     Law.RESIDENCY: "tests/runtime/test_estate_simulation.py: each write",
-    Law.SHOWN: "Cluster.shown_is_done, after each stroke; Cluster.defects: each decision, made again at the end",
+    Law.SHOWN: "Cluster.shown_is_done, after each stroke: operations/planning.py beside the daemon, by its journal; "
+    "Cluster.defects: each decision, made again at the end",
     Law.WORDS: "Operators.against and told_wrong: each write, and each word at the end",
     Law.NEWS: "Cluster.last_stroke: a provider that comes back is told of what fell meanwhile at once",
 }

@@ -96,6 +96,7 @@ class Operators:
         lost: words that were in force when the journal was lost.
         taking_back: those that are being released: nobody relies on them any more, and nobody was answered yet.
         defects: what the desk may not do.
+        absences: from when to when no daemon was at work.
         files: what is planned.
     """
 
@@ -106,6 +107,7 @@ class Operators:
     since: dict[str, float] = field(default_factory=dict)
     lost: dict[str, Override] = field(default_factory=dict)
     defects: list[str] = field(default_factory=list)
+    absences: list[tuple[float, float]] = field(default_factory=list)
     files: Files = field(default_factory=Files)
     taking_back: tuple[Override, ...] = ()
 
@@ -310,7 +312,9 @@ class Operators:
             ended = [event for stage in stages for event in stage.told(OverrideEnded) if event.override == name]
             ending = [event for stage in stages for event in stage.told(OverrideEnding) if event.override == name]
             told_anew = word.planned and not journal_worked
-            if not given and word.ends > word.since:  # planned work may be called off before it begins
+            missed = any(went <= word.since and word.ends <= came for went, came in self.absences)
+            # planned work may be called off before it begins, or be over before anybody is back who could heed it
+            if not given and word.ends > word.since and not missed:
                 yield f"{name} is never told as given"
             if len(given) > 1 and not told_anew:
                 yield f"{name} is told {len(given)} times as given"

@@ -204,7 +204,8 @@ def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None, int]:
         by_hand_at, edit_over = min(memory.by_hand_at, case.now), min(memory.edit_over, case.now)
         memory = replace(memory, by_hand_at=by_hand_at, edit_over=edit_over)
     generation = generation_by_hand(case.state, memory, case.observed, case.estate.owner, case.now)
-    memory, found = progress.found_in_place(memory, case.observed, case.now)
+    others = case.state.other_types(memory.target)
+    memory, found = progress.found_in_place(memory, case.observed, case.now, others)
     return _with_others(case, memory), found, generation
 
 
