@@ -37,7 +37,8 @@ class DecisionInputs:
         observed: what stood at the target.
         now: when, in seconds since the epoch.
         revision: of the policy file.
-        calm: whether every other target of the policy held what it holds on a normal day; looked at in an incident.
+        calm: whether every other target of the policy held what it holds on a normal day; looked at where an incident
+            may end.
         owner: see `Estate`; so are the next five.
         said: record sets that the provider says otherwise than they were wanted; None where it cannot say them.
     """
@@ -140,11 +141,10 @@ def taken_down(
     policy: Policy, state: PolicyState, observed: Observed, estate: Estate, overheard: Overheard, now: float
 ) -> DecisionInputs:
     """What a decision looks at, as it is kept: `overheard` is what the provider said in the course of it."""
-    kept = {key_of(each.target) for each in (state.of(observed.target), *state.other_types(observed.target))}
-    calm = state.incident is not None and all(
-        state.of(target).normal for target in policy.targets if key_of(target) not in kept
-    )
-    known = {key: memory for key, memory in state.targets.items() if key in kept}
+    kept = [key_of(each.target) for each in (state.of(observed.target), *state.other_types(observed.target))]
+    known = {key: state.targets[key] for key in kept if key in state.targets}
+    ending = state.incident is not None and state.calm  # else nothing looks at the other targets, of which many may be
+    calm = ending and all(state.of(target).normal or key_of(target) in kept for target in policy.targets)
     return DecisionInputs(
         state=replace(state, targets=known, practices=(), epoch=0),
         observed=observed,
