@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2s
 from typing import Final
 
@@ -261,8 +262,12 @@ class DecisionSpelling:
         return Decided(policy, codec.shaped(DecisionInputs, inputs), codec.shaped(Conclusion, came), str(version))
 
 
+@lru_cache(maxsize=8)
 def policy_of(body: bytes) -> Policy:
-    """Raises ValueError."""
+    """The same for the same bytes: each record of a policy is read by itself, and there may be a thousand.
+
+    Raises ValueError.
+    """
     return codec.shaped(Policy, codec.unpacked(body))
 
 

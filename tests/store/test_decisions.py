@@ -218,3 +218,13 @@ async def test_what_was_decided_while_the_clock_was_ahead_hides_nothing_that_fol
     async with open_journal(path) as journal:
         await journal.decided(ahead)
     assert read(path, until=1e6) == (without_lines([*EVENING[:3], *EVENING[4:]]), [])
+
+
+async def test_a_policy_of_many_records_is_read_once(path: Path) -> None:
+    target = replace(EVENING[0].inputs.target, zone="elsewhere.example")
+    observed = replace(EVENING[0].inputs.observed, target=target)
+    other = replace(EVENING[0], inputs=replace(EVENING[0].inputs, observed=observed))
+    async with open_journal(path) as journal:
+        await journal.decided([EVENING[0], other])
+    (one, two), lost = read(path)
+    assert (one.policy is two.policy, lost) == (True, [])
