@@ -30,7 +30,7 @@ PAUSE: Final = 0.01
 """Seconds after each decision is read, and again after it is made, at least; each takes about a thousandth."""
 
 PART: Final = 1 / 20
-"""Of one processor at most: what takes longer, as a policy of a thousand records does, is followed by a longer pause."""
+"""Of one processor at most: what takes longer, as a policy of many records does, is followed by a longer pause."""
 
 MOST: Final = 200_000
 """Decisions of one night, an hour and more: no record is begun beyond. The rest is left to who asks by hand."""

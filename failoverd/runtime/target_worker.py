@@ -16,7 +16,7 @@ from failoverd import __version__, codec
 from failoverd.core.control import news, progress, standing
 from failoverd.core.control.cost import Saving, bill
 from failoverd.core.control.evaluate import evaluate
-from failoverd.core.control.inputs import Decided, DecisionInputs, Overheard, concluded, taken_down
+from failoverd.core.control.inputs import Decided, DecisionInputs, Overheard, concluded, sayable, taken_down
 from failoverd.core.control.limits import worst
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan, shares_now
@@ -306,7 +306,7 @@ class TargetWorker:
 
     def _evaluate(self, state: PolicyState, observed: Observed, now: float, *, keep: bool = False) -> Outcome:
         """A defect in a stage is told once, with what was decided on. `keep` what a replay needs."""
-        heard = Overheard(self._provider.normalise)
+        heard = Overheard(self._provider.normalise, sayable(self._policy))
         estate = Estate(self._tools.owner, heard)
         try:
             estate = replace(self._tools.estate(self._policy, self._provider, state), normalise=heard)

@@ -11,7 +11,7 @@ from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.errors import RateLimited
 from failoverd.core.events import DecisionCrashed, JournalFailed, TaskCrashed
 from failoverd.core.overrides import Scope, Verb
-from failoverd.core.records import RecordSet, Source
+from failoverd.core.records import RecordSet, Source, Weights
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.simulation.faults import Fault
 from failoverd.simulation.virtual_time import elapse, now
@@ -93,3 +93,18 @@ async def test_a_decision_that_cannot_be_taken_down_is_done_all_the_same_and_tha
         told = [event for event in stage.events if isinstance(event, JournalFailed)]
         assert [event.reason for event in told] == ["journal_decision_unwritable"]
         assert not [event for event in stage.events if isinstance(event, TaskCrashed | DecisionCrashed)]
+
+
+@virtually
+async def test_who_is_in_the_answer_alone_is_decided_again_by_what_the_provider_said_of_weights() -> None:
+    """The policy asks for members only; its provider keeps the weights all the same."""
+    members = replace(API, weights=Weights.MEMBERSHIP)
+    async with playing(members) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        stage.heals(AZURE)
+        await elapse(200.0)
+        await stage.stop()
+    assert {tuple(each.came.after.values()) for each in stage.journal.decisions if each.came.moves} > {(7_000, 3_000)}
+    assert unlike_then(stage.journal.decisions) == []

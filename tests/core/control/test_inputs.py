@@ -6,7 +6,7 @@ from dataclasses import replace
 from support.stage import API, policy, record
 
 from failoverd.core.control.decision import DecisionKind
-from failoverd.core.control.inputs import Overheard, taken_down
+from failoverd.core.control.inputs import Overheard, sayable, taken_down
 from failoverd.core.control.outcome import Estate
 from failoverd.core.control.state import Incident, PolicyState, TargetMemory, key_of
 from failoverd.core.records import Observed, Target
@@ -44,7 +44,7 @@ def test_while_an_incident_goes_on_no_other_target_is_looked_up() -> None:
     state = PolicyState("api", incident=Incident("inc-1", 1.0), targets=known, calm=False)
     target = MANY.targets[3]
     estate = Estate("tests", lambda desired: desired)
-    inputs = taken_down(MANY, state, Observed(target, None), estate, Overheard(estate.normalise), 2.0)
+    inputs = taken_down(MANY, state, Observed(target, None), estate, Overheard(estate.normalise, sayable(MANY)), 2.0)
     assert list(inputs.state.targets) == [key_of(target)]
     assert known.asked <= 5
     assert not inputs.calm
@@ -53,5 +53,5 @@ def test_while_an_incident_goes_on_no_other_target_is_looked_up() -> None:
 def test_what_is_known_of_a_target_that_is_new_is_nothing() -> None:
     estate = Estate("tests", lambda desired: desired)
     state = replace(PolicyState("api"), incident=Incident("inc-1", 1.0), calm=True)
-    inputs = taken_down(API, state, Observed(API.targets[0], None), estate, Overheard(estate.normalise), 2.0)
+    inputs = taken_down(API, state, Observed(API.targets[0], None), estate, Overheard(estate.normalise, sayable(MANY)), 2.0)
     assert (dict(inputs.state.targets), inputs.calm) == ({}, True)
