@@ -53,5 +53,6 @@ def test_while_an_incident_goes_on_no_other_target_is_looked_up() -> None:
 def test_what_is_known_of_a_target_that_is_new_is_nothing() -> None:
     estate = Estate("tests", lambda desired: desired)
     state = replace(PolicyState("api"), incident=Incident("inc-1", 1.0), calm=True)
-    inputs = taken_down(API, state, Observed(API.targets[0], None), estate, Overheard(estate.normalise, sayable(MANY)), 2.0)
+    heard = Overheard(estate.normalise, sayable(API))
+    inputs = taken_down(API, state, Observed(API.targets[0], None), estate, heard, 2.0)
     assert (dict(inputs.state.targets), inputs.calm) == ({}, True)
