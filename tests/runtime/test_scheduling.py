@@ -211,7 +211,7 @@ class Recorder(ApTimetable):
         super().__init__(list[Event]().append, now)
         self.relaid: list[float] = []
 
-    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], *, phase: float = 0.0):  # type: ignore[no-untyped-def] # noqa: ANN201 - never called
+    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], *, phase: float | Callable[[], float] = 0.0):  # type: ignore[no-untyped-def] # noqa: ANN201 - never called
         raise NotImplementedError
 
     def relay(self) -> None:
