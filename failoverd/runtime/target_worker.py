@@ -378,13 +378,13 @@ class TargetWorker:
     async def _wait_after(self, error: FailoverdError) -> None:
         """This target has to wait, alone. Obeys a provider that says for how long, and comes back out of step."""
         tools, now = self._tools, self._tools.clock()
+        if self._wanted is not None and isinstance(error, RateLimited):
+            self._unsent = self._seen
         if self._wanted is None and isinstance(error, ProviderError):
             self._foresee(now)
         state = tools.states.of(self._policy.name)  # since when regions are down is kept with it
         if self._wanted is not None and self._wanted.cause.urgent:
             self._urgency = Urgency.FAIL_OUT  # whatever woke it
-        if self._wanted is not None and isinstance(error, RateLimited):
-            self._unsent = self._seen
         delay = self._pause(error, state.of(self.target).told.failures + 1)
         self.agenda.again(delay, self._urgency)
         by_hand = manual_command(self._provider, self._wanted) if self._wanted is not None else ""
