@@ -81,8 +81,8 @@ async def test_an_evening_on_which_nothing_happens_leaves_one_decision_of_each_t
 
 @virtually
 async def test_a_decision_that_cannot_be_taken_down_is_done_all_the_same_and_that_is_told_once() -> None:
-    def defective(decided: Decided) -> None:
-        raise TypeError(f"unhashable: {decided.version}")
+    def defective(decision: Decided) -> None:
+        raise TypeError(f"unhashable: {decision.version}")
 
     async with playing(API) as stage:
         await normal(stage)

@@ -10,6 +10,7 @@ import pytest
 from support.virtual import until, virtually
 
 from failoverd.core.events import ClockJumped, Event, TaskCrashed
+from failoverd.ports import Cancel
 from failoverd.runtime import scheduling
 from failoverd.runtime.scheduling import JUMP, ApTimetable, watch_clock
 from failoverd.simulation.simulated_daemon import end
@@ -211,7 +212,14 @@ class Recorder(ApTimetable):
         super().__init__(list[Event]().append, now)
         self.relaid: list[float] = []
 
-    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], *, phase: float | Callable[[], float] = 0.0):  # type: ignore[no-untyped-def] # noqa: ANN201 - never called
+    def every(
+        self,
+        name: str,
+        seconds: float,
+        work: Callable[[], Awaitable[None]],
+        *,
+        phase: float | Callable[[], float] = 0.0,
+    ) -> Cancel:
         raise NotImplementedError
 
     def relay(self) -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from support.stage import API, policy, record
 
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.incident import Incident
 from failoverd.core.control.inputs import Overheard, sayable, taken_down
 from failoverd.core.control.outcome import Estate
-from failoverd.core.control.state import Incident, PolicyState, TargetMemory, key_of
+from failoverd.core.control.state import PolicyState, TargetMemory, key_of
 from failoverd.core.records import Observed, Target
 from failoverd.core.status import TargetState
 
