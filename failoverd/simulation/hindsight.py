@@ -252,14 +252,12 @@ class _Life:
         self._decisions += 1
         self._note(decided)
         health = {name: each.state for name, each in decided.inputs.state.regions(self._target.key.type).items()}
-        before = _standing(decided)
-        self._then.see(begins, before, health)
-        then = before
         if decided.inputs.now < begins and decided.came.kind is OutcomeKind.WRITE:  # what stands since is all of it
-            then = decided.came.after
-            self._then.see(begins, then, health)
-            self._instead.see(begins, then, health)
+            self._then.see(begins, decided.came.after, health)
+            self._instead.see(begins, decided.came.after, health)
             return
+        then = before = _standing(decided)
+        self._then.see(begins, before, health)
         if decided.came.moves:
             self._then.moved(begins, decided.came.cause, before, decided.came.after)
             then = decided.came.after
