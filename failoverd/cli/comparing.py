@@ -63,6 +63,12 @@ def review(wanted: ReviewWanted, config: Path, output: Output, form: ReviewForma
 
 
 def _compare(old: _Side, new: _Side) -> Comparison:
+    if old.found is None and new.found is None:
+        raise ConfigError(
+            f"nothing can be compared: there is no policy file at {old.said}, and none at {new.said}",
+            reason="no_policies",
+            remedy="name their folder: --folder policies",
+        )
     before = _files(old.found, None)
     with progress() as waits:
         try:

@@ -17,6 +17,7 @@ from failoverd.config.loader import Config, load_config
 from failoverd.config.scenario_files import PolicyScenario, is_scenario_file, load_scenario, scenarios_in
 from failoverd.config.variants import KeyEdit, edited
 from failoverd.core.errors import ConfigError
+from failoverd.foreign import shown
 from failoverd.installed import kinds
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.simulation.course import Course
@@ -94,12 +95,13 @@ def _read(
     path: Path, config: Config | None, instead: dict[Path, bytes] | None = None
 ) -> tuple[PolicyScenario | None, list[Diagnostic]]:
     """The scenario, and what is to be said of files: every error, and warnings of its own file alone."""
+    named = shown(str(path))
     if path.is_dir():
-        raise ConfigError(f"{path} is a folder, of scenarios", reason="no_scenario", remedy=_listed(path))
+        raise ConfigError(f"{named} is a folder, of scenarios", reason="no_scenario", remedy=_listed(path))
     if not path.exists():
-        raise ConfigError(f"{path} is not there", reason="no_such_file", remedy=_listed(path.parent))
+        raise ConfigError(f"{named} is not there", reason="no_such_file", remedy=_listed(path.parent))
     if not is_scenario_file(path):
-        words = f"{path} is no scenario: the name of one ends in .scenario.yaml"
+        words = f"{named} is no scenario: the name of one ends in .scenario.yaml"
         raise ConfigError(words, reason="no_scenario", remedy=_listed(path.parent))
     read = load_scenario(path, kinds(), config, instead)
     return read.scenario, [each for each in read.diagnostics if each.is_error or each.file == str(path)]
@@ -108,7 +110,7 @@ def _read(
 def _listed(folder: Path) -> str:
     """Which scenarios there are."""
     found = scenarios_in(folder)
-    lines = [f"{file}{f': {shows}' if shows else ''}" for file, shows in found]
+    lines = [f"{shown(str(file))}{f': {shown(shows)}' if shows else ''}" for file, shows in found]
     return "\n  ".join(("name one of these:", *lines)) if lines else "name a file that ends in .scenario.yaml"
 
 

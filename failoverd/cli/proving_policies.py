@@ -63,7 +63,7 @@ class GroupTold(BaseModel):
 
 
 class ProofTold(BaseModel):
-    """What `failoverctl prove --output json` prints. `proved`: nothing that was looked at broke a promise.
+    """What `failoverctl prove --output json` prints. `proved`: something was looked at, and nothing broke a promise.
 
     `exhaustive`: it was everything. `stopped`: it was less than was to be, for somebody or the time ended it.
     """
@@ -112,9 +112,11 @@ def prove_policies(paths: Sequence[Path], config: Path, output: Output, reach: R
             print_json(answer.model_dump())
         else:
             print_text(shown("\n".join(_text(answer)) + "\n", lines=True))
-        if not answer.proved:
+        if any(group.broken for group in answer.groups):
             return Exit.FAILED
-        return Exit.INTERRUPTED if answer.stopped and not late else Exit.FINE
+        if answer.stopped and not late:
+            return Exit.INTERRUPTED
+        return Exit.FINE if answer.proved else Exit.FAILED
 
 
 def _able(read: TestSet) -> Mapping[str, Capabilities]:
@@ -166,7 +168,7 @@ def _prove(groups: Sequence[_Group], reach: Reach, providers: Mapping[str, Capab
 
 def _told(found: Sequence[tuple[_Group, Proof]], seed: int) -> ProofTold:
     return ProofTold(
-        proved=not any(proof.counterexamples for _, proof in found),
+        proved=any(proof.looked_at for _, proof in found) and not any(proof.counterexamples for _, proof in found),
         exhaustive=not any(proof.sampled for _, proof in found),
         stopped=any(proof.stopped for _, proof in found),
         seed=seed,
@@ -205,6 +207,8 @@ def _text(answer: ProofTold) -> Iterator[str]:
     reach = f"all of {counted(of, 'situation')}" if answer.exhaustive else f"{number} of {counted(of, 'situation')}"
     if broken:
         yield f"{counted(len(broken), 'promise')} not kept, in {reach}"
+    elif not number:
+        yield f"nothing was looked at: {reach}"
     else:
         yield f"{'proved' if answer.exhaustive else 'no counterexample'}: {reach}"
     if answer.stopped:

@@ -1,5 +1,6 @@
 """What `check` finds as SARIF 2.1.0 (OASIS Standard), which servers of code show at the lines of a pull request."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,11 +73,18 @@ def _result(found: Diagnostic, number: int) -> dict[str, Any]:
 
 def _artifact(file: str) -> dict[str, str]:
     """Relative to the working directory where it is below it, for that is how a repository knows it."""
-    path, here = Path(file), Path.cwd()
+    path, here = Path(file), _here()
     whole = Path(here, path)
     if ".." in path.parts or not whole.is_relative_to(here):
         return {"uri": whole.as_uri()}
-    return {"uri": quote(whole.relative_to(here).as_posix()), "uriBaseId": ROOT}
+    return {"uri": quote(os.fsencode(whole.relative_to(here))), "uriBaseId": ROOT}
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # somebody removed it meanwhile: nothing is below it, but what is named from it on
+        return Path("/nowhere")
 
 
 def _plain(text: str) -> str:

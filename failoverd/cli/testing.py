@@ -1,6 +1,5 @@
 """`failoverctl test`: play the tests of policies, and say what came out otherwise than they say."""
 
-import fnmatch
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.loader import load_config
 from failoverd.config.test_files import PolicyTest, TestSet, load_tests
 from failoverd.core.errors import ConfigError
+from failoverd.core.names import starred
 from failoverd.installed import kinds
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.simulation.coverage import Coverage, coverage
@@ -51,7 +51,7 @@ def play_tests(paths: Sequence[Path], config: Path, output: Output, wanted: Test
         say_of_files(about)
         if any(each.is_error for each in about):
             return _wrong(about, wanted, output)
-        chosen = [each for each in found.tests if fnmatch.fnmatchcase(each.entry.name, f"*{wanted.run}*")]
+        chosen = [each for each in found.tests if starred(each.entry.name, f"*{wanted.run}*")]
         if not chosen:
             return _nothing(found, about, wanted, output)
         played = _play(found, chosen)

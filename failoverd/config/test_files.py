@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
@@ -13,6 +12,7 @@ from failoverd.config.schema.test_file import ExpectedEntry, HappeningEntry, Pla
 from failoverd.config.tree import Place
 from failoverd.config.vain_tests import in_vain
 from failoverd.config.validation import validate
+from failoverd.core.names import starred
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Kinds
 from failoverd.settings import parse_duration
@@ -163,7 +163,7 @@ def _read(file: Path, own: str, found: PolicySet) -> tuple[list[PolicyTest], lis
 def means(pattern: str, region: str, end: Endpoint) -> bool:
     """Whether `region/address`, either with `*` for any letters, is this endpoint; a region alone is all of its own."""
     of, _, address = pattern.partition("/")
-    return fnmatchcase(region, of) and any(fnmatchcase(each, address or "*") for each in (end.address, end.text))
+    return starred(region, of) and any(starred(each, address or "*") for each in (end.address, end.text))
 
 
 def probed(policy: Policy) -> list[tuple[str, Endpoint]]:

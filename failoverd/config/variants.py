@@ -17,6 +17,9 @@ from failoverd.config.writing import flow
 from failoverd.core.errors import ConfigError
 from failoverd.core.records import Policy
 
+_DEEPEST = 32
+"""Steps of a key: more than any file has."""
+
 _WRITE = "write KEY=VALUE, such as failback.after=10m, or POLICY:KEY=VALUE"
 
 
@@ -36,7 +39,9 @@ class KeyEdit:
         policy, colon, key = left.rpartition(":")
         path = tuple(key.strip().split("."))
         parsed = parse(f"value: {right}".encode(), "")
-        if not sign or not all(path) or (colon and not policy) or parsed.document is None or parsed.diagnostics:
+        sound = sign and all(path) and len(path) <= _DEEPEST and (policy or not colon)
+        # more than one key: what stands in a line of its own is none of this value, and would be dropped without a word
+        if not sound or parsed.document is None or parsed.diagnostics or list(parsed.document.data) != ["value"]:
             raise ConfigError(
                 f"{shown(text)} changes nothing that can be read", reason="edit_unreadable", remedy=_WRITE
             )
@@ -94,7 +99,7 @@ def _within(node: Node, step: str, edit: KeyEdit) -> Node | None:
     """The value of a key, or an item by its number. None: a mapping has no such key."""
     if isinstance(node, MappingNode):
         return next((value for key, value in node.value if key.value == step), None)
-    if step.isdigit() and int(step) < len(node.value):
+    if step.isascii() and step.isdigit() and int(step) < len(node.value):
         item: Node = node.value[int(step)]
         return item
     words = f"{'.'.join(edit.key)} leads to a list of {len(node.value)}, which has no {shown(step)}"

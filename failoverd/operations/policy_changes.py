@@ -6,6 +6,7 @@ Everything that a policy says is compared, with its defaults, whatever the words
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel
@@ -184,12 +185,12 @@ _TWINS: Final = ("tuning", "returning")
 
 
 def _settings(policy: Policy) -> dict[_Place, str]:
+    folder = Path(policy.source.file).parent
     found = dict[_Place, str]()
     for each in fields(policy):
         if each.name not in _UNSAID:
-            found |= _leaves((each.name,), getattr(policy, each.name))
-    folder = f"{policy.source.file.rpartition('/')[0]}/"  # files that a check names stand relative to the policy
-    return {_key(place): words.removeprefix(folder) for place, words in found.items()}
+            found |= _leaves((each.name,), getattr(policy, each.name), folder)
+    return {_key(place): words for place, words in found.items()}
 
 
 _UNSAID: Final = frozenset({"name", "source"})
@@ -224,8 +225,10 @@ def _inventory(said: PolicyFiles) -> dict[_Place, str]:
     return found | _leaves(("practice",), said.practices)
 
 
-def _leaves(place: _Place, value: object) -> dict[_Place, str]:
-    """Everything within a value, by its place."""
+def _leaves(place: _Place, value: object, folder: Path = Path()) -> dict[_Place, str]:
+    """Everything within a value, by its place. Files are named from the `folder` on, as a policy names them."""
+    if isinstance(value, Path) and value.is_relative_to(folder):
+        return {place: str(value.relative_to(folder))}
     if (words := _in_words(place[-1], value)) is not None:
         return {place: words or MISSING}
     if isinstance(value, list | tuple | set | frozenset) and not any(map(_has_parts, value)):
@@ -233,7 +236,7 @@ def _leaves(place: _Place, value: object) -> dict[_Place, str]:
         return {place: ", ".join(said if isinstance(value, list | tuple) else sorted(said)) or MISSING}
     found = dict[_Place, str]()
     for name, each in _inner(value).items():
-        found |= _leaves((*place, name), each)
+        found |= _leaves((*place, name), each, folder)
     return found
 
 

@@ -71,6 +71,19 @@ def test_a_folder_beside_a_revision_is_where_its_files_are(repository: Path) -> 
     assert reviewed("policies", "main").settings[0].before == "600"
 
 
+def test_it_is_the_same_from_within_the_folder(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository / "policies")
+    for words in (("main",), ("main", "."), ("main", "shop.yaml"), (str(repository / "policies"), ".")):
+        told = reviewed(*words)
+        assert (told.differs, told.changed, told.settings) == (False, [], []), words
+
+
+def test_where_neither_side_has_a_policy_nothing_is_compared(repository: Path) -> None:
+    told = failoverctl("review", "main", "HEAD")
+    assert (told.code, "no_policies" in told.err, "--folder" in told.err) == (FAILED, True, True)
+    assert failoverctl("review", "main", "HEAD", "--folder", str(repository / "policies")).code == FINE
+
+
 def test_two_folders_and_two_files_are_compared(repository: Path) -> None:
     (repository / "new").mkdir()
     folder(repository / "new", "version: 1\ntests: []\n", policy=LESS)

@@ -181,6 +181,23 @@ def test_a_file_elsewhere_is_named_in_full(file: str) -> None:
     assert uri.startswith("file:///")
 
 
+def test_a_name_that_is_no_text_is_told_byte_by_byte() -> None:
+    found = Diagnostic(Code.TAG, Severity.ERROR, os.fsdecode(b"d\xff.yaml"), 3, 1, "wrong")
+    (result,) = require_sarif(as_sarif([found], ""))
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "d%FF.yaml"
+
+
+def test_where_the_working_directory_is_gone_files_are_named_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    found = [Diagnostic(Code.TAG, Severity.ERROR, file, 3, 1, "wrong") for file in ("/srv/a.yaml", "b.yaml")]
+    uris = [each["locations"][0]["physicalLocation"]["artifactLocation"] for each in require_sarif(as_sarif(found, ""))]
+    assert uris == [{"uri": "file:///srv/a.yaml"}, {"uri": "b.yaml", "uriBaseId": "%SRCROOT%"}]
+
+
 def test_words_of_a_file_make_no_link() -> None:
     found = Diagnostic(Code.TAG, Severity.ERROR, "a.yaml", 3, 1, "[click](https://evil.example.com)\u202e")
     (result,) = require_sarif(as_sarif([found], ""))

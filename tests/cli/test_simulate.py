@@ -153,6 +153,13 @@ def test_a_folder_names_its_scenarios(tmp_path: Path) -> None:
     assert (told.code, "ends in .scenario.yaml" in told.said) == (FAILED, True)
 
 
+def test_no_name_of_a_file_begins_a_line_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a\n::error::forged.scenario.yaml").write_text("version: 1\n")
+    for path in (tmp_path, tmp_path / "b\n::error::forged.scenario.yaml", tmp_path / "b\n::error::forged.yaml"):
+        told = failoverctl("simulate", str(path))
+        assert (told.code, "forged" in told.said, "\n::error" in told.said) == (FAILED, True, False), told.said
+
+
 def test_a_word_that_is_refused_says_why(tmp_path: Path) -> None:
     said = "for: 5m\nhappens:\n  1m: {operator: {drain: azure-weu}}\n"
     said += "  2m: {operator: {drain: oci-fra}}\n  3m: {operator: {drain: aws-use1}}\n"

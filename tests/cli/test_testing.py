@@ -112,6 +112,12 @@ def test_tests_are_picked_by_their_names(tmp_path: Path) -> None:
     assert out(playing(tmp_path, GOOD + BAD, "--run", "azure*lost")).splitlines()[0].startswith("1 of 2 tests failed")
 
 
+def test_no_letter_but_a_star_stands_for_others(tmp_path: Path) -> None:
+    said = GOOD.replace("azure is lost", "azure [eu] is lost, why?") + BAD
+    for pattern in ("[eu]", "[eu]*why?", "y?"):
+        assert out(playing(tmp_path, said, "--run", pattern)).splitlines()[0].startswith("1 test passed"), pattern
+
+
 def test_a_pattern_that_picks_nothing_is_a_failure(tmp_path: Path) -> None:
     told = playing(tmp_path, GOOD, "--run", "oracle")
     assert told.code == FAILED

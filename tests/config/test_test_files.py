@@ -158,6 +158,15 @@ def test_a_name_of_nobody_is_an_error_with_its_place_and_a_remedy(tmp_path: Path
     assert diagnostic.line >= 5
 
 
+def test_an_endpoint_in_brackets_is_named_as_it_is_written(tmp_path: Path) -> None:
+    policy = POLICY.replace("type: A,", "type: AAAA,").replace("[192.0.2.10]", '["[2001:db8::1]:80"]')
+    policy = policy.replace("198.51.100.10", '"2001:db8::2"').replace("203.0.113.10", '"2001:db8::3"')
+    for name in ("azure-weu/[2001:db8::1]:80", "azure-weu/[*]:80", "azure-weu/2001:db8::1", "azure-weu/*"):
+        said = f'series: {{"{name}": P x5 F}}, at: {{1m: {{changes: 1}}}}'
+        found = loaded(folder(tmp_path, f"version: 1\ntests: [{{name: x, policy: shop, {said}}}]\n", policy=policy))
+        assert not [each.render() for each in found.diagnostics if each.is_error]
+
+
 def test_a_test_of_no_policy_is_one_too(tmp_path: Path) -> None:
     assert told(folder(tmp_path, ONE.replace("policy: shop", "policy: shpo"))) == [
         '4: FD601 there is no policy "shpo" in this folder'
@@ -252,6 +261,8 @@ def test_a_damaged_file_is_said_with_its_place(tmp_path: Path, text: str, code: 
         ("given: {demand: 800 x}", "no number"),
         ("given: {demand: 0}", "more than 0"),
         ("given: {at: '2027-06-01T12:00'}", "a moment says its offset"),
+        ("given: {at: '9999-12-31T23:59:59Z'}", "between 1970 and 2242"),
+        ("given: {at: '0001-01-01T00:00:00Z'}", "between 1970 and 2242"),
         ("for: 5s\nat: {10s: {changes: 0}}", "for ends before"),
         ("happens: {1s: {operator: {drain: azure-weu, hold: true}}}", "not drain and hold"),
         ("happens: {1s: {operator: {for: 1h}}}", "not none"),

@@ -101,6 +101,10 @@ def test_a_value_that_cannot_be_used_is_told_as_of_a_file(tmp_path: Path) -> Non
         ("failback={after: }", "edit_unreadable", "KEY=VALUE"),
         ("shpo:failback.after=10m", "policy_unknown", "shop"),
         ("records.7.ttl=60s", "edit_unreadable", "the first is 0"),
+        ("records.².ttl=60s", "edit_unreadable", "the first is 0"),
+        ("failback.after=10m\nowner: x", "edit_unreadable", "KEY=VALUE"),
+        ("failback.after=10m\n---", "edit_unreadable", "KEY=VALUE"),
+        (f"{'a.' * 400}b=1", "edit_unreadable", "KEY=VALUE"),
     ],
 )
 def test_an_edit_that_cannot_be_made_says_why(tmp_path: Path, text: str, reason: str, remedy: str) -> None:

@@ -51,6 +51,11 @@ def test_other_words_for_the_same_are_no_change(before: PolicyFiles, tmp_path: P
     assert alike(before.policies["shop"], again.policies["shop"])
 
 
+def test_a_path_to_ask_for_is_none_of_this_machine(tmp_path: Path) -> None:
+    said = POLICY.replace("/health", f"{tmp_path}/new/health")
+    assert settings(read(tmp_path / "old", said), read(tmp_path / "new", said)) == []
+
+
 @pytest.mark.parametrize(
     ("said", "instead", "key", "was", "now"),
     [

@@ -52,7 +52,7 @@ async def test_a_job_runs_after_its_phase_and_then_at_its_interval() -> None:
         table.every("tick", 0.05, job, phase=0.1)
         await job.ran(3)
     assert job.runs[0] - begun >= 0.09
-    assert job.runs[2] - job.runs[0] >= 0.08
+    assert job.runs[2] - begun >= 0.19, "two intervals after it was due first, however late that was"
 
 
 async def test_a_job_without_a_phase_runs_at_once() -> None:

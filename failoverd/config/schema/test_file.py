@@ -226,6 +226,16 @@ def _moment(text: object) -> float:
         return -float(id(text))
 
 
+_LAST_MOMENT = 2.0**33
+"""In 2242: beyond, a float of seconds has no room for a millionth of one, and the clock of a test stands still."""
+
+
+def _playable(moment: float) -> float:
+    if not 0 <= moment < _LAST_MOMENT:
+        raise ValueError("it begins between 1970 and 2242")
+    return moment
+
+
 def _offset(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
@@ -305,7 +315,9 @@ class GivenEntry(Settings):
         default=None,
         description="what the records answer, and the daemon starts in that moment; else all has been well for long",
     )
-    at: Moment | None = Field(default=None, description="the wall clock, with an offset: 2027-03-28T01:30:00+01:00")
+    at: Annotated[Moment, AfterValidator(_playable)] | None = Field(
+        default=None, description="the wall clock, with an offset: 2027-03-28T01:30:00+01:00"
+    )
     spent: bool = Field(default=False, description="every policy has used up what its limits allow in their windows")
 
 
