@@ -206,7 +206,7 @@ class Daemon:
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
         self._timetable.every("configuration watch", WATCH, self._watch_files, phase=WATCH)
         self._timetable.every("retention", RETENTION_EVERY, partial(self._prune, config.retention), phase=60.0)
-        self._timetable.every("self-check", DAY, self._self_check.look, phase=until_night(time.time()))
+        self._timetable.every("self-check", DAY, self._self_check.look, phase=lambda: until_night(time.time()))
         self.emit(
             DaemonStarted(
                 at=self._clock(),

@@ -5,7 +5,7 @@ Events are written in batches, in the background. Every other call is waited for
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from failoverd.core.control.inputs import Decided
 from failoverd.core.control.limits import PastChange
@@ -19,6 +19,9 @@ from failoverd.core.status import JournalStatus, Status
 from failoverd.ports import AuditEntry, ChangeOutcome, Clock, Emit, Journal
 
 T = TypeVar("T")
+
+_Kind = Literal["read", "write", "decisions"]
+"""What is asked of the journal, each of which may work where another does not. Nobody waits for decisions."""
 
 MOST_EVENTS: Final = 10_000
 """Events waiting for the disk. When it does not work for so long that there are more, the oldest are lost."""
@@ -39,7 +42,7 @@ PATIENCE: Final = 2.0
 """Seconds that a round waits for one call of the journal: a disk that stalls must not stall the traffic."""
 
 HASTE: Final = 0.2
-"""The same, while the journal is known not to work."""
+"""The same, while the journal is known not to work for what rounds wait for."""
 
 BATCH: Final = 0.1
 """Seconds that events wait for others to be written with. A kill loses that much of the history, and no change."""
@@ -62,7 +65,7 @@ class JournalWriter:
         self._clock = clock
         self.lacks = False
         self.failures = 0
-        self._broken: set[str] = set()
+        self._broken: set[_Kind] = set()
         self._trouble: JournalStatus | None = None
         self._events: list[Event] = []
         self._decisions: list[Decided] = []
@@ -94,10 +97,10 @@ class JournalWriter:
         """Write decisions, a few at a time, when nobody is in haste any more."""
         while True:
             await self._decided.wait()
-            await asyncio.sleep(CALM if "write" in self._broken else LATER)
+            await asyncio.sleep(CALM if self._broken & {"write", "decisions"} else LATER)
             self._decided.clear()
             while self._decisions:
-                if await self.protect(self._write_decisions()) is None:
+                if await self._guarded(self._write_decisions(), "decisions") is None:
                     self._decided.set()
                     break
                 await asyncio.sleep(BETWEEN)
@@ -133,7 +136,7 @@ class JournalWriter:
                 return
         ends = asyncio.get_running_loop().time() + PATIENCE  # what is left of a storm holds up no end
         while all_of_it and self._decisions and asyncio.get_running_loop().time() < ends:
-            if not await self._soon(self._write_decisions()):
+            if not await self._guarded(_hurry(self._write_decisions(), self._patience), "decisions"):
                 return
 
     async def _write(self) -> JournalError | None:
@@ -226,17 +229,20 @@ class JournalWriter:
 
         Said once, and again only after it worked in between; a full disk that can still be read has not.
         """
-        kind = "read" if reads else "write"
+        return await self._guarded(work, "read" if reads else "write")
+
+    async def _guarded(self, work: Awaitable[T], kind: _Kind) -> T | None:
+        """The same. Where decisions alone cannot be kept, nothing that steers traffic is missing or hurries."""
         try:
             answer = await work
         except JournalError as error:
             if not self._broken:
                 self._emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
             self._broken.add(kind)
-            self.lacks = True
+            self.lacks |= kind != "decisions"
             self.failures += 1
             since = self._trouble.since if self._trouble is not None else self._clock()
-            self._trouble = JournalStatus(since, "write" in self._broken, error.detail, error.remedy)
+            self._trouble = JournalStatus(since, self._broken != {"read"}, error.detail, error.remedy)
             return None
         self._broken.discard(kind)
         if not self._broken:
@@ -245,7 +251,11 @@ class JournalWriter:
 
     async def _soon(self, work: Awaitable[T], *, reads: bool = False) -> T | None:
         """The same, for callers that cannot wait."""
-        return await self.protect(_hurry(work, HASTE if self._broken else PATIENCE), reads=reads)
+        return await self.protect(_hurry(work, self._patience), reads=reads)
+
+    @property
+    def _patience(self) -> float:
+        return HASTE if self._broken - {"decisions"} else PATIENCE
 
 
 async def _done(work: asyncio.Task[JournalError | None]) -> bool:

@@ -16,14 +16,14 @@ from failoverd import __version__, codec
 from failoverd.core.control import news, progress, standing
 from failoverd.core.control.cost import Saving, bill
 from failoverd.core.control.evaluate import evaluate
-from failoverd.core.control.inputs import Decided, DecisionInputs, Overheard, concluded, taken_down
+from failoverd.core.control.inputs import Decided, DecisionInputs, Overheard, concluded, sayable, taken_down
 from failoverd.core.control.limits import worst
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan, shares_now
 from failoverd.core.control.readings import measured
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient, describe
-from failoverd.core.events import DecisionCrashed, Event, PlanHeld
+from failoverd.core.events import DecisionCrashed, Event, JournalFailed, PlanHeld
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Observed, Policy, Target
@@ -191,6 +191,7 @@ class TargetWorker:
         self._outcome: Outcome | None = None  # what this round came to
         self._far: frozenset[str] = frozenset()  # regions that are left out on a normal day
         self._crashed = ""
+        self._unkept = ""
         self._decided: Decided | None = None  # the last decision that the journal was to keep
 
     async def run(self) -> None:
@@ -304,7 +305,7 @@ class TargetWorker:
 
     def _evaluate(self, state: PolicyState, observed: Observed, now: float, *, keep: bool = False) -> Outcome:
         """A defect in a stage is told once, with what was decided on. `keep` what a replay needs."""
-        heard = Overheard(self._provider.normalise)
+        heard = Overheard(self._provider.normalise, sayable(self._policy))
         estate = Estate(self._tools.owner, heard)
         try:
             estate = replace(self._tools.estate(self._policy, self._provider, state), normalise=heard)
@@ -317,15 +318,25 @@ class TargetWorker:
         self._crashed = ""
         self._outcome, self._far = outcome, outcome.state.of(self.target).far
         if keep:
-            inputs = taken_down(self._policy, state, observed, estate, heard, now)
-            self._keep(Decided(self._policy, inputs, concluded(outcome), __version__))
+            self._keep(lambda: taken_down(self._policy, state, observed, estate, heard, now), outcome)
         return outcome
 
-    def _keep(self, decided: Decided) -> None:
-        """Have the journal keep it, where it is not what it was the last time."""
-        if decided.differs(self._decided):
-            self._decided = decided
-            self._tools.journal.decided(decided)
+    def _keep(self, looked_at: Callable[[], DecisionInputs], outcome: Outcome) -> None:
+        """Have the journal keep it, where it is not what it was the last time. A defect there is no decision's."""
+        try:
+            decided = Decided(self._policy, looked_at(), concluded(outcome), __version__)
+            if decided.differs(self._decided):
+                self._decided = decided
+                self._tools.journal.decided(decided)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what was decided is done
+            self._tell_unkept(describe(error))
+
+    def _tell_unkept(self, error: str) -> None:
+        if error == self._unkept:
+            return
+        self._unkept = error
+        words = f"a decision of {self.target} is not kept for `failoverctl replay`: {error}; please report it"
+        self._tools.emit(JournalFailed(at=self._tools.clock(), reason="journal_decision_unwritable", error=words))
 
     @property
     def _wanted(self) -> Plan | None:

@@ -17,10 +17,9 @@ from typing import Final
 from failoverd.core.control import progress
 from failoverd.core.control.cost import HOUR, forecast
 from failoverd.core.control.evaluate import evaluate
-from failoverd.core.control.inputs import Conclusion, Decided, bare, concluded, estate_of, state_of
+from failoverd.core.control.inputs import Conclusion, Decided, bare, concluded, estate_of, sayable, state_of
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import drifted, shares_now
-from failoverd.core.control.replaying import sayable
 from failoverd.core.control.state import PolicyState, TargetMemory, key_of
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause
@@ -253,14 +252,12 @@ class _Life:
         self._decisions += 1
         self._note(decided)
         health = {name: each.state for name, each in decided.inputs.state.regions(self._target.key.type).items()}
-        before = _standing(decided)
-        self._then.see(begins, before, health)
-        then = before
         if decided.inputs.now < begins and decided.came.kind is OutcomeKind.WRITE:  # what stands since is all of it
-            then = decided.came.after
-            self._then.see(begins, then, health)
-            self._instead.see(begins, then, health)
+            self._then.see(begins, decided.came.after, health)
+            self._instead.see(begins, decided.came.after, health)
             return
+        then = before = _standing(decided)
+        self._then.see(begins, before, health)
         if decided.came.moves:
             self._then.moved(begins, decided.came.cause, before, decided.came.after)
             then = decided.came.after
@@ -333,7 +330,7 @@ class _Life:
         if policy.demand and _claims(decided.policy) != _claims(policy):
             self._sharing = self._sharing or SharingThen(self._others())
             inputs = self._sharing.left_to(policy, known, inputs, now)
-        return evaluate(policy, known, observed, estate_of(inputs, sayable(replace(decided, policy=policy))), now)
+        return evaluate(policy, known, observed, estate_of(inputs, sayable(policy)), now)
 
     def _carried(self, decided: Decided, state: PolicyState) -> TargetMemory:
         """What was remembered then, with what the other file would have had remembered instead."""

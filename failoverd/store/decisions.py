@@ -9,11 +9,13 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2s
 from typing import Final
 
 from failoverd import codec
 from failoverd.core.control.inputs import Conclusion, Decided, DecisionInputs, bare
+from failoverd.core.errors import describe
 from failoverd.core.records import Policy, RecordKey, RecordType, Target
 from failoverd.store.failures import journal_errors
 from failoverd.store.rows import target_row
@@ -94,13 +96,25 @@ class DecisionLog:
         self._targets: dict[Target, int] = {}
         self._revisions: dict[str, tuple[Policy, int]] = {}
 
-    def write(self, connection: sqlite3.Connection, decisions: Sequence[Decided]) -> None:
+    def write(self, connection: sqlite3.Connection, decisions: Sequence[Decided]) -> list[tuple[Target, str]]:
+        """Write them. Returns what cannot be said in JSON, with the error: a defect, which keeps no other out."""
         if connection is not self._connection:  # it may be to another file
             self.doubt()
             self._connection = connection
+        left_out = []
         for each in decisions:
-            target, revision = self._target(connection, each.inputs.target), self._revision(connection, each.policy)
-            self._append(connection, each, target, revision)
+            try:
+                self._keep(connection, each)
+            except (sqlite3.Error, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next try would end in it again
+                left_out.append((each.inputs.target, describe(error)))
+        return left_out
+
+    def _keep(self, connection: sqlite3.Connection, decided: Decided) -> None:
+        said = _plain(decided)
+        revision = self._revision(connection, decided.policy)
+        self._append(connection, decided, said, self._target(connection, decided.inputs.target), revision)
 
     def doubt(self) -> None:
         """Whatever was written last may not be there: each target begins anew."""
@@ -108,8 +122,10 @@ class DecisionLog:
         self._targets.clear()
         self._revisions.clear()
 
-    def _append(self, connection: sqlite3.Connection, decided: Decided, target: int, revision: int) -> None:
-        chapter, said, at = self._chapters.get(decided.inputs.target), _plain(decided), decided.inputs.now
+    def _append(
+        self, connection: sqlite3.Connection, decided: Decided, said: codec.Json, target: int, revision: int
+    ) -> None:
+        chapter, at = self._chapters.get(decided.inputs.target), decided.inputs.now
         if chapter is None or chapter.length >= LONGEST:
             body = codec.packed(said)
             query = "INSERT INTO decisions (target, revision, chapter, at, body) VALUES (?, ?, 0, ?, ?)"
@@ -246,8 +262,12 @@ class DecisionSpelling:
         return Decided(policy, codec.shaped(DecisionInputs, inputs), codec.shaped(Conclusion, came), str(version))
 
 
+@lru_cache(maxsize=8)
 def policy_of(body: bytes) -> Policy:
-    """Raises ValueError."""
+    """The same for the same bytes: each record of a policy is read by itself, and there may be a thousand.
+
+    Raises ValueError.
+    """
     return codec.shaped(Policy, codec.unpacked(body))
 
 
@@ -278,8 +298,8 @@ class DecisionReading(StatusReading):
             self._learn(spelling, rows)
             for row in rows:
                 decided = spelling.read(row)
-                if row.at >= until:
-                    break
+                if row.at >= until:  # the clock was ahead for a while: what follows may have been made before that
+                    continue
                 if decided is not None and row.at < since:
                     waiting = decided
                 elif decided is not None:

@@ -231,7 +231,11 @@ class SqliteJournal:
         await self._write(work)
 
     async def decided(self, decisions: Sequence[Decided]) -> None:
-        await self._write(lambda connection: self._decisions.write(connection, decisions))
+        def work(connection: sqlite3.Connection) -> None:
+            for target, error in self._decisions.write(connection, decisions):
+                self._tell_unkept(target, error)
+
+        await self._write(work)
 
     async def say(self, override: Override) -> None:
         row = (override.id, override.until, codec.dump(override))
@@ -553,6 +557,14 @@ class SqliteJournal:
                 rows = "1 row" if len(news) == 1 else f"{len(news)} rows"
                 words = f"{rows} of {table} cannot be read and left out, {news[0]} first"
                 self._notices.append(failure(self._path, "journal_row_unreadable", words))
+
+    def _tell_unkept(self, target: Target, error: str) -> None:
+        """Once for each policy: a defect that shows in one decision shows in all of them."""
+        once = ("decisions", target.policy)
+        if once not in self._told:
+            self._told.add(once)
+            words = f"a decision of {target} cannot be kept for `failoverctl replay` and is left out: {error}"
+            self._notices.append(failure(self._path, "journal_decision_unwritable", words))
 
     def _tell(self) -> None:
         self._tell_left_out()

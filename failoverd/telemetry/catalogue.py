@@ -40,8 +40,9 @@ _EVENTS: Final[Mapping[str, str]] = {
     "notification.delivered": "It takes them again, after `lasted` seconds.",
     "journal.failed": (
         "History may be lost; traffic is steered all the same. A row that cannot be read is left out "
-        "(`journal_row_unreadable`); one that cannot be locked keeps no second daemon out (`journal_unlocked`); a "
-        "file that cannot be used is kept beside as `NAME.corrupt-TIME`, and a new one begun (`journal_corrupt`)."
+        "(`journal_row_unreadable`), and so is a decision that cannot be kept (`journal_decision_unwritable`); a "
+        "journal that cannot be locked keeps no second daemon out (`journal_unlocked`); a file that cannot be used is "
+        "kept beside as `NAME.corrupt-TIME`, and a new one begun (`journal_corrupt`)."
     ),
     "api.failed": "The admin API cannot be served at `listen`; everything else goes on.",
     "request.refused": (

@@ -2,18 +2,21 @@
 
 import asyncio
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from support.replaying import one_evening, otherwise
+from support.virtual import virtually
 
 from failoverd.core.control.figures import ReplayedFigures
 from failoverd.core.events import Event, ReplayDiffered
-from failoverd.operations.self_check import DAY, SelfCheck, until_night
-from failoverd.simulation.virtual_time import run
+from failoverd.operations.self_check import DAY, PART, SelfCheck, until_night
+from failoverd.simulation.virtual_time import now, run
 from failoverd.store.journal import SqliteJournal, open_journal
+from failoverd.store.rows import plain_words
 from failoverd.telemetry import prose
 
 EVENING: Final = run(one_evening())
@@ -105,6 +108,16 @@ async def test_everybody_else_has_a_turn_after_each_decision(tmp_path: Path) -> 
             turns += 1
             await asyncio.sleep(0)
     assert turns > len(others)
+
+
+@virtually
+async def test_what_took_long_is_followed_by_a_pause_as_long_as_keeps_it_a_small_part() -> None:
+    journal = SqliteJournal(Path("nowhere.db"), lambda _: None, plain_words)
+    check, begun = looking(journal, [], pause=0.01), now()
+    await check._rest(time.monotonic())
+    assert now() - begun < 1.0
+    await check._rest(time.monotonic() - 1.0)
+    assert now() - begun >= 1.0 / PART - 1.0
 
 
 def test_it_is_due_at_half_past_three() -> None:

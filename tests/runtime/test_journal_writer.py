@@ -1,6 +1,7 @@
 """The journal as the daemon uses it: it may break or stall."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from support.journals import TARGET, incident, plan
@@ -36,8 +37,8 @@ BROKEN = JournalError("the disk is gone", reason="journal_io")
 class Desk:
     """A writer, and the journal behind it."""
 
-    def __init__(self) -> None:
-        self.journal = PaperJournal()
+    def __init__(self, journal: PaperJournal | None = None) -> None:
+        self.journal = journal or PaperJournal()
         self.events: list[Event] = []
         self.writer = JournalWriter(self.journal, self.events.append, now)
 
@@ -247,3 +248,27 @@ async def test_an_error_that_is_not_the_journals_own_is_not_swallowed() -> None:
 
     with pytest.raises(TimeoutError):
         await desk.writer.protect(defect())
+
+
+class Forgetful(PaperJournal):
+    """It keeps everything but decisions."""
+
+    async def decided(self, decisions: Sequence[Decided]) -> None:  # noqa: ARG002 - none is kept
+        raise BROKEN
+
+
+@virtually
+async def test_a_journal_that_keeps_no_decisions_is_told_once_and_nothing_else_is_hurried_or_written_anew() -> None:
+    desk = Desk(Forgetful())
+    task = asyncio.create_task(desk.writer.run_decisions())
+    for at in range(20):
+        desk.writer.decided(decided(float(at)))
+        assert await desk.writer.keep(PolicyState("api"))
+        await elapse(CALM)
+    assert (desk.failures(), desk.writer.lacks) == (1, False)
+    assert desk.trouble() is not None
+    desk.journal.stuck = asyncio.Event()
+    begun = now()
+    assert not await desk.writer.keep(PolicyState("api"))
+    assert now() - begun == pytest.approx(PATIENCE)
+    await end(task)

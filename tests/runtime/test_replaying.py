@@ -6,10 +6,12 @@ from support.replaying import through_the_journal, unlike_then
 from support.stage import API, AT, AWS, AZURE, NORMAL, OCI, Stage, normal, playing, policy, record, regions
 from support.virtual import until, virtually
 
+from failoverd.core.control.inputs import Decided
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.errors import RateLimited
+from failoverd.core.events import DecisionCrashed, JournalFailed, TaskCrashed
 from failoverd.core.overrides import Scope, Verb
-from failoverd.core.records import RecordSet, Source
+from failoverd.core.records import RecordSet, Source, Weights
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.simulation.faults import Fault
 from failoverd.simulation.virtual_time import elapse, now
@@ -75,3 +77,34 @@ async def test_an_evening_on_which_nothing_happens_leaves_one_decision_of_each_t
         before = len(stage.journal.decisions)
         await elapse(3_600.0)
         assert len(stage.journal.decisions) == before
+
+
+@virtually
+async def test_a_decision_that_cannot_be_taken_down_is_done_all_the_same_and_that_is_told_once() -> None:
+    def defective(decision: Decided) -> None:
+        raise TypeError(f"unhashable: {decision.version}")
+
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.engine.writer.decided = defective  # type: ignore[method-assign]
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        await elapse(60.0)
+        told = [event for event in stage.events if isinstance(event, JournalFailed)]
+        assert [event.reason for event in told] == ["journal_decision_unwritable"]
+        assert not [event for event in stage.events if isinstance(event, TaskCrashed | DecisionCrashed)]
+
+
+@virtually
+async def test_who_is_in_the_answer_alone_is_decided_again_by_what_the_provider_said_of_weights() -> None:
+    """The policy asks for members only; its provider keeps the weights all the same."""
+    members = replace(API, weights=Weights.MEMBERSHIP)
+    async with playing(members) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        stage.heals(AZURE)
+        await elapse(200.0)
+        await stage.stop()
+    assert {tuple(each.came.after.values()) for each in stage.journal.decisions if each.came.moves} > {(7_000, 3_000)}
+    assert unlike_then(stage.journal.decisions) == []

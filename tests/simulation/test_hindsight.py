@@ -63,6 +63,7 @@ def test_the_same_file_does_the_same_whatever_part_of_the_time_is_looked_at() ->
         since = decisions[number].inputs.now
         found = seen(API, decisions[max(0, number - 1) :], since=since + 1e-6)
         assert found.apart_at is None, f"from {since} on"
+        assert found.then == found.instead, f"from {since} on"
 
 
 def test_a_longer_hold_comes_back_later(evening: list[Decided]) -> None:

@@ -201,3 +201,30 @@ async def test_of_a_policy_at_work_old_chapters_go_and_the_newest_stays(path: Pa
         assert await journal.prune(EVENING[5].inputs.now + 1e-3) == 3
         assert await journal.prune(1e9) == 0
     assert read(path) == (without_lines(parts[2]), [])
+
+
+async def test_a_decision_that_cannot_be_said_keeps_no_other_out_and_is_told_once(path: Path) -> None:
+    unsayable = replace(EVENING[1], inputs=replace(EVENING[1].inputs, spare={"azure": object()}))  # type: ignore[dict-item]
+    notices: list[JournalError] = []
+    async with open_journal(path, notices.append) as journal:
+        await journal.decided([EVENING[0], unsayable, *EVENING[2:4]])
+        await journal.decided([unsayable, *EVENING[4:]])
+    assert read(path) == (without_lines([EVENING[0], *EVENING[2:]]), [])
+    assert [notice.reason for notice in notices] == ["journal_decision_unwritable"]
+
+
+async def test_what_was_decided_while_the_clock_was_ahead_hides_nothing_that_follows(path: Path) -> None:
+    ahead = [*EVENING[:3], later(EVENING[3], 1e9), *EVENING[4:]]
+    async with open_journal(path) as journal:
+        await journal.decided(ahead)
+    assert read(path, until=1e6) == (without_lines([*EVENING[:3], *EVENING[4:]]), [])
+
+
+async def test_a_policy_of_many_records_is_read_once(path: Path) -> None:
+    target = replace(EVENING[0].inputs.target, zone="elsewhere.example")
+    observed = replace(EVENING[0].inputs.observed, target=target)
+    other = replace(EVENING[0], inputs=replace(EVENING[0].inputs, observed=observed))
+    async with open_journal(path) as journal:
+        await journal.decided([EVENING[0], other])
+    (one, two), lost = read(path)
+    assert (one.policy is two.policy, lost) == (True, [])

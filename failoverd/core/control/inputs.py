@@ -20,7 +20,7 @@ from failoverd.core.control.state import PolicyState, TargetMemory, Verdicts, ke
 from failoverd.core.errors import Permanent
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.reasons import Cause, Limit, ReasonCode
-from failoverd.core.records import Check, Observed, Policy, RecordSet, Target
+from failoverd.core.records import Check, Observed, Policy, RecordSet, Target, Weights
 from failoverd.core.rules import Rule
 from failoverd.core.status import TargetState
 
@@ -37,9 +37,10 @@ class DecisionInputs:
         observed: what stood at the target.
         now: when, in seconds since the epoch.
         revision: of the policy file.
-        calm: whether every other target of the policy held what it holds on a normal day; looked at in an incident.
+        calm: whether every other target of the policy held what it holds on a normal day; looked at where an incident
+            may end.
         owner: see `Estate`; so are the next five.
-        said: record sets that the provider says otherwise than they were wanted; None where it cannot say them.
+        said: record sets that the provider says otherwise than `sayable`; None where it cannot say them.
     """
 
     state: PolicyState
@@ -118,12 +119,29 @@ def concluded(outcome: Outcome) -> Conclusion:
 # -- what is taken down ------------------------------------------------------------------------------------------------
 
 
-class Overheard:
-    """A provider's `normalise` that remembers what is said otherwise than it was wanted."""
+def sayable(policy: Policy) -> Callable[[RecordSet], RecordSet]:
+    """What a provider makes of a policy's records, as far as nothing else is known: all of it, or who is in the answer.
 
-    def __init__(self, normalise: Callable[[RecordSet], RecordSet]) -> None:
+    That is exact for what was decided: what a provider said otherwise than this is kept with the decision.
+    """
+    return _in_or_out if policy.weights is Weights.MEMBERSHIP else _as_it_is
+
+
+def _as_it_is(desired: RecordSet) -> RecordSet:
+    return desired
+
+
+def _in_or_out(desired: RecordSet) -> RecordSet:
+    return RecordSet.of(desired.key, desired.ttl, dict.fromkeys((answer.value for answer in desired.serving), 1))
+
+
+class Overheard:
+    """A provider's `normalise` that remembers what is said otherwise than `usual` says it."""
+
+    def __init__(self, normalise: Callable[[RecordSet], RecordSet], usual: Callable[[RecordSet], RecordSet]) -> None:
         self.said: list[tuple[RecordSet, RecordSet | None]] = []
         self._normalise = normalise
+        self._usual = usual
 
     def __call__(self, desired: RecordSet) -> RecordSet:
         try:
@@ -131,7 +149,7 @@ class Overheard:
         except Permanent:
             self.said.append((desired, None))
             raise
-        if found != desired:
+        if found != self._usual(desired):
             self.said.append((desired, found))
         return found
 
@@ -140,11 +158,10 @@ def taken_down(
     policy: Policy, state: PolicyState, observed: Observed, estate: Estate, overheard: Overheard, now: float
 ) -> DecisionInputs:
     """What a decision looks at, as it is kept: `overheard` is what the provider said in the course of it."""
-    kept = {key_of(each.target) for each in (state.of(observed.target), *state.other_types(observed.target))}
-    calm = state.incident is not None and all(
-        state.of(target).normal for target in policy.targets if key_of(target) not in kept
-    )
-    known = {key: memory for key, memory in state.targets.items() if key in kept}
+    kept = [key_of(each.target) for each in (state.of(observed.target), *state.other_types(observed.target))]
+    known = {key: state.targets[key] for key in kept if key in state.targets}
+    ending = state.incident is not None and state.calm  # else nothing looks at the other targets, of which many may be
+    calm = ending and all(state.of(target).normal or key_of(target) in kept for target in policy.targets)
     return DecisionInputs(
         state=replace(state, targets=known, practices=(), epoch=0),
         observed=observed,

@@ -4,13 +4,11 @@ Whatever it came to then is compared as far as it says what was done and why: th
 shares that were wanted and that came of it, the codes of the sum, the limits that held it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from failoverd.core.control.evaluate import evaluate
-from failoverd.core.control.inputs import Conclusion, Decided, concluded, estate_of, state_of
+from failoverd.core.control.inputs import Conclusion, Decided, concluded, estate_of, sayable, state_of
 from failoverd.core.errors import describe
-from failoverd.core.records import RecordSet, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +38,8 @@ def discrepancy(decided: Decided) -> Discrepancy | None:
     """Whether a decision comes to something else than it did; None: it does not."""
     policy, inputs = decided.policy, decided.inputs
     try:
-        estate = estate_of(inputs, sayable(decided))
+        estate = estate_of(inputs, sayable(policy))
         again = concluded(evaluate(policy, state_of(policy, inputs), inputs.observed, estate, inputs.now))
     except Exception as error:  # noqa: BLE001 - whatever it is, that decision did not end in it
         return Discrepancy(decided, None, describe(error))
     return Discrepancy(decided, again) if again != decided.came else None
-
-
-def sayable(decided: Decided) -> Callable[[RecordSet], RecordSet]:
-    """What a provider makes of records of which nobody heard it say anything: all of it, or only who is in the answer.
-
-    That is exact for what was decided then: what a provider said otherwise is kept with the decision.
-    """
-    return _in_or_out if decided.policy.weights is Weights.MEMBERSHIP else _as_it_is
-
-
-def _as_it_is(desired: RecordSet) -> RecordSet:
-    return desired
-
-
-def _in_or_out(desired: RecordSet) -> RecordSet:
-    return RecordSet.of(desired.key, desired.ttl, dict.fromkeys((answer.value for answer in desired.serving), 1))
