@@ -106,7 +106,8 @@ class _Found:
 
     @property
     def same(self) -> bool:
-        return all(each.apart_at is None for each in self.records)
+        """Whether the file would have answered the same: of what nothing is known, nobody can say so."""
+        return bool(self.records) and all(each.apart_at is None for each in self.records)
 
 
 def live_again(wanted: ReplayWanted, file: Path, output: Output) -> Exit:
@@ -121,6 +122,8 @@ def live_again(wanted: ReplayWanted, file: Path, output: Output) -> Exit:
             print_json(_told(found).model_dump())
         else:
             print_text(shown("\n".join(_text(found)) + "\n", lines=True))
+        if not found.records:
+            return Exit.FAILED
         return Exit.FINE if found.same else Exit.PENDING
 
 
@@ -229,11 +232,12 @@ def _text(found: _Found) -> Iterator[str]:
     span = f"from {clock(found.since)} until {clock(found.until)}"
     apart = [each for each in found.records if each.apart_at is not None]
     if not found.records:
-        yield f"nothing is kept of any decision about the records of {found.file} {span}"
+        yield f"nothing is kept of any decision about the records of {found.file}"
     elif not apart:
-        yield f"the same by {found.file}, {span}"
+        yield f"the same by {found.file}"
     else:
-        yield f"otherwise by {found.file}: {len(apart)} of {counted(len(found.records), 'record')}, {span}"
+        yield f"otherwise by {found.file}: {len(apart)} of {counted(len(found.records), 'record')}"
+    yield span
     for each in found.records:
         yield ""
         yield from _of_record(each)

@@ -178,13 +178,16 @@ def conclusion_told(came: Conclusion) -> ConclusionTold:
 def _text(found: Replay) -> Iterator[str]:
     span = f"from {clock(found.since)} until {clock(found.until)}"
     if not found.decisions:
-        yield f"nothing is kept of any decision {span}: a daemon that runs keeps them from its start on"
+        yield f"nothing is kept of any decision {span}"
+        yield "a daemon that runs keeps them from its start on"
         return
-    whose = f"{counted(found.decisions, 'decision')} of {counted(len(found.targets), 'record')} {span}"
+    whose = f"{counted(found.decisions, 'decision')} of {counted(len(found.targets), 'record')}"
     if not found.differing:
         yield f"reproduced: {whose} came to what {'it' if found.decisions == 1 else 'they'} came to then"
+        yield span
         return
     yield f"{found.differing} of {whose} came to something else"
+    yield span
     if any(each.decided.version == __version__ for each in found.discrepancies):
         yield "a defect of failoverd: please report it, with what --output json prints"
     else:

@@ -38,7 +38,9 @@ async def test_what_was_decided_comes_to_the_same(tmp_path: Path, evening: list[
     config = await kept(tmp_path, evening)
     ended = await answered("replay", *config)
     assert ended.code == Exit.FINE
-    assert ended.said.startswith(f"reproduced: {len(evening)} decisions of 1 record from ")
+    assert ended.said.startswith(
+        f"reproduced: {len(evening)} decisions of 1 record came to what they came to then\nfrom "
+    )
     ended = await answered("replay", "api", "--last", "2h", "--output", "json", *config)
     told = json.loads(ended.out)
     assert (ended.code, told["reproduced"], told["decisions"], told["records"]) == (0, True, len(evening), 1)
@@ -57,7 +59,7 @@ async def test_what_comes_to_something_else_is_a_defect_that_is_told_with_its_in
     config = await kept(tmp_path, [*evening[:3], otherwise(evening[3]), *evening[4:]])
     ended = await answered("replay", *config)
     assert ended.code == Exit.FAILED
-    assert ended.said.startswith(f"1 of {len(evening)} decisions of 1 record from ")
+    assert ended.said.startswith(f"1 of {len(evening)} decisions of 1 record came to something else\nfrom ")
     assert "DIFFERS" in ended.said
     assert "  then   hold, " in ended.said
     assert "  again  in sync, " in ended.said or "  again  write, " in ended.said
