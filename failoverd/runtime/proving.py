@@ -42,6 +42,9 @@ FIRST_LATE_PAUSE: Final = 15.0
 LONGEST_LATE_PAUSE: Final = 300.0
 """The same once it is disputed."""
 
+_NOW: Final = 0.001
+"""Seconds. What is due within it is due."""
+
 ABREAST: Final = 64
 """Servers that are being asked at the same time, by all proofs together."""
 
@@ -206,12 +209,16 @@ class Prover:
             proof.late_rounds += 1
             return self._backoff(proof.late_rounds, first=FIRST_LATE_PAUSE, longest=LONGEST_LATE_PAUSE)
         proof.rounds += 1
-        due = proof.began + self._dispute_after - self._clock()
         pause = self._backoff(proof.rounds, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
-        return min(pause if proof.propagation.disagreeing else max(pause, SILENCE_KEPT), due)
+        return min(pause if proof.propagation.disagreeing else max(pause, SILENCE_KEPT), self._left(proof))
+
+    def _left(self, proof: _Proof) -> float:
+        """Seconds until a dispute is due. A millisecond before is as good: a sum of floats may never get there."""
+        left = proof.began + self._dispute_after - self._clock()
+        return left if left > _NOW else 0.0
 
     def _dispute_in_time(self, proof: _Proof) -> None:
-        if not proof.disputed and self._clock() - proof.began >= self._dispute_after:
+        if not proof.disputed and self._left(proof) == 0.0:
             proof.disputed = True
             self._tell_disputed(proof)
 

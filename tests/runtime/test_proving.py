@@ -17,7 +17,7 @@ from failoverd.ports import Provider
 from failoverd.runtime.proving import ABREAST, ABREAST_AT_ONE, Prover
 from failoverd.simulation.paper_authorities import NS1, NS2, PaperAuthorities
 from failoverd.simulation.paper_provider import PaperProvider
-from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.virtual_time import elapse, now, run
 from failoverd.simulation.zonefile import Zonefile
 from failoverd.telemetry import prose
 
@@ -377,6 +377,31 @@ async def test_what_neither_the_provider_says_nor_anybody_is_asked_about_is_not_
     ):
         assert "is in place" not in words
         assert "whether the provider's servers answer it is not known, and none of them was asked" in words
+
+
+@pytest.mark.parametrize("began", [91.68312261651779, 250.06282489890796, 509.2700343521531])
+def test_a_dispute_is_told_in_time_whatever_the_clock_stands_at(began: float) -> None:
+    """A minute after these moments, in floats, less than a minute has passed, and no time is left to wait for."""
+
+    class Unknown(PaperAuthorities):
+        looked = 0
+
+        async def of(self, target: Target) -> Nameservers:
+            self.looked += 1
+            if self.looked > 1_000:
+                raise RuntimeError("it is looked at without a pause")
+            raise Transient(f"nobody knows who answers for {target.zone}", reason="no_delegation")
+
+    async def disputed() -> None:
+        told: list[Event] = []
+        prover = Prover(Unknown(Zonefile()), told.append, now)
+        prover.prove(PaperProvider(Zonefile(), now), made(), "")
+        await until(lambda: told)
+        await prover.close()
+        assert [type(each) for each in told] == [ChangeDisputed]
+        assert now() == pytest.approx(began + 60.0)
+
+    run(disputed(), began)
 
 
 @virtually
