@@ -10,7 +10,6 @@ a failure repeats no secret.
 import asyncio
 import json
 import re
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -21,9 +20,8 @@ from typing import Any, Final
 import aiohttp
 
 from failoverd.core.errors import FailoverdError
-from failoverd.files import require_regular
 from failoverd.foreign import quoted
-from failoverd.lookups import Resolver
+from failoverd.http_client import CaFiles, http_session, read_bounded, unreached
 from failoverd.outgoing import bearer, place_of
 from failoverd.ports import SeriesValue
 
@@ -62,7 +60,7 @@ class PrometheusSource:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._bearer_file = bearer_file
         self._ca_file = ca_file
-        self._trust: ssl.SSLContext | None = None
+        self._trust = CaFiles()
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def ask(self, query: str) -> Sequence[SeriesValue]:
@@ -72,7 +70,7 @@ class PrometheusSource:
 
     async def _answered(self, query: str) -> bytes:
         headers = await asyncio.to_thread(bearer, self._bearer_file)
-        trust = await self._trusted()
+        trust = await self._trust.trusted(self._ca_file)
         long = len(query) > LONGEST_URL
         try:
             async with self._session.request(
@@ -85,44 +83,17 @@ class PrometheusSource:
                 ssl=trust,
                 timeout=self._timeout,
             ) as answer:
-                body = await _bounded(answer.content)
+                body = await read_bounded(answer.content, MOST_BYTES)
                 if body is None:
                     answer.close()  # whatever else it has to say
                     raise _failed("answer_too_large", f"{self._place} answers with more than {MOST_BYTES // 1024} KiB")
         except TimeoutError as error:
             raise _failed("timeout", f"{self._place} did not answer within {self._timeout.total:g}s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._unreached(error) from None
+            raise unreached(self._place, error) from None
         if answer.status != HTTPStatus.OK:
             raise self._refused(answer.status, body)
         return body
-
-    async def _trusted(self) -> ssl.SSLContext | bool:
-        if self._ca_file is None:
-            return True
-        if self._trust is None:
-            try:
-                require_regular(self._ca_file)
-                self._trust = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_file)
-            except OSError as error:
-                words = f"the certificates in {self._ca_file} cannot be loaded: {error.strerror or error}"
-                remedy = "correct `ca_file`, or let the user that failoverd runs as read it"
-                raise FailoverdError(words, reason="ca_unreadable", remedy=remedy) from error
-        return self._trust
-
-    def _unreached(self, error: Exception) -> FailoverdError:
-        """Never in the words of the library, which may quote the address and what was sent."""
-        place = self._place
-        if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            words = error.certificate_error
-            why = words.verify_message if isinstance(words, ssl.SSLCertVerificationError) else "it is not trusted"
-            remedy = "name who signs for it in `ca_file`, or correct the address"
-            return _failed("certificate", f"the certificate of {place} is not good: {why}", remedy)
-        if isinstance(error, aiohttp.ClientConnectorDNSError):
-            return _failed("name_unknown", f"the name of {place} cannot be looked up")
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return _failed("unreachable", f"{place} cannot be reached: {error.strerror or 'no connection'}")
-        return _failed("exchange_failed", f"{place} ended the exchange ({type(error).__name__})")
 
     def _refused(self, status: int, body: bytes) -> FailoverdError:
         if 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, 15.4
@@ -138,30 +109,8 @@ class PrometheusSource:
 @asynccontextmanager
 async def asking() -> AsyncIterator[aiohttp.ClientSession]:
     """What sources ask by, for as long as the context lasts: no proxy of the environment, no cookie."""
-    resolver = Resolver("signals")
-    connector = aiohttp.TCPConnector(resolver=resolver, limit=64, limit_per_host=AT_ONCE)
-    session = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-        headers={"User-Agent": "failoverd", "Accept": "application/json", "Accept-Encoding": "identity"},
-    )
-    try:
+    async with http_session("signals", limit=64, per_host=AT_ONCE) as session:
         yield session
-    finally:
-        await session.close()
-        resolver.leave()
-
-
-async def _bounded(content: aiohttp.StreamReader) -> bytes | None:
-    """All of it; None where that is too much."""
-    found = bytearray()
-    async for chunk in content.iter_chunked(65_536):
-        found += chunk
-        if len(found) > MOST_BYTES:
-            return None
-    return bytes(found)
 
 
 # -- what is answered --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failoverd.core.health.endpoint import Health
-from failoverd.core.health.votes import Count, Agreement, Voter, count
+from failoverd.core.health.votes import Count, CountOutcome, Voter, count
 
 NOW, FRESH = 1_000.0, 15.0
 WELL, ILL, SLOW, NEW = Health.HEALTHY, Health.UNHEALTHY, Health.DEGRADED, Health.UNKNOWN
@@ -24,31 +24,33 @@ def counted(*votes: Health, before: Health = WELL, voters: tuple[Voter, ...] | N
 
 
 @pytest.mark.parametrize(
-    ("votes", "health", "agreement"),
+    ("votes", "health", "outcome"),
     [
-        ((ILL,), ILL, Agreement.AGREED),
-        ((ILL, ILL), ILL, Agreement.AGREED),
-        ((ILL, WELL), WELL, Agreement.SPLIT),
-        ((ILL, ILL, WELL), ILL, Agreement.AGREED),
-        ((ILL, WELL, WELL), WELL, Agreement.AGREED),
-        ((ILL, ILL, WELL, WELL), WELL, Agreement.SPLIT),
-        ((ILL, ILL, NEW), ILL, Agreement.AGREED),
-        ((ILL, WELL, NEW), WELL, Agreement.SPLIT),
-        ((ILL, NEW, NEW), WELL, Agreement.TOO_FEW),
-        ((NEW,), WELL, Agreement.TOO_FEW),
-        ((SLOW, SLOW, WELL), SLOW, Agreement.AGREED),
-        ((SLOW, WELL, ILL), WELL, Agreement.AGREED),
+        ((ILL,), ILL, CountOutcome.AGREED),
+        ((ILL, ILL), ILL, CountOutcome.AGREED),
+        ((ILL, WELL), WELL, CountOutcome.SPLIT),
+        ((ILL, ILL, WELL), ILL, CountOutcome.AGREED),
+        ((ILL, WELL, WELL), WELL, CountOutcome.AGREED),
+        ((ILL, ILL, WELL, WELL), WELL, CountOutcome.SPLIT),
+        ((ILL, ILL, NEW), ILL, CountOutcome.AGREED),
+        ((ILL, WELL, NEW), WELL, CountOutcome.SPLIT),
+        ((ILL, NEW, NEW), WELL, CountOutcome.TOO_FEW),
+        ((NEW,), WELL, CountOutcome.TOO_FEW),
+        ((SLOW, SLOW, WELL), SLOW, CountOutcome.AGREED),
+        ((SLOW, WELL, ILL), WELL, CountOutcome.AGREED),
     ],
 )
-def test_the_majority_of_those_who_see_decides(votes: tuple[Health, ...], health: Health, agreement: Agreement) -> None:
+def test_the_majority_of_those_who_see_decides(
+    votes: tuple[Health, ...], health: Health, outcome: CountOutcome
+) -> None:
     found = counted(*votes)
-    assert (found.health, found.agreement) == (health, agreement)
+    assert (found.health, found.outcome) == (health, outcome)
 
 
 def test_one_network_alone_takes_nothing_down() -> None:
     voters = voter("a", "azure"), voter("b", "azure"), voter("c", "oci")
     found = counted(ILL, ILL, WELL, voters=voters)
-    assert (found.health, found.agreement) == (WELL, Agreement.SPLIT)
+    assert (found.health, found.outcome) == (WELL, CountOutcome.SPLIT)
     assert (found.against, found.reachable_from) == (("a", "b"), ("oci",))
 
 
@@ -61,7 +63,7 @@ def test_who_is_isolated_or_silent_has_no_vote() -> None:
     assert counted(WELL, WELL, ILL, voters=cut_off).live == ("a", "b")
     silent = voter("a"), voter("b", age=FRESH + 1), voter("c", age=FRESH + 1)
     found = counted(ILL, ILL, ILL, voters=silent)
-    assert (found.health, found.agreement, found.live) == (WELL, Agreement.TOO_FEW, ("a",))
+    assert (found.health, found.outcome, found.live) == (WELL, CountOutcome.TOO_FEW, ("a",))
 
 
 def test_of_two_the_one_that_is_left_speaks() -> None:

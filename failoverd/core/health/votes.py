@@ -45,7 +45,7 @@ class Voter:
     isolated: bool = False
 
 
-class Agreement(StrEnum):
+class CountOutcome(StrEnum):
     """What a count came to."""
 
     AGREED = "agreed"
@@ -59,14 +59,14 @@ class Count:
 
     Attributes:
         health: what holds.
-        agreement: how that came.
+        outcome: how that came.
         live: whose votes counted.
         against: those of them that see it fail.
         reachable_from: the networks that see it serve, while another one as a whole sees it fail; empty otherwise.
     """
 
     health: Health
-    agreement: Agreement
+    outcome: CountOutcome
     live: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     reachable_from: tuple[str, ...] = ()
@@ -93,14 +93,14 @@ def count(
     live = {each: health for each, health in seen.items() if health is not Health.UNKNOWN}
     names = tuple(sorted(each.name for each in live))
     if len(live) < _TWO <= len(voters) - 1 or not live:
-        return Count(before, Agreement.TOO_FEW, names)
+        return Count(before, CountOutcome.TOO_FEW, names)
     failing = [each for each, health in live.items() if health is Health.UNHEALTHY]
     serving = [each for each in live if each not in failing]
     against, parted = tuple(sorted(each.name for each in failing)), _parted(failing, serving)
     for camp, health in ((failing, Health.UNHEALTHY), (serving, _how_well(live[each] for each in serving))):
         if _decides(camp, live, voters):
-            return Count(health, Agreement.AGREED, names, against, parted)
-    return Count(before, Agreement.SPLIT, names, against, parted)
+            return Count(health, CountOutcome.AGREED, names, against, parted)
+    return Count(before, CountOutcome.SPLIT, names, against, parted)
 
 
 def _speaks(vantage: Voter, now: float, fresh: float) -> bool:

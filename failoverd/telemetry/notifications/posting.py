@@ -1,24 +1,18 @@
 """The way out: one POST, bounded in time and in what is read of the answer, to exactly the address that was written.
 
-Redirects are not followed, for the credentials would go along. No proxy of the environment is used, no cookie kept.
-Names are looked up by threads of our own: a resolver that hangs holds up nothing but this.
+Redirects are not followed, for the credentials would go along.
 """
 
-import asyncio
-import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
 import aiohttp
 
 from failoverd.core.errors import FailoverdError
-from failoverd.files import require_regular
 from failoverd.foreign import quoted
-from failoverd.lookups import Resolver
+from failoverd.http_client import CaFiles, http_session, unreached
 from failoverd.ports import Delivery
 
 TIMEOUT: Final = 10.0
@@ -61,29 +55,17 @@ Post = Callable[[Delivery, str], Awaitable[str]]
 @asynccontextmanager
 async def posting(patience: float = TIMEOUT) -> AsyncIterator[Post]:
     """A way to send, for as long as the context lasts."""
-    resolver = Resolver("notify")
-    connector = aiohttp.TCPConnector(resolver=resolver, limit=16, limit_per_host=4, force_close=True)
-    session = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=patience),
-        auto_decompress=False,
-        trust_env=False,
-        headers={"User-Agent": "failoverd", "Accept-Encoding": "identity"},
-    )
-    trust: dict[Path, ssl.SSLContext] = {}
-    try:
+    trust = CaFiles()
+    async with http_session("notify", limit=16, per_host=4, patience=patience, reuse=False) as session:
         yield lambda delivery, place: _post(session, trust, delivery, place)
-    finally:
-        await session.close()
-        resolver.leave()
 
 
-async def _post(
-    session: aiohttp.ClientSession, trust: dict[Path, ssl.SSLContext], delivery: Delivery, place: str
-) -> str:
+async def _post(session: aiohttp.ClientSession, trust: CaFiles, delivery: Delivery, place: str) -> str:
     headers = {"Content-Type": "application/json", **delivery.headers}
-    context = await _trusted(trust, delivery.ca_file)
+    try:
+        context = await trust.trusted(delivery.ca_file)
+    except FailoverdError as error:
+        raise _undelivered(error) from error
     try:
         async with session.post(
             delivery.url, data=delivery.body, headers=headers, allow_redirects=False, ssl=context
@@ -93,42 +75,15 @@ async def _post(
     except TimeoutError as error:
         raise Undelivered(f"{place} did not answer in time", reason="timeout") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise _unreached(place, error) from None
+        raise _undelivered(unreached(place, error)) from None
     refusal = _refusal(place, answer.status, said, answer.headers.get("Retry-After", ""))
     if refusal is not None:
         raise refusal
     return str(answer.status)
 
 
-async def _trusted(trust: dict[Path, ssl.SSLContext], ca_file: Path | None) -> ssl.SSLContext | bool:
-    """Whom to believe that they are who they say; the system's certificates by default."""
-    if ca_file is None:
-        return True
-    if ca_file not in trust:
-        try:
-            require_regular(ca_file)
-            trust[ca_file] = await asyncio.to_thread(ssl.create_default_context, cafile=ca_file)
-        except OSError as error:
-            raise Undelivered(
-                f"the certificates in {ca_file} cannot be loaded: {error.strerror or error}",
-                reason="ca_unreadable",
-                remedy="correct `ca_file`, or let the user that failoverd runs as read it",
-            ) from error
-    return trust[ca_file]
-
-
-def _unreached(place: str, error: Exception) -> Undelivered:
-    """Never in the words of the library, which may quote the address, secret and all."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        words = error.certificate_error
-        why = words.verify_message if isinstance(words, ssl.SSLCertVerificationError) else "it is not trusted"
-        remedy = "name who signs for it in `ca_file`, or correct the address"
-        return Undelivered(f"the certificate of {place} is not good: {why}", reason="certificate", remedy=remedy)
-    if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
-        return Undelivered(f"the name of {place} cannot be looked up", reason="name_unknown")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return Undelivered(f"{place} cannot be reached: {error.strerror or 'no connection'}", reason="unreachable")
-    return Undelivered(f"{place} ended the exchange ({type(error).__name__})", reason="exchange_failed")
+def _undelivered(error: FailoverdError) -> Undelivered:
+    return Undelivered(error.detail, reason=error.reason, remedy=error.remedy)
 
 
 def _refusal(place: str, status: int, said: bytes, retry_after: str) -> Undelivered | None:
