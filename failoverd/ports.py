@@ -352,7 +352,7 @@ class Leadership:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SharedValue:
     """One value of the members' common memory; None: it was taken away. `version` grows with each change."""
 
     value: bytes | None
@@ -387,10 +387,10 @@ class Coordinator(Protocol):
     async def publish(self, key: str, value: bytes) -> None:
         """Say something for as long as this member lives."""
 
-    async def entries(self, below_key: str) -> tuple[Mapping[str, Entry], int]:
+    async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         """Everything whose key begins so, and up to which version that is known."""
 
-    def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, Entry]]:
+    def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
         """Every change of these after that version, in order, as it happens. Never ends but by a CoordinationError."""
 
 

@@ -10,7 +10,7 @@ from support.etcd import Etcd, etcd
 from failoverd.coordination.etcd.coordinator import EtcdCoordinator
 from failoverd.coordination.etcd.gateway import Compacted, Gateway, Unheard
 from failoverd.http_client import http_session
-from failoverd.ports import Coordinator, Entry, Leadership
+from failoverd.ports import Coordinator, Leadership, SharedValue
 
 LEASE = 2.0  # the shortest that etcd gives with an election time-out of 0.5 s
 
@@ -75,7 +75,7 @@ async def test_a_value_is_replaced_only_where_it_is_the_one_that_was_read(cluste
         assert replaced is not None
         assert await azure.replace("state/api", b"3", after=made) is None
         found, known = await azure.entries("state/")
-        assert found == {"state/api": Entry(b"2", replaced)}
+        assert found == {"state/api": SharedValue(b"2", replaced)}
         assert known >= replaced
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from failoverd.coordination.etcd.gateway import Gateway, KeyValue, below, encoded
 from failoverd.core.errors import CoordinationError
-from failoverd.ports import Entry, Leadership
+from failoverd.ports import Leadership, SharedValue
 
 _LEADER: Final = "leader"
 
@@ -74,15 +74,15 @@ class EtcdCoordinator:
         put = {"key": encoded(self.prefix + key), "value": encoded(value), "lease": self._lease_id}
         await self.gateway.ask("kv/put", put, twice=True)
 
-    async def entries(self, below_key: str) -> tuple[Mapping[str, Entry], int]:
+    async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         said = await self.gateway.ask("kv/range", below(self.prefix + below_key), twice=True)
         found = (KeyValue.parse(each) for each in said.get("kvs", ()))
-        entries = {self._short(each.key): Entry(each.value, each.revision) for each in found}
+        entries = {self._short(each.key): SharedValue(each.value, each.revision) for each in found}
         return entries, int(said["header"]["revision"])
 
-    async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, Entry]]:
+    async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
         async for change in self.gateway.changes(self.prefix + below_key, after):
-            yield self._short(change.key), Entry(change.value, change.revision)
+            yield self._short(change.key), SharedValue(change.value, change.revision)
 
     def _short(self, key: str) -> str:
         return key.removeprefix(self.prefix)
