@@ -13,6 +13,7 @@ ORDER = (
     "bench/detection.py",
     "bench/page.py",
     "bench/decide.py",
+    "bench/day.py",
 )
 """Who writes a part, in the order of the page. The first one brings the title."""
 

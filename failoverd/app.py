@@ -32,6 +32,7 @@ from failoverd.operations.commanding import Desk, past_of
 from failoverd.operations.glance import headline
 from failoverd.operations.judging import people_for
 from failoverd.operations.plan_desk import PlanDesk
+from failoverd.operations.self_check import DAY, SelfCheck, until_night
 from failoverd.ports import Access, Emit, MetricsSource, ProbeContext, Prober
 from failoverd.reloader import Reloader
 from failoverd.runtime.descriptors import budget, raise_limit
@@ -131,6 +132,7 @@ class Daemon:
             self._reloader = Reloader(
                 self._path, config, self._known, self._engine.runner, self._equip, self.emit, self._clock
             )
+            self._self_check = SelfCheck(self._journal, self.emit, self._clock)
             self._orphans = Orphans(self._journal, self._engine.writer, self.emit, self._clock)
             await self._notify(config, stack)
             await self._resume()
@@ -204,6 +206,7 @@ class Daemon:
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
         self._timetable.every("configuration watch", WATCH, self._watch_files, phase=WATCH)
         self._timetable.every("retention", RETENTION_EVERY, partial(self._prune, config.retention), phase=60.0)
+        self._timetable.every("self-check", DAY, self._self_check.look, phase=lambda: until_night(time.time()))
         self.emit(
             DaemonStarted(
                 at=self._clock(),
@@ -309,6 +312,7 @@ class Daemon:
                 journal_failing=engine.writer.trouble is not None,
                 journal_failures=engine.writer.failures,
                 signals=engine.measuring.figures(),
+                replayed=self._self_check.figures,
             )
 
         metrics = Metrics(engine.probing.figures, self._told_by_metrics, __version__, self._started_at, work)

@@ -41,6 +41,11 @@ class Deadlines(Generic[T]):
         """Harmless when there is none."""
         self._due.pop(thing, None)
 
+    @property
+    def timer(self) -> asyncio.TimerHandle | None:
+        """What watches the next of them; None while there is none."""
+        return self._timer
+
     def close(self) -> None:
         """Nothing expires any more."""
         self._due.clear()

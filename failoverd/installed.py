@@ -6,6 +6,7 @@ from pathlib import Path
 
 from failoverd import probes, providers
 from failoverd.config.loader import Config, load_config
+from failoverd.config.locating import does_not_load
 from failoverd.core.errors import ConfigError
 from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Check, Policy
@@ -71,9 +72,5 @@ def read_config(path: Path) -> Config:
     """
     loaded = load_config(path, kinds())
     if loaded.config is None:
-        raise ConfigError(
-            f"{path} does not load:\n" + "\n".join(found.render() for found in loaded.diagnostics),
-            reason="config_invalid",
-            remedy="correct the file; failoverctl check shows every error at once",
-        )
+        raise does_not_load(path, "\n".join(found.render() for found in loaded.diagnostics))
     return loaded.config

@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
+from failoverd.core.control.inputs import Decided
 from failoverd.core.control.limits import Approved, PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.propagation import Nameserver, Nameservers, Question, Statement
@@ -316,6 +317,9 @@ class Journal(Protocol):
 
     async def keep(self, state: PolicyState) -> None:
         """Replace the state of a policy, and of those of its targets that it names: what a restart takes up."""
+
+    async def decided(self, decisions: Sequence[Decided]) -> None:
+        """Append what decisions looked at and came to."""
 
     async def say(self, override: Override) -> None:
         """Keep an operator's word as it is now."""

@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from failoverd.api.routes import document
 from failoverd.cli.failing import print_json, print_text, told
-from failoverd.cli.options import Exit, FileKind, Output
+from failoverd.cli.options import CheckOutput, Exit, FileKind, config_at_hand
+from failoverd.cli.sarif import as_sarif
 from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
-from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, schema_of_tests
-from failoverd.config.listing import in_folders
+from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, scenario_schema, schema_of_tests
+from failoverd.config.listing import in_folders, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
+from failoverd.config.scenario_files import holds_scenarios, wrong_scenarios
 from failoverd.config.schema.config_file import ApiTcpEntry
 from failoverd.config.test_files import is_test_file, tests_of, wrong_tests
 from failoverd.core.errors import ConfigError, JournalError
@@ -35,20 +37,36 @@ def print_schema(kind: FileKind) -> None:
             print_json(config_schema(kinds()))
         case FileKind.TESTS:
             print_json(schema_of_tests())
+        case FileKind.SCENARIO:
+            print_json(scenario_schema())
         case FileKind.API:
             print_json(document())
         case FileKind.EVENTS:
             print_json(catalogue.schema())
 
 
-def check_files(paths: Sequence[Path], config: Path, output: Output, *, named: bool) -> Exit:
-    """`named`: the configuration was named on the command line. Paths are judged by nothing that nobody named."""
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """How it is told; `docs` is where these pages are, for SARIF, "" where nobody said."""
+
+    output: CheckOutput = CheckOutput.TEXT
+    docs: str = ""
+
+
+def check_files(paths: Sequence[Path], config: Path, form: AnswerForm, *, named: bool) -> Exit:
+    """Without paths, what the configuration names, be it the `failoverd.yaml` that lies here; or the policies here.
+
+    `named`: the configuration was named on the command line. Paths are judged by nothing that nobody named.
+    """
     if not paths:
-        return check_everything(config, output)
-    return check_paths(paths, config if named else None, output)
+        here, asked = Path(), config_at_hand(config, named=named)
+        if asked is None and any(named_yaml(each.name) for each in here.iterdir()):
+            return check_paths([here], None, form)
+        return check_everything(asked or config, form)
+    return check_paths(paths, config if named else None, form)
 
 
-def check_everything(config: Path, output: Output, *, on_site: bool = False) -> Exit:
+def check_everything(config: Path, form: AnswerForm, *, on_site: bool = False) -> Exit:
     """Load everything as the daemon would, without opening a connection, and print every diagnostic.
 
     What the daemon needs of this machine is looked at, too. `on_site`: this is how the daemon itself is to run, so that
@@ -70,10 +88,10 @@ def check_everything(config: Path, output: Output, *, on_site: bool = False) -> 
             diagnostics += [replace(each, severity=Severity.ERROR) if on_site else each for each in lacks]
             held = {each.file for each in diagnostics if each.code is Code.CHECK_UNFIT and each.is_error}
             policies = sorted(policy.name for policy in found.policies.values() if policy.source.file not in held)
-        return _told(diagnostics, policies, output)
+        return _told(diagnostics, policies, form)
 
 
-def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> Exit:
+def check_paths(paths: Sequence[Path], config: Path | None, form: AnswerForm) -> Exit:
     """Print what is wrong with these files and folders, held against the `config`, if there is one.
 
     Neither a daemon nor this machine has anything to do with it.
@@ -87,12 +105,13 @@ def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> E
             diagnostics += loaded.diagnostics
         policies: list[str] = []
         if loaded is None or loaded.config is not None:
-            rest = [path for path in paths if path not in configs]
+            rest = [path for path in paths if path not in configs and not holds_scenarios(path)]
             known = loaded.config if loaded is not None else None
             found = load_paths([path for path in rest if not is_test_file(path)], kinds(), known)
             diagnostics += [*found.diagnostics, *wrong_tests(rest, kinds(), known)]
+            diagnostics += wrong_scenarios(paths, kinds(), known)
             policies = sorted(found.policies)
-        return _told(diagnostics, policies, output)
+        return _told(diagnostics, policies, form)
 
 
 def _is_configuration(path: Path) -> bool:
@@ -171,10 +190,12 @@ def _origin(error: BaseException) -> BaseException:
     return error
 
 
-def _told(diagnostics: Iterable[Diagnostic], policies: Sequence[str], output: Output) -> Exit:
+def _told(diagnostics: Iterable[Diagnostic], policies: Sequence[str], form: AnswerForm) -> Exit:
     found = in_order(diagnostics)
     failed = any(each.is_error for each in found)
-    if output is Output.JSON:
+    if form.output is CheckOutput.SARIF:
+        print_json(as_sarif(found, form.docs))
+    elif form.output is CheckOutput.JSON:
         print_json({"ok": not failed, "policies": policies, "diagnostics": [each.plain() for each in found]})
     else:
         said = [each.render() for each in found]

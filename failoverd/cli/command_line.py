@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption, tell_version
+from failoverd.cli.options import (
+    DEFAULT_CONFIG,
+    CheckOutput,
+    CheckOutputOption,
+    ConfigOption,
+    FileKind,
+    Kind,
+    Output,
+    OutputOption,
+    ReviewFormat,
+    tell_version,
+)
 from failoverd.cli.words.commands import app as words
 
 app = typer.Typer(
@@ -29,6 +40,7 @@ app.add_typer(notify, name="notify")
 WithoutDaemon = Annotated[
     bool, typer.Option("--without-daemon", help="in this process, whether a daemon is there or not")
 ]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="write a page with plots to this file, too")]
 PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only this policy")]
 
 
@@ -91,16 +103,24 @@ def check(
         list[Path] | None,
         typer.Argument(
             help="policy files, and folders of them, which are judged by themselves, without a daemon, its machine or "
-            "(unless --config is written, too) its configuration; without any, all that the configuration names is"
+            "(unless --config is written, too) its configuration; without any, all that the configuration names is, or "
+            "what is here if there is none"
         ),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
-    output: OutputOption = Output.TEXT,
+    output: CheckOutputOption = CheckOutput.TEXT,
+    docs: Annotated[
+        str,
+        typer.Option(
+            "--docs", metavar="URL", envvar="FAILOVERD_DOCS", help="where your copy of docs/ is, for the links of sarif"
+        ),
+    ] = "",
 ) -> None:
     """Print every error in every file at once; exit 1 if there is one."""
     from failoverd.cli import checking
 
-    raise typer.Exit(checking.check_files(paths or [], config, output, named=_names_config(context)))
+    form = checking.AnswerForm(output, docs)
+    raise typer.Exit(checking.check_files(paths or [], config, form, named=_names_config(context)))
 
 
 @app.command("test")
@@ -137,6 +157,7 @@ def play_tests(
 
 @app.command()
 def prove(
+    context: typer.Context,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -149,10 +170,14 @@ def prove(
         typer.Option(
             "--most", metavar="N", help="situations to look at; of more, the rest is sampled", min=1, max=10_000_000
         ),
-    ] = 2_000,
+    ] = 3_000,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="which sample it is: the same for the same number")
     ] = 1,
+    within: Annotated[
+        str | None, typer.Option("--within", metavar="DURATION", help="stop after so long, and say how far it got")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Hold policies to what they promise in every combination of lost regions; exit 1 where one is not kept.
@@ -161,8 +186,80 @@ def prove(
     held back, tiers, room, min_regions, rules, and a way back. It needs no daemon and no network.
     """
     from failoverd.cli import proving_policies
+    from failoverd.cli.failing import seconds
 
-    raise typer.Exit(proving_policies.prove_policies(paths or [], output, most, seed))
+    reach = proving_policies.Reach(most, seed, seconds(within) if within is not None else None)
+    raise typer.Exit(proving_policies.prove_policies(paths or [], config, output, reach, named=_names_config(context)))
+
+
+@app.command()
+def simulate(
+    context: typer.Context,
+    scenario: Annotated[
+        Path,
+        typer.Argument(
+            help="a file *.scenario.yaml, played against the policies beside it, or in the folder above, and with the "
+            "configuration if --config is written, too"
+        ),
+    ],
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--what-if",
+            metavar="[POLICY:]KEY=VALUE",
+            help="play it again with this key of a policy changed, such as failback.after=10m, and compare; may be "
+            "said several times",
+        ),
+    ] = None,
+    policy: PolicyOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+    html: HtmlOption = None,
+) -> None:
+    """Play an outage against policies on a virtual clock: what happened, what moved and why, and what it came to.
+
+    It needs no daemon and no network. With --what-if, two variants stand side by side.
+    """
+    from failoverd.cli import playing_scenarios
+
+    named = config if _names_config(context) else None
+    wanted = playing_scenarios.ScenarioWanted(scenario, named, tuple(what_if or ()), policy or "", html)
+    raise typer.Exit(playing_scenarios.play_scenario(wanted, output))
+
+
+@app.command()
+def review(
+    context: typer.Context,
+    old: Annotated[
+        str, typer.Argument(metavar="OLD", help="a git revision (main, git:HEAD~1), or a folder or file of policies")
+    ],
+    new: Annotated[
+        str, typer.Argument(metavar="[NEW]", help="the same of what is proposed; without it, the files as they are")
+    ] = "",
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            metavar="DIR",
+            help="where the policies are, now and in a revision; without it: what is named besides a revision, what "
+            "the configuration names, or the working directory",
+        ),
+    ] = None,
+    form: Annotated[
+        ReviewFormat, typer.Option("--format", help="text for a terminal, markdown for a comment of a pull request")
+    ] = ReviewFormat.TEXT,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show what a change of policy files does: to shares on a good day and after each loss, to limits, rules and cost.
+
+    What a reviewer has to see comes first. It needs no daemon, no network and no checkout. Exit 0: nothing changes. 10:
+    something does. 1: a new file does not load, or a promise is no longer kept (see prove).
+    """
+    from failoverd.cli import comparing
+
+    wanted = comparing.ReviewWanted(old, new, folder)
+    raise typer.Exit(comparing.review(wanted, config, output, form, named=_names_config(context)))
 
 
 @app.command()
@@ -416,6 +513,35 @@ def history(
     past.history(config, output, policy or about, since, limit)
 
 
+@app.command()
+def replay(
+    policies: Annotated[list[str] | None, typer.Argument(help="policies; all of them when none is named")] = None,
+    last: Annotated[str, typer.Option("--last", metavar="TIME", help="how far back, such as 24h")] = "7d",
+    file: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="what this file would have done with its policy")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Decide again what was decided, by what the journal kept: every decision has to come to what it came to then.
+
+    With --policy: what another file would have done: changes, false moves, minutes on dead regions, cost. Works with
+    the daemon dead, and writes nothing.
+
+    Exit 0: all of it came to the same. 1: something did not, which is a defect. 10: the other file would have answered
+    something else.
+    """
+    from failoverd.cli import replaying_decisions
+    from failoverd.cli.failing import seconds
+
+    wanted = replaying_decisions.ReplayWanted(config, seconds(last), tuple(policies or ()))
+    if file is None:
+        raise typer.Exit(replaying_decisions.replay(wanted, output))
+    from failoverd.cli import living_again
+
+    raise typer.Exit(living_again.live_again(wanted, file, output))
+
+
 @notify.command("test")
 def try_receivers(
     name: Annotated[str | None, typer.Argument(help="a receiver of the configuration; all of them without it")] = None,
@@ -439,7 +565,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - each is something to say on the comma
     rate: Annotated[str, typer.Option("--rate", help="requests to each endpoint, up to 50/s")] = "1/s",
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
-    html: Annotated[Path | None, typer.Option("--html", help="write a page with plots to this file, too")] = None,
+    html: HtmlOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask before sending")] = False,
     spend: Annotated[bool, typer.Option("--spend", help="inference checks may ask for completions")] = False,
 ) -> None:

@@ -40,9 +40,9 @@ def run(
 ) -> None:
     """Probe, decide, and keep the records as the policies want them, until SIGTERM. SIGHUP reads the files again."""
     if check_only:
-        from failoverd.cli.checking import check_everything
+        from failoverd.cli.checking import AnswerForm, check_everything
 
-        raise typer.Exit(check_everything(config, Output.TEXT, on_site=True))
+        raise typer.Exit(check_everything(config, AnswerForm(), on_site=True))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would kill a start, which is about to read the files anyway
     with loading():
         from failoverd.cli.running import run_daemon

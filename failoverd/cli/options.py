@@ -35,11 +35,23 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class ReviewFormat(StrEnum):
+    TEXT = "text"
+    MARKDOWN = "markdown"  # a comment of a pull request
+
+
+class CheckOutput(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
 class FileKind(StrEnum):
     POLICY = "policy"
     REGIONS = "regions"
     CONFIG = "config"
     TESTS = "tests"
+    SCENARIO = "scenario"
     API = "api"
     EVENTS = "events"
 
@@ -52,6 +64,17 @@ DEFAULT_CONFIG = Path(os.environ.get(CONFIG_VARIABLE, CONFIG))
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="the daemon's configuration file", envvar=CONFIG_VARIABLE)
 ]
+
+
+def config_at_hand(config: Path, *, named: bool) -> Path | None:
+    """The configuration by which a verb goes that was told no paths; None where there is none.
+
+    It is the one that was named, or the usual one, or `failoverd.yaml` in the working directory.
+    """
+    here = Path(Path(CONFIG).name)
+    if named or config != Path(CONFIG):
+        return config  # the environment names it, too
+    return next((each for each in (config, here) if each.exists()), None)
 
 
 class Asked:
@@ -67,6 +90,19 @@ def _asked(output: Output) -> Output:
 
 OutputOption = Annotated[
     Output, typer.Option("--output", "-o", help="text for people, json for programs", callback=_asked)
+]
+
+
+def _asked_of_check(output: CheckOutput) -> CheckOutput:
+    Asked.output = Output.JSON if output is CheckOutput.JSON else Output.TEXT
+    return output
+
+
+CheckOutputOption = Annotated[
+    CheckOutput,
+    typer.Option(
+        "--output", "-o", help="text for people, json for programs, sarif for servers of code", callback=_asked_of_check
+    ),
 ]
 
 

@@ -45,5 +45,7 @@ _DOES: Final = {
     Stage.PROVING: "asking the authoritative servers whether it arrived",
     Stage.PLAYING: "playing tests: {done} of {of}",
     Stage.WEIGHING: "looking at situations: {done} of {of}",
+    Stage.SIMULATING: "simulating: minute {done} of {of}",
+    Stage.REPLAYING: "deciding again: {done} of {of}",
     Stage.ASKING: "the daemon reads the records and judges them",
 }

@@ -1,5 +1,6 @@
 """`failoverctl prove`: hold policies to what they promise, in every situation or as many as were asked for."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,13 @@ from typing import Final
 from pydantic import BaseModel
 
 from failoverd.cli.failing import note, print_json, print_text, told
-from failoverd.cli.options import DEFAULT_CONFIG, Exit, Output
+from failoverd.cli.options import Exit, Output
 from failoverd.cli.progress_line import progress
 from failoverd.cli.screen import shown
 from failoverd.cli.telling_tests import WrongTold
 from failoverd.cli.testing import read_asked, say_of_files
 from failoverd.config.test_files import TestSet
-from failoverd.core.records import Policy, few
+from failoverd.core.records import Capabilities, Policy, few
 from failoverd.core.rules import Rule
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.simulation.pasting_tests import as_test
@@ -62,40 +63,66 @@ class GroupTold(BaseModel):
 
 
 class ProofTold(BaseModel):
-    """What `failoverctl prove --output json` prints. `proved`: nothing that was looked at broke a promise.
+    """What `failoverctl prove --output json` prints. `proved`: something was looked at, and nothing broke a promise.
 
-    `exhaustive`: it was everything.
+    `exhaustive`: it was everything. `stopped`: it was less than was to be, for somebody or the time ended it.
     """
 
     proved: bool
     exhaustive: bool
+    stopped: bool
     seed: int
     groups: list[GroupTold]
     diagnostics: list[WrongTold] = []
 
 
-def prove_policies(paths: Sequence[Path], output: Output, most: int, seed: int) -> Exit:
-    """Prove the policies of these files and folders; without any, of the configuration, or the working directory."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a proof is to go: how many situations, which sample, and `within` how many seconds, if it is."""
+
+    most: int
+    seed: int
+    within: float | None = None
+
+
+def prove_policies(paths: Sequence[Path], config: Path, output: Output, reach: Reach, *, named: bool) -> Exit:
+    """Prove the policies of these files and folders; without any, of the configuration, or the working directory.
+
+    `named`: the configuration was named on the command line.
+    """
     with told():
-        read, about = read_asked(paths, DEFAULT_CONFIG, named=False)
+        read, about = read_asked(paths, config, named=named)
         say_of_files(about)
         if any(each.is_error for each in about):
             wrong = [WrongTold.model_validate(each.plain()) for each in about]
             if output is Output.JSON:
-                nothing = ProofTold(proved=False, exhaustive=False, seed=seed, groups=[], diagnostics=wrong)
+                nothing = ProofTold(
+                    proved=False, exhaustive=False, stopped=False, seed=reach.seed, groups=[], diagnostics=wrong
+                )
                 print_json(nothing.model_dump())
             return Exit.FAILED
         groups = _groups(read, paths)
         if not groups:
             note("no policy is in these files: name a policy file, or its folder")
             return Exit.FAILED
-        found = _prove(groups, most, seed)
-        answer = _told(found, seed)
+        began = time.monotonic()
+        answer = _told(_prove(groups, reach, _able(read)), reach.seed)
+        late = reach.within is not None and time.monotonic() - began > reach.within
         if output is Output.JSON:
             print_json(answer.model_dump())
         else:
             print_text(shown("\n".join(_text(answer)) + "\n", lines=True))
+        if any(group.broken for group in answer.groups):
+            return Exit.FAILED
+        if answer.stopped and not late:
+            return Exit.INTERRUPTED
         return Exit.FINE if answer.proved else Exit.FAILED
+
+
+def _able(read: TestSet) -> Mapping[str, Capabilities]:
+    """What the providers of a configuration can say."""
+    providers = read.config.providers if read.config is not None else {}
+    return {name: each.capabilities for name, each in providers.items()}
 
 
 def _groups(found: TestSet, paths: Sequence[Path]) -> list[_Group]:
@@ -114,20 +141,22 @@ def _named(policy: Policy, paths: Sequence[Path]) -> bool:
     return file in paths or file.parent in paths
 
 
-def _prove(groups: Sequence[_Group], most: int, seed: int) -> list[tuple[_Group, Proof]]:
+def _prove(groups: Sequence[_Group], reach: Reach, providers: Mapping[str, Capabilities]) -> list[tuple[_Group, Proof]]:
     """The smallest first: what they do not need of their part is left to the others."""
-    found, left, done = list[tuple[_Group, Proof]](), most, 0
+    found, left, done = list[tuple[_Group, Proof]](), reach.most, 0
     ordered = sorted(groups, key=lambda each: each.of)
-    of = min(most, sum(each.of for each in groups))
+    of, began = min(reach.most, sum(each.of for each in groups)), time.monotonic()
     with progress() as tell:
         for number, group in enumerate(ordered):
             part = max(1, left // (len(ordered) - number))
+            over = bool(found) and found[-1][1].stopped
             begun = done
 
-            def far(each: int, _: int, begun: int = begun) -> None:
+            def far(each: int, _: int, begun: int = begun, *, over: bool = over) -> bool:
                 tell(Waiting(Stage.WEIGHING, begun + each, of))
+                return over or (reach.within is not None and time.monotonic() - began > reach.within)
 
-            proof = prove(group.policies, group.rules, part, seed, far)
+            proof = prove(group.policies, group.rules, part, reach.seed, far, providers)
             done += proof.looked_at
             left -= proof.looked_at
             found.append((group, proof))
@@ -139,8 +168,9 @@ def _prove(groups: Sequence[_Group], most: int, seed: int) -> list[tuple[_Group,
 
 def _told(found: Sequence[tuple[_Group, Proof]], seed: int) -> ProofTold:
     return ProofTold(
-        proved=not any(proof.counterexamples for _, proof in found),
+        proved=any(proof.looked_at for _, proof in found) and not any(proof.counterexamples for _, proof in found),
         exhaustive=not any(proof.sampled for _, proof in found),
+        stopped=any(proof.stopped for _, proof in found),
         seed=seed,
         groups=[
             GroupTold(
@@ -177,8 +207,12 @@ def _text(answer: ProofTold) -> Iterator[str]:
     reach = f"all of {counted(of, 'situation')}" if answer.exhaustive else f"{number} of {counted(of, 'situation')}"
     if broken:
         yield f"{counted(len(broken), 'promise')} not kept, in {reach}"
+    elif not number:
+        yield f"nothing was looked at: {reach}"
     else:
         yield f"{'proved' if answer.exhaustive else 'no counterexample'}: {reach}"
+    if answer.stopped:
+        yield "stopped before all was looked at that was to be"
     for each in broken:
         yield from ("", f"NOT KEPT  {each.policy}: {SAYS[Promise(each.promise)]}")
         happened = [f"{name} {state}" for name, state in each.states.items()] + (

@@ -14,6 +14,7 @@ from typing import Final
 
 from failoverd.config.listing import named_yaml
 from failoverd.core.errors import ConfigError
+from failoverd.foreign import quoted
 
 PREFIX: Final = "git:"
 
@@ -30,8 +31,10 @@ _FILE_MODES: Final = frozenset({"100644", "100755"})
 
 
 @contextmanager
-def checked_out(folder: Path, said: str) -> Iterator[Path]:
+def checked_out(folder: Path, said: str, *, may_be_empty: bool = False) -> Iterator[Path]:
     """A place with the YAML files that `folder` had at a revision, for as long as the context lasts.
+
+    `may_be_empty`: it need not have had any, nor to have been there.
 
     Raises:
         ConfigError: it is no revision of a repository that the folder is in, or git cannot tell (`revision_unknown`).
@@ -41,12 +44,10 @@ def checked_out(folder: Path, said: str) -> Iterator[Path]:
         raise _unknown(f"{said[:_LONGEST]!r} is no revision", "write git:REVISION, such as git:main or git:HEAD~1")
     found = _git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if found is None:
-        raise _unknown(
-            f"{folder} is in no git repository that has {revision!r}", "git log --oneline lists what there is"
-        )
+        raise _not_there(folder, revision)
     commit = found.decode().strip()
     blobs = dict(_blobs(folder, commit, said))
-    if not blobs:
+    if not blobs and not may_be_empty:
         raise _unknown(f"{folder} holds no policy file at {said}", "name a revision in which it does")
     with TemporaryDirectory(prefix="failoverd-") as place:
         for name, blob in blobs.items():
@@ -87,12 +88,31 @@ def _answer(folder: Path, *words: str) -> bytes:
     return found
 
 
+def _not_there(folder: Path, revision: str) -> ConfigError:
+    """Why git knows no such revision: its own words where it refuses the whole repository, as one of somebody else."""
+    asked = _run(folder, "rev-parse", "--is-shallow-repository")
+    if asked.returncode:
+        why = quoted(asked.stderr.decode(errors="replace").partition("\n")[0])
+        return _unknown(f"git refuses {folder}: {why}", f"git -C {folder} status says what to do about it")
+    if asked.stdout.strip() == b"true":
+        words = f"the repository of {folder} has no {revision!r}, for its clone is shallow"
+        return _unknown(
+            words, "git fetch --deepen=50 brings more of its history; in CI let the checkout fetch all of it"
+        )
+    return _unknown(f"{folder} is in no git repository that has {revision!r}", "git log --oneline lists what there is")
+
+
 def _git(folder: Path, *words: str) -> bytes | None:
     """What git answers in that folder; None where it refuses."""
+    done = _run(folder, *words)
+    return done.stdout if done.returncode == 0 else None
+
+
+def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}  # a hook's are of its own
     quiet = {"LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run(  # noqa: S603 - no shell, and no word that could be an option
+        return subprocess.run(  # noqa: S603 - no shell, and no word that could be an option
             ["git", "-C", str(folder), "--no-pager", *words],  # noqa: S607 - whichever git the person uses
             env=kept | quiet,
             stdin=subprocess.DEVNULL,
@@ -104,7 +124,6 @@ def _git(folder: Path, *words: str) -> bytes | None:
         raise _unknown(f"git does not answer within {PATIENCE:g}s in {folder}", "try git status there") from error
     except OSError as error:
         raise _unknown(f"git cannot be run: {error.strerror or error}", "install git") from error
-    return done.stdout if done.returncode == 0 else None
 
 
 def _unknown(words: str, remedy: str) -> ConfigError:

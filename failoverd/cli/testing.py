@@ -1,15 +1,13 @@
 """`failoverctl test`: play the tests of policies, and say what came out otherwise than they say."""
 
-import fnmatch
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from failoverd.cli.defaults import CONFIG
 from failoverd.cli.failing import note, print_json, print_text, told
-from failoverd.cli.options import Exit, Output
+from failoverd.cli.options import Exit, Output, config_at_hand
 from failoverd.cli.output_file import save, try_place
 from failoverd.cli.progress_line import progress
 from failoverd.cli.screen import shown
@@ -18,6 +16,7 @@ from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.loader import load_config
 from failoverd.config.test_files import PolicyTest, TestSet, load_tests
 from failoverd.core.errors import ConfigError
+from failoverd.core.names import starred
 from failoverd.installed import kinds
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.simulation.coverage import Coverage, coverage
@@ -52,7 +51,7 @@ def play_tests(paths: Sequence[Path], config: Path, output: Output, wanted: Test
         say_of_files(about)
         if any(each.is_error for each in about):
             return _wrong(about, wanted, output)
-        chosen = [each for each in found.tests if fnmatch.fnmatchcase(each.entry.name, f"*{wanted.run}*")]
+        chosen = [each for each in found.tests if starred(each.entry.name, f"*{wanted.run}*")]
         if not chosen:
             return _nothing(found, about, wanted, output)
         played = _play(found, chosen)
@@ -64,13 +63,24 @@ def play_tests(paths: Sequence[Path], config: Path, output: Output, wanted: Test
             print_json(as_json(played, covered, about, untested).model_dump())
         else:
             print_text(as_text(played, covered, untested, every=wanted.fail_under > 0))
-        under = [each for each in covered if each.percent < wanted.fail_under]
-        for each in under:
-            note(
-                f"{each.policy}: {each.percent:.0f}% of its parts are shown by tests, less than {wanted.fail_under:g}%"
-            )
+        under = list(_under(wanted, covered, untested))
+        for words in under:
+            note(words)
         failed = any(not each.verdict.passed for each in played)
         return Exit.FAILED if failed or under else Exit.FINE
+
+
+def _under(wanted: TestsWanted, covered: Iterable[Coverage], untested: Iterable[str]) -> Iterator[str]:
+    """Policies of which tests show less than is asked for: that which no test is about shows nothing."""
+    if wanted.fail_under and wanted.run:
+        note("with --run nothing is said of how much is tested, so --fail-under is not heeded")
+        return
+    asked = f"less than {wanted.fail_under:g}%"
+    for each in covered:
+        if each.percent < wanted.fail_under:
+            yield f"{each.policy}: {each.percent:.0f}% of its parts are shown by tests, {asked}"
+    for name in untested if wanted.fail_under else ():
+        yield f"{name}: no test is about it, so 0% of its parts are shown by tests, {asked}"
 
 
 FilesRead = tuple[TestSet, Sequence[Diagnostic]]
@@ -84,8 +94,7 @@ def read_asked(paths: Sequence[Path], config: Path, *, named: bool) -> FilesRead
 
 def _read_everything(config: Path, *, named: bool) -> FilesRead:
     """What a configuration names, be it the one that lies here; without one, the files here."""
-    here = Path(Path(CONFIG).name)
-    file = config if named else next((each for each in (config, here) if each.exists()), None)
+    file = config_at_hand(config, named=named)
     if file is None:
         return _read([Path()], None)
     loaded = load_config(file, kinds())
@@ -120,6 +129,8 @@ def _wrong(about: Sequence[Diagnostic], wanted: TestsWanted, output: Output) -> 
 
 
 def _nothing(found: TestSet, about: Sequence[Diagnostic], wanted: TestsWanted, output: Output) -> Exit:
+    if wanted.junit is not None:
+        save(wanted.junit, as_junit([]), "report")
     if output is Output.JSON:
         print_json(as_json([], [], about).model_dump())
     if found.tests:

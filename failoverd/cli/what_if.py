@@ -122,10 +122,7 @@ class _Files:
 
     def load(self, config: Config, known: Kinds) -> PolicySet:
         if self.file is not None:
-            found = load_instead(config, known, self.file)
-            if found.rejected:
-                raise _unsound(self.file, found)
-            return found
+            return loaded_with(self.file, config, known)
         if self.folder is not None:
             beside = config.inventory.parent == config.policies
             inventory = self.folder / config.inventory.name if beside else config.inventory
@@ -135,6 +132,18 @@ class _Files:
     def named(self, policies: Mapping[str, Policy]) -> list[str]:
         """Whom a question is about that names nobody: the policy of the file, or everybody."""
         return [name for name, policy in policies.items() if policy.source.file == str(self.file)]
+
+
+def loaded_with(file: Path, config: Config, known: Kinds) -> PolicySet:
+    """All that the configuration names, with `file` in place of the one that holds the same policy.
+
+    Raises:
+        ConfigError: `file` does not load, or wants what another policy has.
+    """
+    found = load_instead(config, known, file)
+    if found.rejected:
+        raise _unsound(file, found)
+    return found
 
 
 async def _found(
@@ -234,7 +243,7 @@ def tell_pairs(so: str, against: str, pairs: Sequence[Pair], *, every: bool) -> 
 def _unsound(file: Path, found: PolicySet) -> ConfigError:
     wrong = next((str(each.errors[0]) for each in found.rejected.values() if each.errors), "it does not load")
     return ConfigError(
-        f"nothing can be planned by {file}: {wrong}",
+        f"nothing can be decided by {file}: {wrong}",
         reason="policy_unsound",
         remedy="failoverctl check FILE says all that is wrong with it",
     )

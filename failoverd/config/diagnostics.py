@@ -191,9 +191,10 @@ class Code(StrEnum):
     JOURNAL_PLACE = "FD503", "the journal has no place to be in"
     CHECK_UNFIT = "FD504", "a check or a sentinel cannot be set up on this machine"
     API_UNFIT = "FD505", "the API cannot use its certificate or its tokens, or the certificate has expired or soon will"
-    TEST_OF_NOBODY = "FD601", "a test names a policy, region, endpoint or provider that is not there"
-    TEST_CANNOT_FAIL = "FD602", "a test expects nothing"
+    TEST_OF_NOBODY = "FD601", "a test or a scenario names a policy, region, endpoint or provider that is not there"
+    TEST_CANNOT_FAIL = "FD602", "a test cannot fail, or a part of it cannot"
     TEST_TWICE = "FD603", "two tests of one policy have one name"
+    SCENARIO_TOO_LARGE = "FD604", "a scenario would take more probes than are played"
 
 
 @dataclass(frozen=True, slots=True)

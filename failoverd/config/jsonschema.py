@@ -11,6 +11,7 @@ from pydantic_core.core_schema import WithDefaultSchema
 from failoverd.config.schema.config_file import ConfigFile
 from failoverd.config.schema.inventory_file import InventoryFile
 from failoverd.config.schema.policy_file import PolicyFile
+from failoverd.config.schema.scenario_file import ScenarioFile
 from failoverd.config.schema.test_file import MOST_TESTS, TestEntry, TestFile
 from failoverd.config.values import DURATION, say_duration
 from failoverd.ports import Kinds
@@ -36,6 +37,11 @@ def inventory_schema() -> Schema:
 def schema_of_tests() -> Schema:
     """What a file of tests beside the policies can say."""
     return _schema(TestFile, [])[0]
+
+
+def scenario_schema() -> Schema:
+    """What a scenario can say."""
+    return _schema(ScenarioFile, [])[0]
 
 
 def config_schema(kinds: Kinds) -> Schema:

@@ -12,6 +12,11 @@ _SUFFIXES = (".yaml", ".yml")
 TESTS: Final = (".test.yaml", ".test.yml")
 """How the name of a file ends that holds tests of policies, and no policy."""
 
+SCENARIOS: Final = (".scenario.yaml", ".scenario.yml")
+"""How the name of a file ends that holds a scenario, and no policy."""
+
+_NO_POLICY: Final = (*TESTS, *SCENARIOS)
+
 
 def policy_files(directory: Path, inventory: str) -> list[Path] | Diagnostic:
     """The policy files of a directory, by name; or why there are none.
@@ -53,7 +58,7 @@ def in_folders(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def named_yaml(name: str) -> bool:
     """Whether a file of this name in the folder of the policies is one of them, or their inventory."""
-    return name.endswith(_SUFFIXES) and not name.endswith(TESTS) and not name.startswith(".")
+    return name.endswith(_SUFFIXES) and not name.endswith(_NO_POLICY) and not name.startswith(".")
 
 
 def stamps(paths: Iterable[Path]) -> dict[Path, Hashable]:

@@ -356,12 +356,15 @@ def load_instead(config: Config, kinds: Kinds, file: Path) -> PolicySet:
     return replace(both, rules=found.rules, maintenance=found.maintenance, practices=found.practices)
 
 
-def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None) -> PolicySet:
+def load_paths(
+    paths: Iterable[Path], kinds: Kinds, config: Config | None = None, instead: Mapping[Path, bytes] | None = None
+) -> PolicySet:
     """Read these policy files, and those of these folders, each with the inventory beside it.
 
     Without a `config`, nobody knows which providers there are and what they can do: any that is named is taken to be
-    there, and to serve the record as it is written.
+    there, and to serve the record as it is written. `instead` is what is taken to stand in some of these files.
     """
+    texts = instead or {}
     name = config.inventory.name if config is not None else INVENTORY
     about: list[Diagnostic] = []
     files: dict[Path, None] = {}
@@ -377,7 +380,8 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
         inventory, found_there = inventories[path.parent]
         about.extend(found_there)
         if path.name != name:
-            judged.append(_judge(read(path), str(path), kinds, config, inventory))
+            parsed = parse(texts[path], str(path)) if path in texts else read(path)
+            judged.append(_judge(parsed, str(path), kinds, config, inventory))
     for folder in whole & inventories.keys():
         inventory = inventories[folder][0]
         named = {each.named for each in judged if Path(each.file).parent == folder}

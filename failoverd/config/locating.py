@@ -47,8 +47,16 @@ def _said(config: Path, place: Place) -> str | None:
         return named
     wrong = f"{'.'.join(map(str, place))}: it should be text"
     found = "\n".join(diagnostic.render() for diagnostic in parsed.diagnostics) or wrong
-    raise ConfigError(
-        f"{config} does not load:\n{found}",
-        reason="config_invalid",
-        remedy="correct the file; failoverctl check shows every error at once",
-    )
+    raise does_not_load(config, found)
+
+
+def does_not_load(config: Path, found: str) -> ConfigError:
+    """That the daemon's configuration does not, and what to do: where there is none, nothing can be corrected."""
+    remedy = "correct the file; failoverctl check shows every error at once"
+    try:
+        config.stat()
+    except FileNotFoundError:
+        remedy = "name it with --config, or write one: failoverctl init"
+    except OSError:
+        pass  # it is there, or nobody may know: `found` says which
+    return ConfigError(f"{config} does not load:\n{found}", reason="config_invalid", remedy=remedy)

@@ -2,17 +2,18 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
 from failoverd.config.documents import Document, bytes_of, read
 from failoverd.config.listing import TESTS, in_folders, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_paths
-from failoverd.config.schema.test_file import ExpectedEntry, HappeningEntry, TestEntry, TestFile, WordEntry
+from failoverd.config.schema.test_file import ExpectedEntry, HappeningEntry, PlayedEntry, TestEntry, TestFile, WordEntry
 from failoverd.config.tree import Place
+from failoverd.config.vain_tests import in_vain
 from failoverd.config.validation import validate
-from failoverd.core.records import Endpoint
+from failoverd.core.names import starred
+from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Kinds
 from failoverd.settings import parse_duration
 
@@ -155,14 +156,20 @@ def _read(file: Path, own: str, found: PolicySet) -> tuple[list[PolicyTest], lis
         for index, entry in enumerate(judged.model.tests)
     ]
     for index, test in enumerate(tests):
-        diagnostics += _Judged(document, ("tests", index), test, found).wrong()
+        diagnostics += _JudgedTest(document, ("tests", index), test.entry, test.policy, found).wrong()
     return tests, diagnostics
 
 
 def means(pattern: str, region: str, end: Endpoint) -> bool:
     """Whether `region/address`, either with `*` for any letters, is this endpoint; a region alone is all of its own."""
     of, _, address = pattern.partition("/")
-    return fnmatchcase(region, of) and any(fnmatchcase(each, address or "*") for each in (end.address, end.text))
+    return starred(region, of) and any(starred(each, address or "*") for each in (end.address, end.text))
+
+
+def probed(policy: Policy) -> list[tuple[str, Endpoint]]:
+    """Everything that is probed, with the region, or the dependency, that it is."""
+    ends = [(spec.name, end) for spec in policy.regions for end in spec.endpoints]
+    return [*ends, *((each.name, each.endpoint) for each in policy.dependencies)]
 
 
 def _twice(tests: Sequence[PolicyTest]) -> Iterator[Diagnostic]:
@@ -179,8 +186,8 @@ def _twice(tests: Sequence[PolicyTest]) -> Iterator[Diagnostic]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """Something that a test names, and where it does so; `known` is what there is."""
+class Named:
+    """Something that is named, and where; `known` is what there is."""
 
     at: Place
     what: str
@@ -189,33 +196,36 @@ class _Named:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """One test, held against the policies that it is about. What it names and is not there would show nothing."""
+class Judged:
+    """What is to be played, held against the policies that it is about. What it names and is not there shows nothing.
+
+    `policy` is the one that it is about, "" where it does not say.
+    """
 
     document: Document
     place: Place
-    test: PolicyTest
+    entry: PlayedEntry
+    policy: str
     found: PolicySet
 
     def wrong(self) -> Iterator[Diagnostic]:
-        entry, policies = self.test.entry, self.found.policies
-        if self.test.policy not in policies:
-            if self.test.policy not in {each.named for each in self.found.rejected.values()}:
+        if self.policy not in self.found.policies:
+            if self.policy not in {each.named for each in self.found.rejected.values()}:
                 yield self._of_nobody()
             return
-        for named in self._names():
+        yield from self.told()
+
+    def told(self) -> Iterator[Diagnostic]:
+        """What would show nothing."""
+        for named in self.names():
             if named.name not in named.known:
                 message = f"there is no {named.what} {shown(named.name)}"
                 hint = suggestion(named.name, sorted(named.known))
                 yield self.document.diagnose(Code.TEST_OF_NOBODY, (*self.place, *named.at), message, hint, key=True)
-        yield from self._series()
-        if not entry.can_fail:
-            message, hint = f"{shown(entry.name)} cannot fail: it expects nothing", "say what must be so: at, or never"
-            at = (*self.place, "name")
-            yield self.document.diagnose(Code.TEST_CANNOT_FAIL, at, message, hint, severity=Severity.WARNING)
+        yield from self._unmeasured()
 
     def _of_nobody(self) -> Diagnostic:
-        name, place = self.test.policy, self.place
+        name, place = self.policy, self.place
         if not name:
             message, hint = "it does not say which policy it is about", "give it policy: NAME"
             return self.document.diagnose(Code.TEST_OF_NOBODY, place, message, hint)
@@ -227,59 +237,52 @@ class _Judged:
 
     # -- what it names -------------------------------------------------------------------------------------------------
 
-    def _names(self) -> Iterator[_Named]:
+    def names(self) -> Iterator[Named]:
         yield from self._given()
         for key, at in self._moments("happens"):
-            yield from self._happening(("happens", key), self.test.entry.happens[at])
-        for key, at in self._moments("at"):
-            said = self.test.entry.at[at]
-            yield from self._expected(("at", key), said, self.test.policy)
-            for other, expected in said.policies.items():
-                place = ("at", key, "policies", other)
-                yield _Named(place, "policy", other, self.found.policies)
-                if other in self.found.policies:
-                    yield from self._expected(place, expected, other)
-        never = self.test.entry.never
-        for name in never.share if never is not None else ():
-            yield _Named(("never", "share", name), "region", name, self._places(self.test.policy))
+            yield from self._happening(("happens", key), self.entry.happens[at])
+        yield from (self._endpoint(("series", pattern), pattern) for pattern in self.entry.series)
 
-    def _given(self) -> Iterator[_Named]:
-        given = self.test.entry.given
+    def _given(self) -> Iterator[Named]:
+        given = self.entry.given
         yield from self._demanding(("given", "demand"), given.demand)
         every = {spec.name for policy in self.found.policies.values() for spec in policy.regions}
         for name in given.capacity:
-            yield _Named(("given", "capacity", name), "region", name, every)
+            yield Named(("given", "capacity", name), "region", name, every)
+        measured = self.entry.measured
+        yield from self._demanding(("measured", "demand"), measured.demand)
+        for key in ("capacity", "errors", "requests", "load", "latency"):
+            for name in getattr(measured, key):
+                yield Named(("measured", key, name), "region", name, every)
         for name in given.published or ():
-            yield _Named(("given", "published", name), "region", name, self._regions(self.test.policy))
+            yield Named(("given", "published", name), "region", name, self._regions(self.policy))
 
-    def _happening(self, at: Place, said: HappeningEntry) -> Iterator[_Named]:
+    def _happening(self, at: Place, said: HappeningEntry) -> Iterator[Named]:
         yield from self._demanding((*at, "demand"), said.demand)
         for name in said.edit or ():
-            yield _Named((*at, "edit", name), "region", name, self._regions(self.test.policy))
+            yield Named((*at, "edit", name), "region", name, self._regions(self.policy))
+        for pattern in said.endpoints:
+            yield self._endpoint((*at, "endpoints", pattern), pattern)
         providers = {target.provider for policy in self.found.policies.values() for target in policy.targets}
         for name in said.providers:
-            yield _Named((*at, "providers", name), "provider", name, providers)
+            yield Named((*at, "providers", name), "provider", name, providers)
+        for name in said.alert:
+            yield Named((*at, "alert", name), "region", name, self._regions(self.policy))
         for where in _spoken_of(said.operator) if said.operator is not None else ():
             yield self._spoken((*at, "operator"), where)
 
-    def _spoken(self, at: Place, where: str) -> _Named:
+    def _spoken(self, at: Place, where: str) -> Named:
         """What an operator's word is about: a region, or endpoints of one."""
         if "/" not in where:
-            return _Named(at, "region", where, self._regions(self.test.policy))
-        specs = self.found.policies[self.test.policy].regions
+            return Named(at, "region", where, self._regions(self.policy))
+        specs = self.found.policies[self.policy].regions
         ends = [(spec.name, end) for spec in specs for end in spec.endpoints]
         there = any(means(where, name, end) for name, end in ends)
-        return _Named(at, "endpoint", where, {where} if there else {f"{name}/{end.text}" for name, end in ends})
+        return Named(at, "endpoint", where, {where} if there else {f"{name}/{end.text}" for name, end in ends})
 
-    def _demanding(self, at: Place, demand: object) -> Iterator[_Named]:
+    def _demanding(self, at: Place, demand: object) -> Iterator[Named]:
         for name in demand if isinstance(demand, dict) else ():
-            yield _Named((*at, name), "policy", name, self.found.policies)
-
-    def _expected(self, at: Place, said: ExpectedEntry, policy: str) -> Iterator[_Named]:
-        for name in said.shares or ():
-            yield _Named((*at, "shares", name), "region", name, self._places(policy))
-        for name in said.regions:
-            yield _Named((*at, "regions", name), "region", name, self._regions(policy))
+            yield Named((*at, name), "policy", name, self.found.policies)
 
     def _regions(self, policy: str) -> set[str]:
         return {spec.name for spec in self.found.policies[policy].regions}
@@ -290,15 +293,39 @@ class _Judged:
         named = {place.name for place in (found.shed_to, found.when_all_down_place) if place is not None}
         return {*self._regions(policy), *named}
 
-    def _series(self) -> Iterator[Diagnostic]:
-        specs = [spec for each in self.found.policies.values() for spec in each.regions]
-        ends = [(spec.name, end) for spec in specs for end in spec.endpoints]
-        for pattern in self.test.entry.series:
-            if not any(means(pattern, name, end) for name, end in ends):
-                message = f"there is no endpoint {shown(pattern)}"
-                hint = suggestion(pattern.partition("/")[0], sorted({name for name, _ in ends}))
-                at = (*self.place, "series", pattern)
-                yield self.document.diagnose(Code.TEST_OF_NOBODY, at, message, hint, key=True)
+    def _endpoint(self, at: Place, pattern: str) -> Named:
+        """Endpoints of any policy, or a dependency."""
+        ends = [each for policy in self.found.policies.values() for each in probed(policy)]
+        there = any(means(pattern, name, end) for name, end in ends)
+        return Named(at, "endpoint", pattern, {pattern} if there else {name for name, _ in ends})
+
+    def _unmeasured(self) -> Iterator[Diagnostic]:
+        """What a test lets somebody measure, and no file asks for."""
+        policies, measured = self.found.policies, self.entry.measured
+        policy = policies[self.policy]
+        for name in measured.demands(policy.name):
+            if name in policies and policies[name].measure is None:
+                yield self._nobody_asks("demand", f"the demand of {name} is", "given: {demand: ...}")
+        specs = [spec for each in policies.values() for spec in each.regions]
+        for name in measured.capacity:
+            if name in {spec.name for spec in specs if spec.measure is None}:
+                yield self._nobody_asks("capacity", f"the capacity of {name} is", "given: {capacity: ...}")
+        signals = policy.signals
+        asked = {
+            "errors": signals.errors is not None,
+            "requests": signals.errors is not None,
+            "load": signals.room is not None,
+            "latency": policy.latency is not None,
+        }
+        for key, wanted in asked.items():
+            if getattr(measured, key) and not wanted:
+                rule = {"load": "signals.room", "latency": "latency"}.get(key, "signals.errors")
+                yield self._nobody_asks(key, f"{key} of its regions is", f"{rule} in the file of {policy.name}")
+
+    def _nobody_asks(self, key: str, what: str, remedy: str) -> Diagnostic:
+        message = f"{what} measured by nobody, so this would show nothing"
+        at = (*self.place, "measured", key)
+        return self.document.diagnose(Code.TEST_OF_NOBODY, at, message, f"say {remedy}", key=True)
 
     def _moments(self, key: str) -> list[tuple[str, float]]:
         """Moments as they are written, each with what it means."""
@@ -306,6 +333,40 @@ class _Judged:
         return [(text, parse_duration(text)) for text in written] if isinstance(written, dict) else []
 
 
+@dataclass(frozen=True, slots=True)
+class _JudgedTest(Judged):
+    """A test says besides what must come of it."""
+
+    entry: TestEntry
+
+    def told(self) -> Iterator[Diagnostic]:
+        found = list(Judged.told(self))
+        yield from found
+        for at, message, hint in in_vain(self.entry, self.found.policies) if not found else ():
+            words, place = f"{shown(self.entry.name)}: {message}", (*self.place, *at)
+            yield self.document.diagnose(Code.TEST_CANNOT_FAIL, place, words, hint, severity=Severity.WARNING)
+
+    def names(self) -> Iterator[Named]:
+        yield from Judged.names(self)
+        for key, at in self._moments("at"):
+            said = self.entry.at[at]
+            yield from self._expected(("at", key), said, self.policy)
+            for other, expected in said.policies.items():
+                place = ("at", key, "policies", other)
+                yield Named(place, "policy", other, self.found.policies)
+                if other in self.found.policies:
+                    yield from self._expected(place, expected, other)
+        never = self.entry.never
+        for name in never.share if never is not None else ():
+            yield Named(("never", "share", name), "region", name, self._places(self.policy))
+
+    def _expected(self, at: Place, said: ExpectedEntry, policy: str) -> Iterator[Named]:
+        for name in said.shares or ():
+            yield Named((*at, "shares", name), "region", name, self._places(policy))
+        for name in said.regions:
+            yield Named((*at, "regions", name), "region", name, self._regions(policy))
+
+
 def _spoken_of(word: WordEntry) -> Iterator[str]:
-    yield from (name for name in (word.drain, word.shed, word.up, word.down) if name is not None)
+    yield from (name for name in (word.drain, word.shed, word.up, word.down, word.drill) if name is not None)
     yield from word.pin or ()

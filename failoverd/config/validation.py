@@ -39,7 +39,7 @@ _PATTERNS = {
     ONE_LINE: "it is one line, without line breaks and other control characters",
 }
 """What is wrong with a text that does not match."""
-_QUOTED = re.compile(r"'([^']*)'")
+_CHOICE = re.compile(r"'[^']*'|\b\d+\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _wrong(details: ErrorDetails) -> tuple[Code, str, str]:
     kind, value = details["type"], details["input"]
     context: Mapping[str, Any] = details.get("ctx", {})
     if kind in {"enum", "literal_error"}:
-        allowed = _QUOTED.findall(context["expected"]) or [context["expected"]]
+        allowed = [each.strip("'") for each in _CHOICE.findall(context["expected"])] or [context["expected"]]
         is_text = isinstance(value, str)
         hint = suggestion(value, allowed) if is_text else ""
         found = shown(value) if is_text or isinstance(value, int | float) else _kind_of(value)

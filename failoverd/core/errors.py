@@ -4,6 +4,8 @@ Each error names what happened (`detail`), a stable reason code for logs, metric
 (`remedy`). A provider maps every failure of its API to exactly one of the four `ProviderError` kinds.
 """
 
+from typing import Final
+
 
 class FailoverdError(Exception):
     """Base of every error that failoverd raises on purpose.
@@ -19,6 +21,10 @@ class FailoverdError(Exception):
         self.detail = detail
         self.reason = reason
         self.remedy = remedy
+
+
+NO_EFFECT: Final = "no_effect"
+"""Of a write that the provider took, and that does not stand there as it was written when it is read back at once."""
 
 
 class ProviderError(FailoverdError):

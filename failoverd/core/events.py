@@ -127,6 +127,30 @@ class TaskCrashed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayDiffered(Event):
+    """Decisions of the last day come to something else when they are made again: a defect. Told once a night.
+
+    Attributes:
+        decisions: of the policy that were made again.
+        differing: how many of them came to something else.
+        record: the first of those is about this one,
+        decided_at: and was made then.
+        differs_in: what of it is not the same.
+        command: shows them.
+    """
+
+    name: ClassVar[str] = "replay.differed"
+    level: ClassVar[Level] = Level.ERROR
+
+    decisions: int
+    differing: int
+    record: str
+    decided_at: float
+    differs_in: tuple[str, ...]
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsFailed(Event):
     """The metrics cannot be served. Everything else goes on without them."""
 

@@ -6,6 +6,7 @@ read it in their own letters (UTS 46), and are shown both, for letters of two sc
 
 import re
 import shlex
+from fnmatch import fnmatchcase
 from typing import Final
 
 MARKER_LABEL: Final = "_failoverd"
@@ -34,6 +35,11 @@ def marker_name(name: str) -> str:
     """Where the ownership marker of a name stands."""
     asterisk, rest = without_wildcard(name)
     return f"{MARKER_LABEL}.{WILDCARD_LABEL}.{rest}" if asterisk else f"{MARKER_LABEL}.{name}"
+
+
+def starred(text: str, pattern: str) -> bool:
+    """Whether it is the text, with `*` for any letters. No other letter stands for others: IPv6 needs its brackets."""
+    return fnmatchcase(text, re.sub(r"[\[?]", r"[\g<0>]", pattern))
 
 
 def quoted(name: str) -> str:

@@ -367,6 +367,18 @@ def in_force(overrides: Iterable[Override], target: Target, now: float) -> tuple
     return tuple(each for each in overrides if each.in_force(now) and each.scope.has_target(target))
 
 
+def about(overrides: Iterable[Override], policy: Policy) -> tuple[Override, ...]:
+    """Those that are about a policy, or a part of it. Drills are many about few things: each is looked at once."""
+    looked_at: dict[Scope, bool] = {}
+
+    def concerns(scope: Scope) -> bool:
+        if scope not in looked_at:
+            looked_at[scope] = scope.has_policy(policy)
+        return looked_at[scope]
+
+    return tuple(each for each in overrides if concerns(each.scope))
+
+
 def next_turn(overrides: Iterable[Override], now: float) -> float | None:
     """The first moment after `now` at which one of them begins or ends."""
     moments = (moment for each in overrides if not each.pending for moment in (each.since, each.ends))

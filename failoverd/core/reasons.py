@@ -56,7 +56,7 @@ class ReasonCode(StrEnum):
     CHEAPER = "cheaper"  # [before, after, since, save, at_least]: `shares` follow the price, USD a month
     COST = "cost"  # [hour, normal, month]: what the shares cost in USD, and what those of a normal day do in an hour
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
-    RAMP = "ramp"  # [step, steps, part, of, wanted, room], and [next] once it is known: it comes back step by step
+    RAMP = "ramp"  # [step, steps, part, of, wanted, room], [next] once it is known, [counts] by a rule: it comes back
     FAILBACK_GIVEN_UP = "failback_given_up"  # [aborts]: it fell on the ramp each time; a person brings it back
     TRICKLE = "trickle"  # [share, part, standbys]: a standby that nobody needs is kept tested by so much
 

@@ -42,6 +42,10 @@ class Assertion:
         names = tuple(regions)
         return sum(any(fnmatchcase(name, group) for name in names) for group in self.of)
 
+    def counts(self, region: str) -> int:
+        """The share from which a region by itself has its group in the answer; 0 if it is in none."""
+        return max(self.share, 1) if any(fnmatchcase(region, group) for group in self.of) else 0
+
     @staticmethod
     def _has(shares: Mapping[str, int], group: str) -> int:
         return sum(share for name, share in shares.items() if name != ELSEWHERE and fnmatchcase(name, group))

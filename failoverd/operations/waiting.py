@@ -13,6 +13,8 @@ class Stage(StrEnum):
     ASKING = "asking"  # a daemon, which does all that by itself
     PLAYING = "playing"
     WEIGHING = "weighing"
+    SIMULATING = "simulating"
+    REPLAYING = "replaying"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Waiting:
 
     Attributes:
         stage: with what.
-        done: what is over already, `of` so many: records, endpoints, tests, or situations.
+        done: what is over already, `of` so many: records, endpoints, tests, situations, minutes, or decisions.
         at_most: seconds that this can take, from its beginning; None where nobody can say.
         failed: what went wrong already: told at once, for the rest may take long.
     """

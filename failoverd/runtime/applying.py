@@ -14,7 +14,7 @@ from failoverd.core.control.by_hand import word_id
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import Action, Outcome
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
+from failoverd.core.errors import NO_EFFECT, Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.events import ChangeFenced
 from failoverd.core.overrides import HAND, by
 from failoverd.core.reasons import LimitCheck
@@ -81,7 +81,7 @@ class Applier:
             await self._settle_fenced(write.plan, error)
             raise
         except ProviderError as error:
-            unverified = error.reason == "no_effect"
+            unverified = error.reason == NO_EFFECT
             result = ChangeOutcome.UNVERIFIED if unverified else ChangeOutcome.FAILED
             await self.journal.settle(write.plan, result, str(error), self.clock())
             if unverified:
@@ -128,10 +128,14 @@ class Applier:
         await self.journal.settle(change, ChangeOutcome.APPLIED, "", now)
         self.prove(provider, change)
 
-    def found(self, provider: Provider, plan: Plan, policy: Policy) -> None:
-        """Say that a plan whose outcome was not known turned out to be in place."""
-        self.tell(provider, plan, policy, (), self.actor, took=self.clock() - plan.decision.at)
-        self.prove(provider, plan)
+    async def found(self, provider: Provider, plan: Plan, policy: Policy, observed: Observed) -> None:
+        """Say that a plan whose outcome was not known was applied after all. What was edited since is not proved."""
+        stands, now = plan.stands_in(observed), self.clock()
+        detail = "found in place later" if stands else "it was applied, as its marker says, and edited since"
+        await self.journal.settle(plan, ChangeOutcome.APPLIED, detail, now)
+        self.tell(provider, plan, policy, (), self.actor, took=now - plan.decision.at)
+        if stands:
+            self.prove(provider, plan)
 
     def tell(
         self,
@@ -262,7 +266,7 @@ class _Write:
         self.found = observed.records
         raise Permanent(
             f"{plan.target} was written and the provider said yes, but read back, {plan.missed_in(observed)}",
-            reason="no_effect",
+            reason=NO_EFFECT,
             remedy=_remedy(plan, observed),
         )
 

@@ -29,6 +29,7 @@ from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
+from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.runtime.practising import Practising
@@ -175,7 +176,11 @@ class Engine:
             else:
                 self._heard[str(plan.target)] = plan.generation, proved
         self.states.resume(states, interrupted)
-        own = {"journal writer": self.writer.run, "overrides": self.overrides.run}
+        own = {
+            "journal writer": self.writer.run,
+            "decisions": self.writer.run_decisions,
+            "overrides": self.overrides.run,
+        }
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 
@@ -210,6 +215,11 @@ class Engine:
     def sending(self) -> int:
         """Writes that were handed to a provider and have not come back."""
         return self.tools.applier.sending
+
+    @property
+    def naps(self) -> tuple[Nap, ...]:
+        """Of those who look at the time regularly: when each has something to do."""
+        return self.overrides.nap, self.practising.nap
 
     def words(self) -> tuple[Override, ...]:
         return self.overrides.all()

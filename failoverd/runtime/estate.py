@@ -115,9 +115,10 @@ class Shared:
         `known` are the words of one policy, and `said` those that it would have instead. It is kept, for a word is
         tried at one record after the other.
         """
+        before, then = ({word.id: word for word in words} for words in (known, said))
         supposition = _Supposition(
-            tuple(word for word in said if word not in known),
-            frozenset(word.id for word in known if word not in said),
+            tuple(word for word in said if before.get(word.id) != word),
+            frozenset(word.id for word in known if then.get(word.id) != word),
         )
         return self._if(supposition) if supposition.more or supposition.less else self
 

@@ -5,8 +5,9 @@ Events are written in batches, in the background. Every other call is waited for
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
+from failoverd.core.control.inputs import Decided
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.state import PolicyState
@@ -19,14 +20,29 @@ from failoverd.ports import AuditEntry, ChangeOutcome, Clock, Emit, Journal
 
 T = TypeVar("T")
 
+_Kind = Literal["read", "write", "decisions"]
+"""What is asked of the journal, each of which may work where another does not. Nobody waits for decisions."""
+
 MOST_EVENTS: Final = 10_000
 """Events waiting for the disk. When it does not work for so long that there are more, the oldest are lost."""
+
+MOST_DECISIONS: Final = 10_000
+"""The same of decisions."""
+
+LATER: Final = 2.0
+"""Seconds that decisions wait: what led to them is acted on first. A kill loses so much of what can be replayed."""
+
+DECISIONS: Final = 10
+"""That are written at once: some milliseconds, for an intent may wait behind them."""
+
+BETWEEN: Final = 0.02
+"""Seconds between two such parts: a region that fails under a thousand policies leaves a thousand decisions."""
 
 PATIENCE: Final = 2.0
 """Seconds that a round waits for one call of the journal: a disk that stalls must not stall the traffic."""
 
 HASTE: Final = 0.2
-"""The same, while the journal is known not to work."""
+"""The same, while the journal is known not to work for what rounds wait for."""
 
 BATCH: Final = 0.1
 """Seconds that events wait for others to be written with. A kill loses that much of the history, and no change."""
@@ -49,11 +65,13 @@ class JournalWriter:
         self._clock = clock
         self.lacks = False
         self.failures = 0
-        self._broken: set[str] = set()
+        self._broken: set[_Kind] = set()
         self._trouble: JournalStatus | None = None
         self._events: list[Event] = []
+        self._decisions: list[Decided] = []
         self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
+        self._decided = asyncio.Event()
 
     @property
     def trouble(self) -> JournalStatus | None:
@@ -69,15 +87,43 @@ class JournalWriter:
         del self._events[:-MOST_EVENTS]
         self._news.set()
 
+    def decided(self, decision: Decided) -> None:
+        """Keep what a decision looked at and came to. Never blocks."""
+        self._decisions.append(decision)
+        del self._decisions[:-MOST_DECISIONS]
+        self._decided.set()
+
+    async def run_decisions(self) -> None:
+        """Write decisions, a few at a time, when nobody is in haste any more."""
+        while True:
+            await self._decided.wait()
+            await asyncio.sleep(CALM if self._broken & {"write", "decisions"} else LATER)
+            self._decided.clear()
+            while self._decisions:
+                if await self._guarded(self._write_decisions(), "decisions") is None:
+                    self._decided.set()
+                    break
+                await asyncio.sleep(BETWEEN)
+
+    async def _write_decisions(self) -> bool:
+        """Write some of them. They are back in front of what came since when that fails."""
+        part, self._decisions = self._decisions[:DECISIONS], self._decisions[DECISIONS:]
+        try:
+            await self._journal.decided(part)
+        except JournalError:
+            self._decisions = [*part, *self._decisions][-MOST_DECISIONS:]
+            raise
+        return True
+
     async def run(self) -> None:
         """Write events in batches, and not at the moment when a decision that they led to needs the journal."""
         while True:
             await self._news.wait()
             await asyncio.sleep(CALM if "write" in self._broken else BATCH)
-            await self.flush()
+            await self.flush(all_of_it=False)
 
-    async def flush(self) -> None:
-        """Write all events that wait. What cannot be written now waits on, for the next flush.
+    async def flush(self, *, all_of_it: bool = True) -> None:
+        """Write all that waits. What cannot be written now waits on, for the next flush.
 
         A write that takes too long goes on by itself, and nothing is written beside it: so none is written twice.
         """
@@ -87,6 +133,10 @@ class JournalWriter:
                 self._writing = asyncio.create_task(self._write())
             if not await self._soon(_done(self._writing)):
                 self._news.set()
+                return
+        ends = asyncio.get_running_loop().time() + PATIENCE  # what is left of a storm holds up no end
+        while all_of_it and self._decisions and asyncio.get_running_loop().time() < ends:
+            if not await self._guarded(_hurry(self._write_decisions(), self._patience), "decisions"):
                 return
 
     async def _write(self) -> JournalError | None:
@@ -179,17 +229,20 @@ class JournalWriter:
 
         Said once, and again only after it worked in between; a full disk that can still be read has not.
         """
-        kind = "read" if reads else "write"
+        return await self._guarded(work, "read" if reads else "write")
+
+    async def _guarded(self, work: Awaitable[T], kind: _Kind) -> T | None:
+        """The same. Where decisions alone cannot be kept, nothing that steers traffic is missing or hurries."""
         try:
             answer = await work
         except JournalError as error:
             if not self._broken:
                 self._emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
             self._broken.add(kind)
-            self.lacks = True
+            self.lacks |= kind != "decisions"
             self.failures += 1
             since = self._trouble.since if self._trouble is not None else self._clock()
-            self._trouble = JournalStatus(since, "write" in self._broken, error.detail, error.remedy)
+            self._trouble = JournalStatus(since, self._broken != {"read"}, error.detail, error.remedy)
             return None
         self._broken.discard(kind)
         if not self._broken:
@@ -198,7 +251,11 @@ class JournalWriter:
 
     async def _soon(self, work: Awaitable[T], *, reads: bool = False) -> T | None:
         """The same, for callers that cannot wait."""
-        return await self.protect(_hurry(work, HASTE if self._broken else PATIENCE), reads=reads)
+        return await self.protect(_hurry(work, self._patience), reads=reads)
+
+    @property
+    def _patience(self) -> float:
+        return HASTE if self._broken - {"decisions"} else PATIENCE
 
 
 async def _done(work: asyncio.Task[JournalError | None]) -> bool:

@@ -4,7 +4,6 @@ A word is heeded as soon as it is put here, whether the disk works or not; the m
 concerns says it as well. Each policy gets those that concern it with its state, so that `evaluate` sees them.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,16 +12,13 @@ from typing import Final, TypedDict
 from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import AHEAD, KNOWN, WARNING, Announced, Override, Verb, as_planned, in_force
+from failoverd.core.overrides import AHEAD, KNOWN, WARNING, Announced, Override, Verb, about, as_planned, in_force
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.journal_writer import JournalWriter
-
-NAP: Final = 60.0
-"""Seconds after which the time is looked at again, whatever is due: clocks of virtual machines stand still at times."""
-
+from failoverd.runtime.naps import LONGEST, Nap
 
 Plans = Callable[[float], tuple[Override, ...]]
 """The words that files plan: of windows that are open at a moment, or soon will be, and of some of later. Pure."""
@@ -45,7 +41,7 @@ class Overrides:
         self._words: dict[str, Override] = {}
         self._unkept: set[str] = set()
         self._put_at: dict[str, float] = {}
-        self._news = asyncio.Event()
+        self.nap = Nap(clock)
         self._plans: Plans | None = None
         self._policies: Callable[[], Iterable[Policy]] = tuple
         self._near: dict[str, Override] = {}
@@ -57,7 +53,7 @@ class Overrides:
 
     def of(self, policy: Policy) -> tuple[Override, ...]:
         """Those that concern a policy, or will, the oldest first, those that are over among them."""
-        return tuple(word for word in self.known(policy) if word.scope.has_policy(policy))
+        return about(self.known(policy), policy)
 
     def known(self, policy: Policy) -> tuple[Override, ...]:
         """Those that a marker of the policy may name, the oldest first: `evaluate` must not take them for lost.
@@ -126,7 +122,7 @@ class Overrides:
     def _all(self) -> "_Known":
         """The words that are kept, as files say those now that they planned, and what they plan besides."""
         now = self._clock()
-        if self._plans is not None and not self._looked <= now < self._looked + NAP:
+        if self._plans is not None and not self._looked <= now < self._looked + LONGEST:
             self._look(self._plans, now)
         if self._known is None:
             words = dict(self._words)
@@ -149,7 +145,7 @@ class Overrides:
         before = self._near if self._plans is not None else None
         self._plans, self._policies = plans, policies
         self._look(plans, self._clock())
-        self._news.set()
+        self.nap.wake()
         return self._near != (before or {})
 
     # -- what changes --------------------------------------------------------------------------------------------------
@@ -158,7 +154,7 @@ class Overrides:
         """Take up what an earlier process, or another one, left in the journal. What is known here counts more."""
         found = {word.id: word for word in words} | {name: self._words[name] for name in self._unkept}
         self._words, self._known = dict(sorted(found.items(), key=lambda item: _age(item[1]))), None
-        self._news.set()
+        self.nap.wake()
 
     async def put(self, word: Override, event: OverrideEvent | None) -> bool:
         """Heed a word from now on, or as it was changed. Whether the journal has it: it is heeded either way.
@@ -175,7 +171,7 @@ class Overrides:
         self._set(word)
         self._put_at[word.id] = self._clock()
         self._unkept.add(word.id)
-        self._news.set()
+        self.nap.wake()
 
     def _set(self, word: Override) -> None:
         self._words[word.id], self._known = word, None
@@ -199,13 +195,8 @@ class Overrides:
     async def run(self) -> None:
         """Tell what is about to end, and what is over, each once."""
         while True:
-            due = await self.tell()
-            self._news.clear()
-            try:
-                async with asyncio.timeout(min(NAP, due - self._clock()) if due is not None else None):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+            self.nap.begin()
+            await self.nap.until(await self.tell())
 
     async def tell(self) -> float | None:
         """Tell what is due; says when there is something to tell next."""
@@ -243,9 +234,9 @@ class Overrides:
         await self.keep(word)
 
     async def _follow_plans(self, plans: Plans, now: float) -> list[float]:
-        """Keep and tell what of the plans begins, and what files say otherwise by now; when to look again."""
+        """Keep and tell what of the plans begins, and what files say otherwise by now; when the next ones begin."""
         self._look(plans, now)
-        near, due = dict(self._near), [now + NAP]
+        near, due = dict(self._near), list[float]()
         for written in near.values():
             kept = self._words.get(written.id)
             if kept is not None and kept.taken_over:

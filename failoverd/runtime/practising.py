@@ -7,7 +7,6 @@ Whatever may end a drill is heard in the moment in which it is told, before any 
 nobody decides with a drill that is over. Looking takes time only while one is on.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Protocol
@@ -32,7 +31,8 @@ from failoverd.core.practices import PastPractice, PracticeOutcome, remembered
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.estate import Shared
-from failoverd.runtime.override_book import NAP, ended, given
+from failoverd.runtime.naps import LONGEST, Nap
+from failoverd.runtime.override_book import ended, given
 from failoverd.runtime.states import States, Verdicts
 
 GRACE: Final = 300.0
@@ -91,7 +91,7 @@ class Practising:
         self._clock = clock
         self._began = clock()
         self._unkept: list[Override] = []
-        self._news = asyncio.Event()
+        self.nap = Nap(clock)
 
     # -- asked ---------------------------------------------------------------------------------------------------------
 
@@ -106,16 +106,11 @@ class Practising:
     async def run(self) -> None:
         """Begin and end what is due, and look regularly whether what is on may go on."""
         while True:
-            self._news.clear()
-            due = await self.look()
-            try:
-                async with asyncio.timeout(max(0.0, min(NAP, due - self._clock()))):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+            self.nap.begin()
+            await self.nap.until(await self.look())
 
-    async def look(self) -> float:
-        """Do what is due; says when to look again."""
+    async def look(self) -> float | None:
+        """Do what is due; says when something is due again. What is on may have to end whenever it is looked at."""
         now = self._clock()
         for word in self._drills():
             if word.outcome:
@@ -127,15 +122,17 @@ class Practising:
             elif word.in_force(now):
                 self._judge(word, self._working().policies.values(), now, self._grants(word, now))
         await self._keep()
-        moments = [at for word in self._drills() if not word.outcome for at in (word.since, word.ends)]
-        return min((at for at in moments if at > now), default=now + NAP)
+        left = [word for word in self._drills() if not word.outcome]
+        moments = [at for word in left for at in (word.since, word.ends) if at > now]
+        moments += [now + LONGEST for word in left if word.in_force(now)]
+        return min(moments, default=None)
 
     def take(self, event: Event) -> None:
         """Something happened: a drill that is on may be over by it, now."""
         if isinstance(event, OverrideGiven) and event.verb == Verb.PRACTICE and not event.needed > 1:
             self._tell_begun(event)
         if isinstance(event, _WORDS):
-            self._news.set()
+            self.nap.wake()
         elif not isinstance(event, _TROUBLE):
             return
         now = self._clock()
@@ -202,7 +199,7 @@ class Practising:
         self._conclude(over, objection, now)
         self._working().heed(over)
         self._unkept.append(over)
-        self._news.set()
+        self.nap.wake()
 
     async def _over(self, word: Override, now: float) -> None:
         """Its time has passed, or a person, or the file, took it back."""

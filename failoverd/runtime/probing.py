@@ -14,8 +14,8 @@ way (`in_flight`), and when they come too late the intervals are stretched (`she
 import asyncio
 import random
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from failoverd.core.errors import describe
@@ -29,7 +29,7 @@ from failoverd.deadlines import Deadlines
 from failoverd.ports import Clock, Emit, Prober, Timetable
 from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.in_flight import InFlightLimiter
-from failoverd.runtime.scheduled_probe import RunningProbe, ScheduledProbe
+from failoverd.runtime.scheduled_probe import Batch, RunningProbe, ScheduledProbe
 from failoverd.runtime.shedding import WINDOW, Lags, Shedding
 from failoverd.runtime.slot_clock import SlotClock
 from failoverd.runtime.slots import Slots
@@ -53,13 +53,6 @@ class Pace:
     max_in_flight: int = 4_096
     max_per_target: int = 16
     descriptors: int = 1 << 20
-
-
-@dataclass(slots=True, eq=False)
-class Batch:
-    """Probes that began together, and are late together."""
-
-    probes: list[RunningProbe] = field(default_factory=list)
 
 
 def _nobody(_: Event) -> None:
@@ -148,19 +141,65 @@ class Probing:
             del self._tallies[name, check]
         if not self._scheduled:
             self._slot_clock.rest()
+            self._forget_patience()
             self._newcomers.clear()
             if self._welcoming is not None:
                 self._welcoming.cancel()
                 self._welcoming = None
-            for patience in self._patiences.values():
-                patience.close()
-            self._patiences.clear()
 
     async def close(self) -> None:
         """End every probe."""
         for name in list(self._scheduled):
             self.forget(name)
         await asyncio.sleep(0)  # what was abandoned ends in this turn of the loop
+
+    # -- for who lets the clock run ahead ------------------------------------------------------------------------------
+
+    @property
+    def timers(self) -> Iterator[asyncio.TimerHandle]:
+        """Those that are there whatever happens: of probes in their turn, and of the patience with them."""
+        yield from self._slot_clock.timers
+        yield from (each.timer for each in self._patiences.values() if each.timer is not None)
+
+    @property
+    def in_flight(self) -> int:
+        """Probes that are under way."""
+        return self._limiter.in_flight
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether everybody is probed in their turn, at their own interval, and nobody besides."""
+        waits = self._newcomers or self._welcoming is not None or self._limiter.waiting
+        return not waits and self._shedding.factor == 1 and all(probe.timer is None for probe in self.scheduled())
+
+    def suspend(self) -> list[ScheduledProbe]:
+        """Begin no probe until `resume`. What is under way is abandoned; returns whose."""
+        self._slot_clock.clear()
+        self._forget_patience()
+        under_way = [probe for probe in self.scheduled() if probe.running]
+        for probe in under_way:
+            self._cut_short(probe)
+        return under_way
+
+    def resume(self) -> None:
+        """Go on in turn, whatever the time is by now."""
+        self._slot_clock.go_on()
+
+    def turns(self, since: float, until: float) -> Iterator[tuple[float, ScheduledProbe]]:
+        """Whose turns begin between two moments, and when, in order."""
+        for slot in range(self._slots.at(since) + 1, self._slots.at(until) + 1):
+            for _, probes in self._slots.due(slot):
+                begins = self._slots.begins(slot)
+                yield from ((begins, probe) for probe in probes)
+
+    def scheduled(self) -> Iterator[ScheduledProbe]:
+        """Everybody who is probed, under each check."""
+        return (probe for name in self._scheduled for probe in self._probes(name))
+
+    def _forget_patience(self) -> None:
+        for patience in self._patiences.values():
+            patience.close()
+        self._patiences.clear()
 
     # -- in turn -------------------------------------------------------------------------------------------------------
 
@@ -220,7 +259,7 @@ class Probing:
                 elif self._admit(probe, due, urgent=False):
                     running, recheck = self._begin(probe), probe.rules.recheck
                     if probe.usual is not None and probe.usual < recheck:
-                        hasty.setdefault(recheck, Batch()).probes.append(running)
+                        hasty.setdefault(recheck, Batch()).add(running)
         for recheck, batch in hasty.items():
             self._patience(recheck).set(batch)
 
@@ -290,6 +329,9 @@ class Probing:
         probe = running.scheduled
         probe.running.remove(running)
         self._limiter.release(probe)
+        batch = running.batch
+        if batch is not None and batch.landed(running):
+            self._patience(probe.rules.recheck).lift(batch)
         probe.tally.add(result)
         again, others = self._board.observe(probe.name, result)
         outcome = result.outcome
@@ -410,8 +452,11 @@ class Probing:
         for probe in gone:
             if probe.timer is not None:
                 probe.timer.cancel()
-            for running in probe.running:
-                running.abandon()
-                self._limiter.release(probe)
-            probe.running.clear()
+            self._cut_short(probe)
             self._wires.cut(probe)
+
+    def _cut_short(self, probe: ScheduledProbe) -> None:
+        for running in probe.running:
+            running.abandon()
+            self._limiter.release(probe)
+        probe.running.clear()

@@ -19,6 +19,7 @@ class RunningProbe:
     scheduled: "ScheduledProbe"
     land: Callable[["RunningProbe", ProbeResult], None]
     cancel: Cancel | None = None
+    batch: "Batch | None" = None  # where its answer is late after a while
 
     def tell(self, result: ProbeResult) -> None:
         """What the prober calls (`ports.Tell`)."""
@@ -28,6 +29,25 @@ class RunningProbe:
         cancel, self.cancel = self.cancel, None
         if cancel is not None:
             cancel()
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Probes that began together, and are late together. `left` is how many have not answered."""
+
+    probes: list[RunningProbe] = field(default_factory=list)
+    left: int = 0
+
+    def add(self, running: RunningProbe) -> None:
+        running.batch = self
+        self.probes.append(running)
+        self.left += 1
+
+    def landed(self, running: RunningProbe) -> bool:
+        """One more answered. Whether all have by now: then none of them is late."""
+        running.batch = None  # nothing is left behind that holds itself
+        self.left -= 1
+        return not self.left
 
 
 @dataclass(slots=True, eq=False)

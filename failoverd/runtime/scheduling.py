@@ -32,7 +32,7 @@ class _Job:
     """How a job was asked for."""
 
     seconds: float
-    phase: float
+    phase: float | Callable[[], float]
 
 
 class ApTimetable:
@@ -60,8 +60,18 @@ class ApTimetable:
     def __exit__(self, *_: object) -> None:
         self._scheduler.shutdown(wait=False)
 
-    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], *, phase: float = 0.0) -> Cancel:
-        """Run `work` every `seconds`, for the first time after `phase` seconds. `name` is unique."""
+    def every(
+        self,
+        name: str,
+        seconds: float,
+        work: Callable[[], Awaitable[None]],
+        *,
+        phase: float | Callable[[], float] = 0.0,
+    ) -> Cancel:
+        """Run `work` every `seconds`, for the first time after `phase` seconds. `name` is unique.
+
+        What is due at a time of day gives a function: it is asked again where somebody set the clock.
+        """
         laid_out = self._jobs[name] = _Job(seconds, phase)
 
         async def run() -> None:  # APScheduler awaits coroutine functions only, and `work` may be any callable
@@ -90,7 +100,8 @@ class ApTimetable:
 
 def _layout(job: _Job) -> dict[str, Any]:
     """The first run is said outright: a trigger whose start has just passed would wait for a whole interval."""
-    start = datetime.now(UTC) + timedelta(seconds=job.phase)
+    phase = job.phase() if callable(job.phase) else job.phase
+    start = datetime.now(UTC) + timedelta(seconds=phase)
     trigger = IntervalTrigger(seconds=job.seconds, start_date=start, timezone=UTC)
     return {"trigger": trigger, "next_run_time": start}
 

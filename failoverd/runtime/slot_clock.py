@@ -6,12 +6,15 @@ noticed; and what is laid out or has begun is never laid out again, however ofte
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from failoverd.ports import Cancel, Clock, Timetable
 from failoverd.runtime.scheduled_probe import ScheduledProbe
 from failoverd.runtime.slots import Slots
+
+JOB: Final = "probe slots"
+"""What the timetable's job is called."""
 
 ROUND: Final = 1.0
 """Seconds between two runs of the timetable's job."""
@@ -41,10 +44,15 @@ class SlotClock:
         self._anew: asyncio.Handle | None = None
         self._job: Cancel | None = None
 
+    @property
+    def timers(self) -> Collection[asyncio.TimerHandle]:
+        """Those of the slots that are laid out."""
+        return self._laid_out.values()
+
     def go_on(self) -> None:
         """Somebody got a slot, and it may be one of the next seconds that nobody had until now."""
         if self._job is None:
-            self._job = self._timetable.every("probe slots", ROUND, self._round, phase=ROUND)
+            self._job = self._timetable.every(JOB, ROUND, self._round, phase=ROUND)
         if self._anew is None:
             self._anew = asyncio.get_running_loop().call_soon(self._lay_out_anew)
 
@@ -58,6 +66,10 @@ class SlotClock:
         if self._job is not None:
             self._job()
             self._job = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Take back what is laid out, up to the next round, or until somebody says to `go_on`."""
         if self._anew is not None:
             self._anew.cancel()
             self._anew = None
@@ -75,7 +87,7 @@ class SlotClock:
         first, last = max(self._slots.at(now), self._until) + 1, self._slots.at(now + AHEAD)
         loop = asyncio.get_running_loop()
         for slot in range(first, last + 1):
-            if slot not in self._laid_out and any(self._slots.due(slot)):
+            if slot not in self._laid_out and self._slots.taken(slot):
                 self._laid_out[slot] = loop.call_later(self._slots.begins(slot) - now, self._fire, slot)
         self._until = max(self._until, last)
 

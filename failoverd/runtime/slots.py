@@ -94,6 +94,10 @@ class Slots(Generic[M]):
             if members is not None:
                 yield turn, members
 
+    def taken(self, slot: int) -> bool:
+        """Whether anybody is due in a slot."""
+        return any(slot % ring.period in ring.slots for ring in self._rings.values())
+
     def at(self, moment: float) -> int:
         """The slot of a moment, but for its jitter."""
         return int(moment / self.length)

@@ -12,17 +12,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from failoverd import codec
+from failoverd import __version__, codec
 from failoverd.core.control import news, progress, standing
 from failoverd.core.control.cost import Saving, bill
 from failoverd.core.control.evaluate import evaluate
+from failoverd.core.control.inputs import Decided, DecisionInputs, Overheard, concluded, sayable, taken_down
 from failoverd.core.control.limits import worst
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan, shares_now
 from failoverd.core.control.readings import measured
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient, describe
-from failoverd.core.events import DecisionCrashed, Event, PlanHeld
+from failoverd.core.events import DecisionCrashed, Event, JournalFailed, PlanHeld
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Observed, Policy, Target
@@ -53,6 +54,9 @@ LONGEST_URGENT_PAUSE: Final = 2.0
 
 LEAST_URGENT_PAUSE: Final = 0.2
 """Seconds between two urgent tries at a provider that is throttled, and asks for no pause at all (`Retry-After: 0`)."""
+
+READ_KEPT: Final = 300.0
+"""Seconds for which what was read is good enough to write on where the write was throttled: its fence knows better."""
 
 FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
@@ -182,9 +186,13 @@ class TargetWorker:
         self._urgency = Urgency.ROUTINE  # of this round
         self._fenced = 0
         self._seen: Observed | None = None  # what the last read found
+        self._seen_at = 0.0
+        self._unsent: Observed | None = None  # what a write rested on that was throttled
         self._outcome: Outcome | None = None  # what this round came to
         self._far: frozenset[str] = frozenset()  # regions that are left out on a normal day
         self._crashed = ""
+        self._unkept = ""
+        self._decided: Decided | None = None  # the last decision that the journal was to keep
 
     async def run(self) -> None:
         # a start, or a restart after a crash or in place of another that may have swallowed a wake-up call
@@ -224,17 +232,16 @@ class TargetWorker:
         """The whole path from what is observed to what is proved."""
         tools, policy, target = self._tools, self._policy, self.target
         tools.incidents.look(policy, tools.verdicts)
-        observed = self._seen = await self._read()
+        observed = self._seen = await self._observe()
         await tools.states.recall(target, tools.clock() - policy.limits.longest_window)
         now = tools.clock()
-        outcome = self._evaluate(tools.states.seen(policy, tools.verdicts), observed, now)
+        outcome = self._evaluate(tools.states.seen(policy, tools.verdicts), observed, now, keep=True)
         await tools.applier.take_up(self._provider, outcome, policy)
         tools.states.put(outcome.state)
         for event in outcome.events:
             tools.emit(self._with_command(event, outcome))
         if outcome.found is not None:
-            await tools.journal.settle(outcome.found, ChangeOutcome.APPLIED, "found in place later", now)
-            tools.applier.found(self._provider, outcome.found, policy)
+            await tools.applier.found(self._provider, outcome.found, policy, observed)
         if outcome.verified is not None:
             await tools.journal.confirm(target, outcome.verified)
         if outcome.kind is OutcomeKind.WRITE:
@@ -259,8 +266,16 @@ class TargetWorker:
         estate = tools.estate(self._policy, self._provider, state, shared)
         return evaluate(self._policy, state, self._seen, estate, tools.clock())
 
+    async def _observe(self) -> Observed:
+        """What stands there. An account that lets few calls through is not asked again what it has just said."""
+        unsent, self._unsent = self._unsent, None
+        if unsent is not None and self._tools.clock() - self._seen_at <= READ_KEPT:
+            return unsent
+        found, self._seen_at = await self._read(), self._tools.clock()
+        return found
+
     async def _read(self) -> Observed:
-        """What stands there. A routine read may have to wait for its turn; urgent news does not wait with it."""
+        """A routine read may have to wait for its turn; urgent news does not wait with it."""
         if self._urgency.is_routine:
             try:
                 async with asyncio.timeout(None) as cut:
@@ -288,19 +303,40 @@ class TargetWorker:
             self._usual = known, found
         return self._usual[1]
 
-    def _evaluate(self, state: PolicyState, observed: Observed, now: float) -> Outcome:
-        """A defect in a stage is told once, with what was decided on."""
+    def _evaluate(self, state: PolicyState, observed: Observed, now: float, *, keep: bool = False) -> Outcome:
+        """A defect in a stage is told once, with what was decided on. `keep` what a replay needs."""
+        heard = Overheard(self._provider.normalise, sayable(self._policy))
+        estate = Estate(self._tools.owner, heard)
         try:
-            estate = self._tools.estate(self._policy, self._provider, state)
+            estate = replace(self._tools.estate(self._policy, self._provider, state), normalise=heard)
             outcome = evaluate(self._policy, state, observed, estate, now)
         except FailoverdError:
             raise
         except Exception as error:
-            self._tell_crash(describe(error), state, observed, now)
+            self._tell_crash(describe(error), taken_down(self._policy, state, observed, estate, heard, now))
             raise
         self._crashed = ""
         self._outcome, self._far = outcome, outcome.state.of(self.target).far
+        if keep:
+            self._keep(lambda: taken_down(self._policy, state, observed, estate, heard, now), outcome)
         return outcome
+
+    def _keep(self, looked_at: Callable[[], DecisionInputs], outcome: Outcome) -> None:
+        """Have the journal keep it, where it is not what it was the last time. A defect there is no decision's."""
+        try:
+            decided = Decided(self._policy, looked_at(), concluded(outcome), __version__)
+            if decided.differs(self._decided):
+                self._decided = decided
+                self._tools.journal.decided(decided)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what was decided is done
+            self._tell_unkept(describe(error))
+
+    def _tell_unkept(self, error: str) -> None:
+        if error == self._unkept:
+            return
+        self._unkept = error
+        words = f"a decision of {self.target} is not kept for `failoverctl replay`: {error}; please report it"
+        self._tools.emit(JournalFailed(at=self._tools.clock(), reason="journal_decision_unwritable", error=words))
 
     @property
     def _wanted(self) -> Plan | None:
@@ -341,6 +377,8 @@ class TargetWorker:
     async def _wait_after(self, error: FailoverdError) -> None:
         """This target has to wait, alone. Obeys a provider that says for how long, and comes back out of step."""
         tools, now = self._tools, self._tools.clock()
+        if self._wanted is not None and isinstance(error, RateLimited):
+            self._unsent = self._seen
         if self._wanted is None and isinstance(error, ProviderError):
             self._foresee(now)
         state = tools.states.of(self._policy.name)  # since when regions are down is kept with it
@@ -381,13 +419,12 @@ class TargetWorker:
         with suppress(ProviderError):  # it cannot even say what it would write
             self._evaluate(state, assumed, now)
 
-    def _tell_crash(self, error: str, state: PolicyState, observed: Observed, now: float) -> None:
+    def _tell_crash(self, error: str, inputs: DecisionInputs) -> None:
         if error == self._crashed:
             return
         self._crashed = error
-        inputs = codec.dump(DecisionInputs(state, observed, now, self._policy.source.revision))
-        names = news.names(self.target, news.id_of(state.incident), now)
-        self._tools.emit(DecisionCrashed(**names, error=error, inputs=inputs))
+        names = news.names(self.target, news.id_of(inputs.state.incident), inputs.now)
+        self._tools.emit(DecisionCrashed(**names, error=error, inputs=codec.dump(inputs)))
 
     # -- what is told --------------------------------------------------------------------------------------------------
 
@@ -413,13 +450,3 @@ class TargetWorker:
         if before is None or replace(before, at=status.at, seen=status.seen) != status:
             await self._tools.journal.update_status([status, *self._rounds.statuses()])
         await self._tools.states.keep(self._policy.name)
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionInputs:
-    """What one evaluation looked at, besides the policy file: enough to play it again."""
-
-    state: PolicyState
-    observed: Observed
-    now: float
-    revision: str

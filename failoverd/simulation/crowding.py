@@ -3,10 +3,13 @@
 What a region can carry, and where each policy may go, is what the daemon's own allocation takes them to be (the claims
 in `core/control/claiming.py`): score x capacity x headroom, without who is down, drained or not allowed. Where nothing
 has room, nobody is to blame: then the daemon fails open, and says so.
+
+Tiers are served in their order, each from what the higher ones leave. So what is too much is too much for the tier that
+comes to it: its policies may have somewhere else to go, and a higher one goes nowhere for them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final
@@ -30,6 +33,7 @@ class Crowded:
         elsewhere: a region that has room for some of it.
         left: how much.
         policy: who may use that.
+        tier: its tier. Lower ones count as if they sent nothing.
     """
 
     at: float
@@ -39,23 +43,36 @@ class Crowded:
     elsewhere: str
     left: float
     policy: str
+    tier: int
 
 
 def crowded(
     standing: Sequence[Claim],
     shares: Callable[[str], Mapping[str, int]],
+    tiers: Mapping[str, int],
     elapsed: float = 0.0,
-    among: Collection[str] | None = None,
 ) -> Iterator[Crowded]:
-    """Each such region as it is now, by its name.
+    """Each such region as it is now, of each tier by its name.
 
     Args:
         standing: the claims of all policies, who tell what a region can carry.
         shares: what a policy answers, in basis points by region.
+        tiers: how important each policy is; the lowest number is served first.
         elapsed: seconds since the beginning.
-        among: policies that count, as if the others sent nothing; None: all of them.
     """
-    claims = [claim for claim in standing if among is None or claim.policy in among]
+    for tier in sorted({tiers[claim.policy] for claim in standing}):
+        yield from _crowded_in(tier, standing, shares, tiers, elapsed)
+
+
+def _crowded_in(
+    tier: int,
+    standing: Sequence[Claim],
+    shares: Callable[[str], Mapping[str, int]],
+    tiers: Mapping[str, int],
+    elapsed: float,
+) -> Iterator[Crowded]:
+    """Regions that have too much of this tier and the higher ones."""
+    claims = [claim for claim in standing if tiers[claim.policy] <= tier]
     loads = {claim.policy: _loads(claim, shares(claim.policy)) for claim in claims}
     total: dict[Resource, float] = defaultdict(float)
     for claim in claims:
@@ -67,11 +84,11 @@ def crowded(
             continue
         for claim in claims:
             region, unit = resource
-            if claim.unit != unit or not loads[claim.policy].get(region):
+            if tiers[claim.policy] != tier or claim.unit != unit or not loads[claim.policy].get(region):
                 continue
             if found := _room_for(claim, region, loads[claim.policy], total, rooms):
                 draw, left = found
-                yield Crowded(elapsed, region, total[resource], rooms[resource], draw.region, left, claim.policy)
+                yield Crowded(elapsed, region, total[resource], rooms[resource], draw.region, left, claim.policy, tier)
                 break
 
 

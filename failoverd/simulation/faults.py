@@ -31,18 +31,21 @@ class Moment(StrEnum):
     BEFORE = "before"
     AFTER = "after"
     INSTEAD = "instead"
+    LATE = "late"  # the caller hears nothing, and it takes effect when nobody waits for it any more
 
 
 @dataclass(frozen=True)
 class Fault:
     """Something that goes wrong once. Without an error, INSTEAD is a lie: yes without any effect.
 
-    `hold` makes the call wait for that event first; one that is never set hangs it.
+    `hold` makes the call wait for that event first; one that is never set hangs it. `late` is after how many seconds a
+    call takes effect that hangs (LATE): packets are overtaken by others.
     """
 
     moment: Moment = Moment.BEFORE
     error: BaseException | None = None
     hold: asyncio.Event | None = None
+    late: float = 0.0
 
 
 def lie() -> Fault:
@@ -51,6 +54,10 @@ def lie() -> Fault:
 
 def hang(moment: Moment = Moment.BEFORE) -> Fault:
     return Fault(moment, hold=asyncio.Event())
+
+
+def overtaken(seconds: float) -> Fault:
+    return Fault(Moment.LATE, hold=asyncio.Event(), late=seconds)
 
 
 def lost_answer() -> Fault:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from failoverd import codec
+from failoverd.core.control.inputs import Decided
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.state import PolicyState, TargetMemory
@@ -52,6 +53,7 @@ class PaperJournal:
     statuses: dict[object, Status] = field(default_factory=dict)
     states: dict[tuple[str, str], PolicyState | TargetMemory] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
+    decisions: list[Decided] = field(default_factory=list)
     belongs: str = ""
     trail: list[AuditEntry] = field(default_factory=list)
     broken: JournalError | None = None
@@ -124,6 +126,10 @@ class PaperJournal:
         for memory in memories:
             heads[memory.target.policy] = heads[memory.target.policy].with_target(memory)
         return list(heads.values())
+
+    async def decided(self, decisions: Sequence[Decided]) -> None:
+        await self._turn(writes=True, counted=False)
+        self.decisions.extend(decisions)
 
     async def say(self, override: Override) -> None:
         await self._turn(writes=True)

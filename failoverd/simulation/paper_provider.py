@@ -3,18 +3,21 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import Fenced, Permanent
+from failoverd.core.errors import FailoverdError, Fenced, Permanent, RateLimited
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Clock, Urgency
 from failoverd.simulation.faults import Fault, Moment, Script, _strike
 from failoverd.simulation.zonefile import Write, Zonefile
 
 T = TypeVar("T")
+
+_MINUTE: Final = 60.0
 
 
 class PaperProvider:
@@ -25,6 +28,7 @@ class PaperProvider:
         on_read, on_apply: faults, one for each coming call.
         audit: told of each write before it takes effect, with what stands there.
         readonly: raised by every write while it is set.
+        allowance: calls that it lets through in a minute; it throttles the others. None: all.
         looks: reads by itself after each write, and says what it found.
         keeps: what it makes of the records that are written.
         sent: when each plan was to be written last, by its id.
@@ -39,6 +43,7 @@ class PaperProvider:
         self.audit: Callable[[Approved, Observed], None] = lambda approved, found: None  # noqa: ARG005 - what it is called with
         self.down: BaseException | None = None
         self.readonly: BaseException | None = None
+        self.allowance: int | None = None
         self.looks = False
         self.keeps: Callable[[RecordSet], RecordSet] = lambda written: written
         self.on_read: deque[Fault] = deque()
@@ -50,6 +55,8 @@ class PaperProvider:
         self.most_at_name: dict[str, int] = {}
         self.most_abreast = 0
         self._clock = clock
+        self._minute = 0.0
+        self._let_through = 0
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:  # noqa: ARG002 - nothing is rationed here
         self.reads.append(self._clock())
@@ -94,6 +101,9 @@ class PaperProvider:
             await self._pass_time()
             if self.down is not None:
                 raise self.down
+            self._throttle()
+            if fault.moment is Moment.LATE:
+                asyncio.get_running_loop().call_later(fault.late, self._arrive, effect)
             if fault.moment is not Moment.AFTER:
                 await _strike(fault)
             answer = nothing() if fault.moment is Moment.INSTEAD else effect()
@@ -103,6 +113,23 @@ class PaperProvider:
             return answer
         finally:
             self._count(target, -1)
+
+    def _arrive(self, effect: Callable[[], object]) -> None:
+        """What was on its way arrives, and nobody hears what becomes of it."""
+        with suppress(FailoverdError):
+            effect()
+
+    def _throttle(self) -> None:
+        at = self._clock()
+        if self.allowance is None:
+            self._minute = float("-inf")  # who rations nothing counts nothing
+            return
+        if at >= self._minute + _MINUTE:
+            self._minute, self._let_through = at, 0
+        if self._let_through >= self.allowance:
+            words, wait = f"{self.name} answers {self.allowance} calls a minute", self._minute + _MINUTE - at
+            raise RateLimited(words, reason="throttled", remedy="wait", retry_after=wait)
+        self._let_through += 1
 
     async def _pass_time(self) -> None:
         if self.script is not None:

@@ -12,14 +12,16 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan
 from failoverd.core.health.region import RegionState
+from failoverd.core.overrides import Verb
 from failoverd.core.reasons import LimitKind
-from failoverd.core.records import Policy, Target, percentages
+from failoverd.core.records import OnDrift, Policy, Target, percentages
 from failoverd.core.rules import Assertion
 from failoverd.simulation.crowding import crowded
 from failoverd.simulation.worksheet import Worksheet
 
 
 class Promise(StrEnum):
+    KNOWN = "known"  # nothing is written before it is known, and what is lost from sight keeps what it has
     NEVER_EMPTY = "never_empty"  # an answer has something in it
     RESIDENCY = "residency"  # nobody answers who is not allowed to
     FAILING_OUT = "failing_out"  # what is down leaves at once, whatever was changed before
@@ -31,6 +33,7 @@ class Promise(StrEnum):
 
 
 SAYS: Final[Mapping[Promise, str]] = {
+    Promise.KNOWN: "nothing is written before it is known",
     Promise.NEVER_EMPTY: "no answer is ever empty",
     Promise.RESIDENCY: "residency is never left",
     Promise.FAILING_OUT: "no rate or count keeps a region that is down in an answer",
@@ -79,30 +82,44 @@ def at_once(sheet: Worksheet) -> Iterator[Broken]:
             said = f"{', '.join(outside)} answers, outside of {', '.join(policy.residency)}"
             yield Broken(Promise.RESIDENCY, target, said, outcome)
         dead = [name for name in shares if name in sheet.regions and sheet.regions[name].state is RegionState.DOWN]
-        if kept := [name for name in dead if _rationed(outcome, name)]:
+        if kept := [name for name in dead if not _reported(policy, outcome) and _rationed(outcome, name)]:
             said = f"{', '.join(kept)} is down and still answers: {percentages(shares)}"
             yield Broken(Promise.FAILING_OUT, target, said, outcome)
     yield from _badly_written(sheet)
 
 
+def unknown(sheet: Worksheet) -> Iterator[Broken]:
+    """What has to be so while nobody knows how a region is: that is neither ill nor well."""
+    lost = {name: region for name, region in sheet.regions.items() if region.state is RegionState.UNKNOWN}
+    for plan in sheet.written:
+        outcome, before, after = sheet.outcomes[plan.target], plan.shares_before, plan.shares_after
+        never = [name for name in lost if lost[name].known is RegionState.UNKNOWN]
+        if before and before != after and (mine := [name for name in never if name in before]):
+            said = f"{_moved(plan)}, and nobody has seen {', '.join(sorted(mine))} yet"
+            yield Broken(Promise.KNOWN, plan.target, said, outcome)
+        elif moved := [name for name in lost if abs(before.get(name, 0) - after.get(name, 0)) > _ROUNDED]:
+            said = f"{_moved(plan)}, and {', '.join(sorted(moved))} is lost from sight"
+            yield Broken(Promise.KNOWN, plan.target, said, outcome)
+
+
 def settled(sheet: Worksheet) -> Iterator[Broken]:
     """What has to be so once everything is done that was due, and nothing is held, or left to a person."""
     yield from _left_behind(sheet)
+    if any(word.verb is Verb.SHED and word.in_force(sheet.now) for word in sheet.words):
+        return  # what does not fit goes elsewhere, for a person said that it may not be there
     if any(each.kind in _STANDS or each.decision.kind is DecisionKind.OPERATOR for each in sheet.outcomes.values()):
         return
     claims = [claim for claim, _ in sheet.shared.standing.values()]
     first = {name: policy.targets[0] for name, policy in sheet.policies.items()}
-    tiers = sorted({policy.tier for policy in sheet.policies.values()})
-    for tier in tiers:
-        served = {name for name, policy in sheet.policies.items() if policy.tier <= tier}
-        for found in crowded(claims, lambda name: sheet.shares(first[name]), among=served):
-            promise = Promise.ROOM if tier == tiers[-1] else Promise.TIERS
-            said = (
-                f"{found.region} is sent {found.load:g} and can carry {found.room:g}, while {found.elsewhere} "
-                f"has room for {found.left:g} of it"
-            )
-            yield Broken(promise, first[found.policy], said, sheet.outcomes[first[found.policy]])
-            return  # one region that has too much is enough
+    tiers = {name: policy.tier for name, policy in sheet.policies.items()}
+    for found in crowded(claims, lambda name: sheet.shares(first[name]), tiers):
+        promise = Promise.ROOM if found.tier == max(tiers.values()) else Promise.TIERS
+        said = (
+            f"{found.region} is sent {found.load:g} and can carry {found.room:g}, while {found.elsewhere} "
+            f"has room for {found.left:g} of it"
+        )
+        yield Broken(promise, first[found.policy], said, sheet.outcomes[first[found.policy]])
+        return  # one region that has too much is enough
 
 
 def astray(sheet: Worksheet, normal: Mapping[Target, Mapping[str, int]], most: Mapping[str, int]) -> Iterator[Broken]:
@@ -131,9 +148,14 @@ def _outside(policy: Policy, shares: Mapping[str, int]) -> list[str]:
     return sorted(name for name, share in shares.items() if share and name not in home)
 
 
+def _reported(policy: Policy, outcome: Outcome) -> bool:
+    """Whether somebody's edit stands there, and the file says that it is to stay."""
+    return outcome.kind is OutcomeKind.DRIFT and policy.on_drift is OnDrift.REPORT
+
+
 def _rationed(outcome: Outcome, region: str) -> bool:
     """Whether a region is to leave and is there, with nothing in the way but a rate or a count; or nothing at all."""
-    if outcome.kind is OutcomeKind.DRIFT or outcome.decision.kind not in _DECIDED:
+    if outcome.decision.kind not in _DECIDED:
         return False
     if outcome.decision.shares.get(region):
         return False  # nobody else is left, or a person says that it is up
@@ -146,13 +168,17 @@ def _left_behind(sheet: Worksheet) -> Iterator[Broken]:
     if sheet.words:
         return
     down = {name for name, region in sheet.regions.items() if region.state is RegionState.DOWN}
+    seen = {name for name, region in sheet.regions.items() if region.state is not RegionState.UNKNOWN}
     for target, outcome in sheet.outcomes.items():
         policy, shares = sheet.policies[target.policy], sheet.shares(target)
-        others = [spec.name for spec in policy.regions if spec.answers(target.key.type) and spec.name not in down]
+        others = [each.name for each in policy.regions if each.answers(target.key.type) and each.name in seen - down]
         others = [name for name in others if name not in _outside(policy, {name: 1})]
         kept_by = outcome.held.blocking if outcome.held is not None else ()
-        excused = outcome.kind is OutcomeKind.DRIFT or policy.model is not None
-        excused |= any(check.limit.kind is not LimitKind.RATE for check in kept_by)
+        excused = (
+            _reported(policy, outcome)
+            or policy.model is not None
+            or any(check.limit.kind is not LimitKind.RATE for check in kept_by)
+        )
         if others and not excused and (kept := sorted(down.intersection(shares))):
             said = f"{', '.join(kept)} is down for long and still answers: {percentages(shares)}"
             yield Broken(Promise.FAILING_OUT, target, said, outcome)

@@ -6,21 +6,21 @@ moment; ten minutes pass; then all is well again, and a day passes. Time passes 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import accumulate, chain
 from math import ceil
 from typing import Final
 
-from failoverd.core.control.limits import PastChange
-from failoverd.core.control.state import PolicyState
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
-from failoverd.core.reasons import Cause
-from failoverd.core.records import WHOLE, OnDrift, Policy, RecordSet, Target
+from failoverd.core.records import WHOLE, Capabilities, OnDrift, Policy, RecordSet, Target
 from failoverd.core.rules import Rule
-from failoverd.simulation.promises import Broken, Promise, astray, at_once, settled
+from failoverd.simulation.budgets import spent
+from failoverd.simulation.paper_source import Gauged
+from failoverd.simulation.promises import Broken, Promise, astray, at_once, settled, unknown
 from failoverd.simulation.rehearsal import NOON, answers_of, request_of
 from failoverd.simulation.situations import (
     NOTHING,
+    SPENT,
     Circumstance,
     Situation,
     alike,
@@ -39,9 +39,6 @@ CALM: Final = 86_400.0
 
 _FEW: Final = 4
 """Changes on a way back besides its steps: one that ends what was begun, and one for each time others have to wait."""
-
-_LOOKS: Final = 2_000
-"""In which time passes; so many are none that anybody needs."""
 
 _ACTOR: Final = "operator@proof"
 
@@ -62,6 +59,7 @@ class Proof:
         policies: which.
         of: situations that there are.
         looked_at: those that were looked at.
+        stopped: whether that ended before it was done: by a person, or because the time was up.
         whole: circumstances of which every situation was.
         sampled: circumstances of which some were, chosen at random.
         normal: the shares of a good day, in basis points by region.
@@ -75,10 +73,11 @@ class Proof:
     sampled: tuple[Circumstance, ...]
     normal: Mapping[Target, Mapping[str, int]]
     counterexamples: tuple[Counterexample, ...]
+    stopped: bool = False
 
 
-Tell = Callable[[int, int], None]
-"""How many situations are looked at, of how many that are to be."""
+Tell = Callable[[int, int], bool | None]
+"""Is told how many situations are looked at, of how many that are to be; True: enough."""
 
 
 def situations_of(policies: Mapping[str, Policy], rules: tuple[Rule, ...] = ()) -> int:
@@ -87,43 +86,58 @@ def situations_of(policies: Mapping[str, Policy], rules: tuple[Rule, ...] = ()) 
     return sum(how_many(each, classes) for each in circumstances(policies, classes))
 
 
-def prove(policies: Mapping[str, Policy], rules: tuple[Rule, ...], most: int, seed: int, tell: Tell) -> Proof:
+def prove(
+    policies: Mapping[str, Policy],
+    rules: tuple[Rule, ...],
+    most: int,
+    seed: int,
+    tell: Tell,
+    providers: Mapping[str, Capabilities] | None = None,
+) -> Proof:
     """Look at all situations of policies that are decided together, or at no more than `most` of them.
 
     Where there are more, circumstances are looked at in whole one after the other for as long as they fit, and what
-    they leave is a sample of the others.
+    they leave is a sample of the others. Ctrl-C ends it, as `tell` does: what was found until then is the answer.
     """
     classes = alike(policies, rules)
     asked = tuple(circumstances(policies, classes))
-    whole, left = list[Circumstance](), most
-    for each in asked:
-        if (size := how_many(each, classes)) > left:
-            break
-        whole.append(each)
-        left -= size
-    sampled = asked[len(whole) :]
-    number = most - left if not sampled else most
+    sizes = [how_many(each, classes) for each in asked]
+    number = next((n for n, sum_ in enumerate(accumulate(sizes)) if sum_ > most), len(asked))
+    whole, sampled = asked[:number], asked[number:]
+    left = most - sum(sizes[:number]) if sampled else 0
     chosen = chain(
         (each for circumstance in whole for each in every(circumstance, classes)),
         some(sampled, classes, left, seed) if sampled else (),
     )
-    play = Play(policies, rules)
+    play = Play(policies, rules, providers)
     found: dict[Promise, Counterexample] = {}
-    for done, situation in enumerate(chosen):
-        tell(done, number)
-        for broken in play.through(situation):
-            if broken.promise not in found:
-                found[broken.promise] = play.least(situation, broken)
-    of = sum(how_many(each, classes) for each in asked)
+    wanted, done = sum(sizes[:number]) + left, 0
+    try:
+        for situation in chosen:
+            if tell(done, wanted):
+                break
+            for broken in play.through(situation):
+                if broken.promise not in found:
+                    found[broken.promise] = play.least(situation, broken)
+            done += 1
+    except KeyboardInterrupt:
+        pass
+    ended = sum(1 for sum_ in accumulate(sizes[:number]) if sum_ <= done)
     counterexamples = tuple(found[each] for each in Promise if each in found)
-    return Proof(tuple(policies), of, number, tuple(whole), sampled, play.normal, counterexamples)
+    stopped = done < wanted
+    return Proof(tuple(policies), sum(sizes), done, asked[:ended], asked[ended:], play.normal, counterexamples, stopped)
 
 
 class Play:
     """Policies that are decided together, from the same good day again and again."""
 
-    def __init__(self, policies: Mapping[str, Policy], rules: tuple[Rule, ...] = ()) -> None:
-        self._sheet = Worksheet(policies, NOON - 86_400.0, rules)
+    def __init__(
+        self,
+        policies: Mapping[str, Policy],
+        rules: tuple[Rule, ...] = (),
+        providers: Mapping[str, Capabilities] | None = None,
+    ) -> None:
+        self._sheet = Worksheet(policies, NOON - 86_400.0, rules, providers)
         self._sheet.wait(NOON)
         self._sheet.look()
         self._begin = self._sheet.sheet
@@ -156,20 +170,22 @@ class Play:
             self._happens(happened)
             if happened != NOTHING:
                 sheet.look()
-            for name, state in situation.ill.items():
+                yield from unknown(sheet)
+            for name, state in situation.states.items() if happened.started else situation.ill.items():
                 sheet.turn(name, state)
             sheet.look()
             yield from at_once(sheet)
-            if happened.edit is not None:
+            yield from unknown(sheet)
+            if happened.edit is not None and not happened.before:
                 self._edited(happened.policy, happened.edit)
                 sheet.look()
                 yield from at_once(sheet)
-            self._pass(ILL)
+            sheet.passes(ILL)
             yield from at_once(sheet)
             yield from settled(sheet)
             self._calm()
             yield from at_once(sheet)
-            self._pass(CALM)
+            sheet.passes(CALM)
             yield from at_once(sheet)
             if happened.edit is None or sheet.policies[happened.policy].on_drift is not OnDrift.REPORT:
                 yield from astray(sheet, self.normal, self._most)
@@ -182,11 +198,19 @@ class Play:
     def _happens(self, what: Circumstance) -> None:
         sheet = self._sheet
         if what.spent:
+            shares = {target: sheet.shares(target) for target in sheet.observed}
             for name, policy in sheet.policies.items():
-                sheet.states[name] = _spent(policy, sheet)
-        if what.word is not None:
-            asked = request_of(what.word, what.policy)
+                sheet.states[name] = spent(policy, sheet.states[name], shares, sheet.now)
+        for word in what.words:
+            asked = request_of(word, what.policy)
             self._say(asked.verb, asked.scope, shares=asked.shares, part=asked.part)
+        if what.edit is not None and what.before:
+            self._edited(what.policy, what.edit)
+        if what.measured is not None:
+            gauged = Gauged(what.policy, what.measured)
+            sheet.signalled = {name: gauged.at_first(each, {}, sheet.now) for name, each in sheet.policies.items()}
+        for name in sheet.regions if what.started else filter(None, [what.unseen]):
+            sheet.lose_sight(name, started=what.started)
         if what.practised:
             self._say(Verb.PRACTICE, Scope((what.policy,), regions=(what.practised,)))
 
@@ -194,7 +218,7 @@ class Play:
         sheet = self._sheet
         said = Comment(sheet.now, _ACTOR, "what the proof looks at")
         word = Override(
-            f"{begins(verb, scope)}0001",
+            f"{begins(verb, scope)}{len(sheet.words) + 1:04}",
             verb,
             scope,
             _ACTOR,
@@ -204,7 +228,7 @@ class Play:
             shares=shares or {},
             part=part,
         )
-        sheet.words = (word,)
+        sheet.words = (*sheet.words, word)
 
     def _edited(self, policy: str, shares: Mapping[str, int]) -> None:
         found = self._sheet.policies[policy]
@@ -217,6 +241,7 @@ class Play:
         """All is well, nobody says anything any more, and a person brings back what only a person does."""
         sheet = self._sheet
         sheet.written.clear()
+        sheet.signalled = {}
         sheet.words = tuple(replace(each, ended_at=sheet.now, ended_by=_ACTOR) for each in sheet.words)
         for name, region in sheet.regions.items():
             if region.state is not RegionState.HEALTHY:
@@ -227,22 +252,14 @@ class Play:
                 sheet.states[name] = replace(sheet.states[name], returning=everyone)
         sheet.look()
 
-    def _pass(self, seconds: float) -> None:
-        """Time passes, with a look whenever an outcome asks for one: by its word, nothing changes meanwhile."""
-        sheet, end = self._sheet, self._sheet.now + seconds
-        for _ in range(_LOOKS):
-            then = sheet.next_look()
-            if then is None or then > end:
-                sheet.now = end
-                return
-            sheet.wait(then)
-        raise Endless(f"still looked at after {_LOOKS} looks")
-
 
 def _smaller(situation: Situation) -> Iterator[Situation]:
     """Each with one thing less."""
-    if situation.circumstance != NOTHING:
+    happened = situation.circumstance
+    if happened != NOTHING:
         yield replace(situation, circumstance=NOTHING)
+    if happened.spent and happened != SPENT:
+        yield replace(situation, circumstance=SPENT)
     for name, state in situation.ill.items():
         yield situation.but(name, RegionState.HEALTHY)
         if state is RegionState.DEGRADED:
@@ -254,17 +271,3 @@ def _changes_back(policy: Policy) -> int:
     steps = len(policy.ramp.steps) if policy.ramp is not None else 1
     pieces = max(ceil(WHOLE / ration.max_shift) for ration in (policy.limits.returning, policy.limits.tuning))
     return len(policy.regions) * steps * pieces + _FEW
-
-
-def _spent(policy: Policy, sheet: Worksheet) -> PolicyState:
-    """Everything used up that may be moved within the windows."""
-    state, limits = sheet.states[policy.name], policy.limits
-    rations = {Cause.TUNING: limits.tuning, Cause.RETURNING: limits.returning, Cause.MAKING_ROOM: limits.making_room}
-    at = sheet.now - min(min(each.shift_window, each.changes_window) for each in rations.values()) / 2
-    shifts = {cause: each.max_shift for cause, each in rations.items()}
-    number = max(each.max_changes for each in rations.values())
-    for target in policy.targets:
-        shares, memory = sheet.shares(target), state.of(target)
-        past = tuple(PastChange(f"spent-{each}", at, shares, shares, shifts) for each in range(number))
-        state = state.with_target(replace(memory, changes=(*memory.changes, *past)))
-    return state

@@ -8,24 +8,29 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final
 
-from failoverd.config.schema.test_file import GivenEntry, HappeningEntry, WordEntry
-from failoverd.config.test_files import means
-from failoverd.core.errors import Permanent, Transient
+from failoverd.config.schema.test_file import FaultEntry, GivenEntry, HappeningEntry, WordEntry
+from failoverd.config.test_files import means, probed
+from failoverd.core.errors import FailoverdError, Permanent, Transient
 from failoverd.core.events import ChangeApplied, Event
 from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.health.region import RegionState
-from failoverd.core.overrides import Scope, Verb
+from failoverd.core.overrides import LONGEST, Scope, Verb
 from failoverd.core.records import WHOLE, Check, Endpoint, Maintenance, Policy, Practice, Target, apportion
 from failoverd.core.rules import Rule
 from failoverd.core.status import TargetStatus
+from failoverd.operations.alerting import Alert
 from failoverd.operations.commanding import Desk, WordRequest
+from failoverd.simulation.budgets import spent
+from failoverd.simulation.impairments import Impairment
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.paper_source import Gauged
 from failoverd.simulation.simulated_daemon import SimulatedDaemon
 from failoverd.simulation.virtual_time import elapse, now
-from failoverd.simulation.world import Does, World
+from failoverd.simulation.world import Does, ProberSight, World
 from failoverd.simulation.zonefile import Write, Zonefile
 
 NOON: Final = 1_811_851_200.0
@@ -39,6 +44,9 @@ _LEAST: Final = 60.0
 
 SETTLING: Final = 2.0
 """Seconds that what is due at one moment gets to be done: writes and their read-backs take milliseconds on paper."""
+
+THROTTLED: Final = 4
+"""Calls that a provider answers in a minute which throttles."""
 
 _OPERATOR: Final = "operator@rehearsal"
 
@@ -57,8 +65,10 @@ _DOES: Final[Mapping[str, Does]] = {
 class Site:
     """The files that are rehearsed: every policy that shares regions with the others, and what binds all of them.
 
-    `isolation`, `sentinels` and `tick` are what the daemon's own configuration says, or what holds without one. The
-    sentinels always answer.
+    `isolation`, `sentinels`, `tick` and `sources` (seconds between two questions, by name) are what the daemon's own
+    configuration says, or what holds without one. The sentinels always answer. `gauged` is what is measured. Time
+    in which nothing happens is leapt over, which changes nothing but how long it takes (`leaping`); without `leaps`
+    every probe is made.
     """
 
     policies: Mapping[str, Policy]
@@ -68,6 +78,9 @@ class Site:
     isolation: IsolationRules = field(default_factory=IsolationRules)
     sentinels: tuple[tuple[Endpoint, Check], ...] = ()
     tick: float = TICK
+    sources: Mapping[str, float] = field(default_factory=dict)
+    gauged: Gauged = field(default_factory=Gauged)
+    leaps: bool = True
 
     def given(self, said: GivenEntry) -> "Site":
         """The same with the demand and the capacity that are given, said as numbers whatever measured them."""
@@ -110,6 +123,7 @@ class Rehearsal:
         began: when it began, on the clock that everybody reads.
         told: how many events were told before.
         troubled: how each provider was said to be; it is so whoever restarts.
+        seed: of what is left to chance.
     """
 
     site: Site
@@ -118,6 +132,7 @@ class Rehearsal:
     began: float
     told: int = 0
     troubled: dict[str, str] = field(default_factory=dict)
+    seed: int = 1
 
     # -- what is seen --------------------------------------------------------------------------------------------------
 
@@ -165,7 +180,7 @@ class Rehearsal:
     async def settle(self) -> None:
         """Let what is due now be done."""
         end = now() + SETTLING
-        await elapse(0.0)
+        await elapse(0.01)
         while self.daemon.busy and now() < end:
             await elapse(0.01)
 
@@ -174,7 +189,7 @@ class Rehearsal:
     def play(self, series: Mapping[str, Sequence[tuple[str, int]]], interval: float) -> None:
         """What endpoints do from now on, by `region/address`, either with `*` for any letters; the last that fits."""
         loop = asyncio.get_running_loop()
-        plays = {address: pattern for pattern in series for address in self._addresses(pattern)}
+        plays = {address: pattern for pattern in series for address in self.addresses(pattern)}
         for pattern, letters in series.items():
             addresses = [address for address, last in plays.items() if last == pattern]
             at = self.began
@@ -183,16 +198,11 @@ class Rehearsal:
                 at += moments * interval
 
     def endpoints(self, pattern: str) -> list[Endpoint]:
-        """Those that `region/address` names, of all policies."""
-        return [
-            end
-            for policy in self.site.policies.values()
-            for spec in policy.regions
-            for end in spec.endpoints
-            if means(pattern, spec.name, end)
-        ]
+        """Those that `region/address` names, of all policies, and their dependencies by name."""
+        ends = [each for policy in self.site.policies.values() for each in probed(policy)]
+        return [end for name, end in ends if means(pattern, name, end)]
 
-    def _addresses(self, pattern: str) -> list[str]:
+    def addresses(self, pattern: str) -> list[str]:
         return sorted({end.address for end in self.endpoints(pattern)})
 
     async def happen(self, what: HappeningEntry, policy: str) -> None:
@@ -203,8 +213,14 @@ class Rehearsal:
             self.edit(policy, what.edit)
         for name, state in what.providers.items():
             self._provider(name, state)
+        for pattern, fault in what.endpoints.items():
+            self._impair(fault, *self.addresses(pattern))
+        if what.prober is not None:
+            self.daemon.world.see(ProberSight(what.prober))
         if what.operator is not None:
             await self._say(what.operator, policy)
+        if what.alert:
+            await self._alert(what.alert)
         if what.release:
             await self.desk.release_matching(None, Scope(), "the test says so", _OPERATOR)
         if what.restart:
@@ -233,6 +249,19 @@ class Rehearsal:
         denied = Permanent(f"{name} does not let failoverd write", reason="access_denied", remedy="give it the right")
         provider.down = away if state == "down" else None
         provider.readonly = denied if state == "read-only" else None
+        provider.allowance = THROTTLED if state == "throttled" else None
+
+    def _impair(self, fault: FaultEntry, *addresses: str) -> None:
+        """What is wrong with them from now on, until it is said to be over."""
+        world, loop = self.daemon.world, asyncio.get_running_loop()
+        until = now() + fault.for_ if fault.for_ is not None else inf
+        turns = [Impairment(fault, self.seed, world.latency)]
+        if fault.does == "flap":
+            turns = [Impairment(FaultEntry(does=each), self.seed, world.latency) for each in ("refuse", "well")]
+            loop.call_later(fault.every / 2, _turn, world, turns, addresses, fault.every / 2, until)
+        world.impair(turns[0], *addresses)
+        for how in turns if until < inf else ():
+            loop.call_at(until, world.mend, how, *addresses)
 
     @property
     def desk(self) -> Desk:
@@ -241,15 +270,42 @@ class Rehearsal:
     async def _say(self, word: WordEntry, policy: str) -> None:
         await self.desk.give(request_of(word, policy), _OPERATOR)
 
+    async def _alert(self, said: Mapping[str, str]) -> None:
+        """A monitoring system says how regions are. It goes on saying so until it is resolved."""
+        alerts = [
+            Alert(
+                f"rehearsal/{name}",
+                {"alertname": "rehearsal", "failoverd_region": name, "failoverd_verdict": verdict},
+                firing=True,
+                ends=now() + LONGEST,
+            )
+            if verdict != "resolved"
+            else Alert(f"rehearsal/{name}", {}, firing=False)
+            for name, verdict in said.items()
+        ]
+        for each in await self.desk.alert(alerts, _OPERATOR):
+            if each.became == "ignored":
+                raise FailoverdError(each.why, reason="alert_ignored")
+
     async def _restart(self) -> None:
         before = self.daemon
         await before.kill()
-        self.daemon = _daemon(self.site, self.zonefiles, before.journal, before.world)
+        self.daemon = _daemon(self.site, self.zonefiles, before.journal, before.world, self.began)
         self.daemon.events.extend(before.events)
+        self.daemon.heard = before.heard
         for name, state in tuple(self.troubled.items()):
             self._provider(name, state)
         _begin(self.daemon, self.site)
         await self.daemon.booted()
+
+
+def _turn(world: World, turns: Sequence[Impairment], addresses: Sequence[str], after: float, until: float) -> None:
+    """Endpoints that flap do the other thing, those that nothing else was said of meanwhile."""
+    was, becomes = turns
+    left = world.mend(was, *addresses)
+    if left and now() < until:
+        world.impair(becomes, *left)
+        asyncio.get_running_loop().call_later(after, _turn, world, (becomes, was), left, after, until)
 
 
 def request_of(word: WordEntry, policy: str) -> WordRequest:
@@ -260,6 +316,8 @@ def request_of(word: WordEntry, policy: str) -> WordRequest:
         if where is not None:
             part = WHOLE - (word.to or 0) if verb is Verb.SHED else 0
             return WordRequest(verb, _scope(verb, mine, where), reason, word.for_, part=part)
+    if word.drill is not None:
+        return WordRequest(Verb.PRACTICE, Scope(mine, regions=(word.drill,)), reason, word.for_)
     if word.pin is not None:
         return WordRequest(Verb.PIN, Scope(mine), reason, word.for_, shares=word.pin)
     verb = Verb.PAUSE if word.pause else Verb.HOLD
@@ -288,7 +346,9 @@ def answers_of(policy: Policy, target: Target, shares: Mapping[str, int]) -> dic
     return weights
 
 
-def _daemon(site: Site, zonefiles: Mapping[str, Zonefile], journal: PaperJournal, world: World) -> SimulatedDaemon:
+def _daemon(
+    site: Site, zonefiles: Mapping[str, Zonefile], journal: PaperJournal, world: World, began: float
+) -> SimulatedDaemon:
     providers = {name: PaperProvider(zonefile, now, name=name) for name, zonefile in zonefiles.items()}
     return SimulatedDaemon(
         providers=providers,
@@ -297,6 +357,8 @@ def _daemon(site: Site, zonefiles: Mapping[str, Zonefile], journal: PaperJournal
         isolation=site.isolation,
         sentinels=site.sentinels,
         tick=site.tick,
+        sources=site.gauged.sources(site.policies, site.sources, lambda: now() - began),
+        leaps=site.leaps,
     )
 
 
@@ -315,7 +377,9 @@ def warm(site: Site) -> float:
         for policy in site.policies.values()
         for _, check in policy.probes()
     ]
-    return max((_LEAST, *looks)) + site.tick
+    bands = [policy.latency for policy in site.policies.values() if policy.latency is not None]
+    windows = [band.window for band in bands if site.gauged.said.latency]  # else nothing is measured
+    return max(_LEAST, *looks, *windows) + site.tick
 
 
 @asynccontextmanager
@@ -327,26 +391,65 @@ async def rehearsing(site: Site, given: GivenEntry, policy: str, at: float = NOO
     demand = given.demand if isinstance(given.demand, dict) else {policy: given.demand} if given.demand else {}
     site = site.given(given).with_demand({name: curve[0][0] for name, curve in demand.items()})
     names = sorted({target.provider for each in site.policies.values() for target in each.targets})
-    zonefiles, world = {name: Zonefile() for name in names}, World(now)
-    daemon = _daemon(site, zonefiles, PaperJournal(), world)
+    zonefiles, world = {name: Zonefile() for name in names}, World(now, remembers=0)
+    daemon = _daemon(site, zonefiles, PaperJournal(), world, at)
+    _measured_for_long(daemon, site)
+    _connecting(world, site, at)
     _begin(daemon, site)
     try:
         await _published(daemon, site)
     finally:
         await daemon.kill()
-    rehearsal = Rehearsal(site, _daemon(site, zonefiles, PaperJournal(), world), zonefiles, at)
+    rehearsal = Rehearsal(site, _daemon(site, zonefiles, PaperJournal(), world, at), zonefiles, at)
     starts = at if given.published is not None else at - warm(site)
     await elapse(starts - now())  # nobody is at work, so it costs nothing
     if given.published is not None:
         rehearsal.edit(policy, given.published)
+    _measured_for_long(rehearsal.daemon, site)
     _begin(rehearsal.daemon, site)
     try:
         await elapse(at - now())
         await rehearsal.daemon.booted()
+        if given.spent:
+            await rehearsal.settle()  # a round under way would put back what it began with
+            await _spend(rehearsal)
         rehearsal.told = len(rehearsal.daemon.events)
         yield rehearsal
     finally:
         await rehearsal.daemon.kill()
+
+
+def _measured_for_long(daemon: SimulatedDaemon, site: Site) -> None:
+    """Its figures are not new to it, so that none of them is a jump."""
+    for policy in site.policies.values():
+        daemon.states.measured(policy.name, site.gauged.at_first(policy, site.sources, now()))
+
+
+def _connecting(world: World, site: Site, began: float) -> None:
+    """How long connections to regions take, from now on and then as the test says."""
+    loop, said = asyncio.get_running_loop(), site.gauged.said.latency
+    for name, readings in said.items():
+        regions = (spec for policy in site.policies.values() for spec in policy.regions if spec.name == name)
+        addresses = sorted({end.address for spec in regions for end in spec.endpoints})
+        at = began
+        for number, (value, moments) in enumerate(readings):
+            if number:
+                loop.call_at(at, world.connect_in, value, *addresses)
+            else:
+                world.connect_in(value, *addresses)
+            at += moments * site.gauged.interval
+
+
+async def _spend(rehearsal: Rehearsal) -> None:
+    """Every policy has used up what its limits allow, without a change that anybody saw."""
+    states = rehearsal.daemon.states
+    for policy in rehearsal.site.policies.values():
+        shares = {
+            target: rehearsal.zonefiles[target.provider].shares(target, policy.region_of(target.key.type))
+            for target in policy.targets
+        }
+        states.put(spent(policy, states.of(policy.name), shares, now()))
+        await states.keep(policy.name)
 
 
 def before(site: Site, at: float) -> float:

@@ -6,14 +6,15 @@ that nothing in the files tells apart are one class: only how many of them are i
 
 import random
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from itertools import combinations_with_replacement, product
+from itertools import combinations, combinations_with_replacement, permutations, product
 from math import comb, prod
 from typing import Final
 
-from failoverd.config.schema.test_file import WordEntry
+from failoverd.config.schema.test_file import MeasuredEntry, WordEntry
+from failoverd.core.control.readings import GROWTH, FigureRole, asks
 from failoverd.core.health.region import RegionState
 from failoverd.core.records import WHOLE, Policy, RegionSpec
 from failoverd.core.rules import Assertion, Rule
@@ -30,23 +31,37 @@ class Circumstance:
         said: in words; "" for nothing.
         policy: the one to which it happens, where it does not happen to all.
         spent: every policy has used up what its limits allow in their windows.
-        word: an operator's override.
+        words: operators' overrides.
         practised: the region that a drill takes out.
         edit: shares that somebody answers by hand, in basis points; {} deletes the record.
+        before: the edit is made before regions fall ill, and not after.
+        started: the daemon starts in the moment in which they do, and has seen none of them yet.
+        unseen: the region that is lost from sight then.
+        measured: figures that are measured at first, and then not any more.
         names: regions that it names, and so tells apart from others like them.
+        states: how regions may be.
     """
 
     said: str = ""
     policy: str = ""
     spent: bool = False
-    word: WordEntry | None = None
+    words: tuple[WordEntry, ...] = ()
     practised: str = ""
     edit: Mapping[str, int] | None = None
+    before: bool = False
+    started: bool = False
+    unseen: str = ""
+    measured: MeasuredEntry | None = None
     names: frozenset[str] = frozenset()
+    states: tuple[RegionState, ...] = STATES
 
 
 NOTHING: Final = Circumstance()
 SPENT: Final = Circumstance("budgets spent", spent=True)
+STARTED: Final = Circumstance("just started", started=True)
+
+_PLAIN: Final = (RegionState.HEALTHY, RegionState.DOWN)
+"""How regions may be where several things happen at once: there are many such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,33 +133,84 @@ def _ruled(region: str, rules: Sequence[Rule]) -> frozenset[str]:
 
 
 def circumstances(policies: Mapping[str, Policy], classes: Sequence[tuple[str, ...]]) -> Iterator[Circumstance]:
-    """Each that is looked at: nothing, budgets spent, each kind of override, each edit by hand of one record."""
+    """Each that is looked at: nothing, budgets spent, a start, each kind of override and edit, and several at once."""
     yield NOTHING
     yield SPENT
+    yield STARTED
+    if (figures := _gone(policies)) is not None:
+        yield Circumstance("measured figures gone stale", measured=figures)
+    for names in classes:
+        yield Circumstance(f"{names[0]} lost from sight", unseen=names[0], names=frozenset({names[0]}))
     for name, policy in policies.items():
-        mine = {spec.name for spec in policy.regions}
-        for first in (names[0] for names in classes if mine.intersection(names)):
+        for first in (names[0] for names in _mine(policy, classes)):
             yield from _about(name, first)
-        yield _by_word(name, "hold", WordEntry.model_validate({"hold": True}))
+        yield _by_words(name, ("hold", ""))
         yield Circumstance(f"record of {name} deleted by hand", name, edit={})
-    yield _by_word(next(iter(policies)), "pause", WordEntry.model_validate({"pause": True}))
+    yield _by_words(next(iter(policies)), ("pause", ""))
+    for name, policy in policies.items():
+        yield from _at_once(name, _mine(policy, classes))
+
+
+def _gone(policies: Mapping[str, Policy]) -> MeasuredEntry | None:
+    """Figures as unlike what is declared as one reading may be, and then none; None where nothing is measured."""
+    found: dict[FigureRole, dict[str, str]] = {FigureRole.DEMAND: {}, FigureRole.CAPACITY: {}}
+    for name, policy in policies.items():
+        for ask in asks(policy):
+            if ask.measure is not None:
+                value = ask.measure.declared * (GROWTH if ask.role is FigureRole.DEMAND else 1 / GROWTH)
+                found[ask.role][ask.region or name] = f"{value:.6f}".rstrip("0").rstrip(".") + " x10 _"
+    said = {str(role): values for role, values in found.items() if values}
+    return MeasuredEntry.model_validate(said) if said else None
+
+
+def _mine(policy: Policy, classes: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    regions = {spec.name for spec in policy.regions}
+    return [names for names in classes if regions.intersection(names)]
 
 
 def _about(policy: str, region: str) -> Iterator[Circumstance]:
     named = frozenset({region})
-    for verb in ("drain", "up", "down"):
-        yield _by_word(policy, f"{verb} {region}", WordEntry.model_validate({verb: region}), named)
-    shed = WordEntry.model_validate({"shed": region, "to": "50%"})
-    yield _by_word(policy, f"shed {region}", shed, named)
-    pin = WordEntry.model_validate({"pin": {region: 100}})
-    yield _by_word(policy, f"pin {region}", pin, named)
+    for verb in ("drain", "up", "down", "shed", "pin"):
+        yield _by_words(policy, (verb, region))
     yield Circumstance(f"drill of {region} in {policy}", policy, practised=region, names=named)
     yield Circumstance(f"{policy} edited by hand to {region} alone", policy, edit={region: WHOLE}, names=named)
 
 
-def _by_word(policy: str, said: str, word: WordEntry, names: frozenset[str] = frozenset()) -> Circumstance:
-    about = "" if word.pause else f" in {policy}"
-    return Circumstance(f"{said}{about}", policy, word=word, names=names)
+def _at_once(policy: str, classes: Sequence[tuple[str, ...]]) -> Iterator[Circumstance]:
+    """Two things at once in a policy: of two regions, like each other or not, and of one with a hold, say."""
+    for first in (names[0] for names in classes):
+        drained = _by_words(policy, ("drain", first), states=_PLAIN)
+        yield replace(drained, said=f"{drained.said}, budgets spent", spent=True)
+        for verb in ("hold", "pause"):
+            yield _by_words(policy, (verb, ""), ("drain", first), states=_PLAIN)
+        edited = f"{policy} edited by hand to {first} alone before"
+        named = frozenset({first})
+        yield Circumstance(edited, policy, edit={first: WHOLE}, before=True, names=named, states=_PLAIN)
+    some = [name for names in classes for name in names[:2]]
+    for one, other in permutations(some, 2):
+        for verb in ("shed", "down", "pin"):
+            yield _by_words(policy, (verb, one), ("drain", other), states=_PLAIN)
+    for one, other in combinations(some, 2) if len(some) > 2 else ():  # noqa: PLR2004 - somebody has to be left
+        yield _by_words(policy, ("drain", one), ("drain", other), states=_PLAIN)
+
+
+def _by_words(policy: str, *said: tuple[str, str], states: tuple[RegionState, ...] = STATES) -> Circumstance:
+    """Overrides, each by its verb and its region."""
+    about = "" if said[-1][0] == "pause" else f" in {policy}"
+    text = " and ".join(f"{verb} {region}".strip() for verb, region in said)
+    names = frozenset(region for _, region in said if region)
+    words = tuple(_word(verb, region) for verb, region in said)
+    return Circumstance(f"{text}{about}", policy, words=words, names=names, states=states)
+
+
+def _word(verb: str, region: str) -> WordEntry:
+    match verb:
+        case "shed":
+            return WordEntry.model_validate({"shed": region, "to": "50%"})
+        case "pin":
+            return WordEntry.model_validate({"pin": {region: 100}})
+        case _:
+            return WordEntry.model_validate({verb: region or True})
 
 
 # -- all of them, or some ----------------------------------------------------------------------------------------------
@@ -152,13 +218,14 @@ def _by_word(policy: str, said: str, word: WordEntry, names: frozenset[str] = fr
 
 def how_many(circumstance: Circumstance, classes: Sequence[tuple[str, ...]]) -> int:
     """Situations in which this has happened."""
-    return prod(comb(len(names) + len(STATES) - 1, len(names)) for names in _apart(classes, circumstance.names))
+    number = len(circumstance.states)
+    return prod(comb(len(names) + number - 1, len(names)) for names in _apart(classes, circumstance))
 
 
 def every(circumstance: Circumstance, classes: Sequence[tuple[str, ...]]) -> Iterator[Situation]:
     """All of these, from all well to all down."""
-    apart = _apart(classes, circumstance.names)
-    for states in product(*(combinations_with_replacement(STATES, len(names)) for names in apart)):
+    apart = _apart(classes, circumstance)
+    for states in product(*(combinations_with_replacement(circumstance.states, len(names)) for names in apart)):
         yield _situation(circumstance, apart, states)
 
 
@@ -169,14 +236,15 @@ def some(
     dice = random.Random(seed)  # noqa: S311 - a sample, and no secret
     for _ in range(number):
         circumstance = dice.choice(asked)
-        apart = _apart(classes, circumstance.names)
-        yield _situation(circumstance, apart, [dice.choices(STATES, k=len(names)) for names in apart])
+        apart = _apart(classes, circumstance)
+        yield _situation(circumstance, apart, [dice.choices(circumstance.states, k=len(names)) for names in apart])
 
 
-def _apart(classes: Sequence[tuple[str, ...]], named: Collection[str]) -> list[tuple[str, ...]]:
-    """The classes without those that something names, and each of these by itself."""
+def _apart(classes: Sequence[tuple[str, ...]], circumstance: Circumstance) -> list[tuple[str, ...]]:
+    """The classes without those that something names, and each of these by itself, unless it is lost from sight."""
+    named = circumstance.names
     rest = (tuple(name for name in names if name not in named) for names in classes)
-    return [*((name,) for name in sorted(named)), *filter(None, rest)]
+    return [*((name,) for name in sorted(named - {circumstance.unseen})), *filter(None, rest)]
 
 
 def _situation(

@@ -11,6 +11,7 @@ from failoverd.core.events import ChangeApplied
 from failoverd.simulation.coverage import shown
 from failoverd.simulation.crowding import Crowded, crowded
 from failoverd.simulation.expectations import Difference, compare, never_so
+from failoverd.simulation.paper_source import Gauged
 from failoverd.simulation.rehearsal import NOON, SETTLING, Rehearsal, Site, before, rehearsing
 from failoverd.simulation.virtual_time import elapse, now, run
 from failoverd.simulation.zonefile import Write
@@ -45,11 +46,13 @@ def site_of(found: PolicySet, config: Config | None = None) -> Site:
     if config is None:
         return site
     sentinels = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
-    return replace(site, isolation=config.isolation, sentinels=sentinels, tick=config.tick)
+    sources = {name: said.every for name, said in config.prometheus.items()}
+    return replace(site, isolation=config.isolation, sentinels=sentinels, tick=config.tick, sources=sources)
 
 
 def play(test: PolicyTest, site: Site) -> TrialResult:
     """Play it, on a clock of its own."""
+    site = replace(site, gauged=Gauged(test.policy, test.entry.measured, test.entry.interval))
     try:
         starts = before(site, _begins(test))
         return run(_play(test, site), starts)
@@ -112,4 +115,5 @@ class _Watched:
         self._waits = False
         rehearsal = self._rehearsal
         claims = [claim for claim, _ in rehearsal.daemon.engine.shared.standing.values()]
-        self.overloads += crowded(claims, rehearsal.shares, rehearsal.elapsed)
+        tiers = {name: policy.tier for name, policy in rehearsal.site.policies.items()}
+        self.overloads += crowded(claims, rehearsal.shares, tiers, rehearsal.elapsed)

@@ -5,17 +5,27 @@ a socket, so a loop with nothing ready and no timer can never go on: that is a d
 """
 
 import asyncio
-import selectors
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from contextvars import Context
+from heapq import heappop, heappush
+from itertools import count
+from math import floor
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from failoverd.ports import Cancel
+
+if TYPE_CHECKING:
+    import selectors
+    from collections import deque
 
 T = TypeVar("T")
 
 START: Final = 1_000.0
 """What the clock says when a run begins."""
+
+_RESOLUTION: Final = 1e-6
+"""Seconds: with less, a timer that is due at a time since the epoch would not be."""
 
 HORIZON: Final = 40 * 86_400.0
 """How long a run may take on its own clock: more means that it waits for something that never comes."""
@@ -30,29 +40,68 @@ class LeftOver(RuntimeError):  # noqa: N818 - the same
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Use it through `run`."""
+    """Use it through `run`.
+
+    Timers that are due at the same moment go off in the order in which they were set: with the heap of asyncio that is
+    left to chance, and depends on whatever else was set.
+    """
 
     def __init__(self, start: float = START) -> None:
         self._now = start
         self.horizon = start + HORIZON
         self.complaints: list[str] = []
         self._expected: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
-        super().__init__(_Skipping(self))
-        self._clock_resolution = 1e-6  # of seconds since the epoch; with less, a timer that is due would not be
+        self._heap: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._set = count()
+        super().__init__()
         self.set_default_executor(_AtOnce())
         self.set_exception_handler(self._complain)
 
     def time(self) -> float:
         return self._now
 
-    def skip(self, horizon: float) -> None:
-        """Go to the next timer, instead of waiting for it. The loop has taken cancelled ones from the top."""
-        if not self._heap:
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: object, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heappush(self._heap, (when, next(self._set), timer))
+        return timer
+
+    def _run_once(self) -> None:
+        """One turn of the loop, as asyncio has it, but for what it waits for: nothing."""
+        ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
+        self._poll()
+        if not self.look() and not ready and not self._stopping:  # type: ignore[attr-defined]
+            self._skip()
+        heap, due = self._heap, self._now + _RESOLUTION
+        while heap and heap[0][0] < due:
+            ready.append(heappop(heap)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 - it is the loop that runs it
+
+    def _poll(self) -> None:
+        """Hear the sockets, if there are any besides the loop's own, which is idle."""
+        selector: selectors.BaseSelector = self._selector  # type: ignore[attr-defined]
+        if len(selector.get_map()) > 1:
+            self._process_events(selector.select(0))  # type: ignore[attr-defined]
+
+    def _skip(self) -> None:
+        """Go to the next timer, instead of waiting for it."""
+        heap = self._heap
+        while heap and heap[0][2].cancelled():
+            heappop(heap)
+        if not heap:
             raise Deadlock(f"nothing is ready and nothing is scheduled, but these still wait: {self._waiting()}")
-        due = self._heap[0].when()
-        if due > horizon:
+        due = heap[0][0]
+        if due > self.horizon:
             raise Deadlock(f"nothing happened for {HORIZON:g}s of virtual time that these wait for: {self._waiting()}")
         self._now = max(self._now, due)
+
+    def leap(self, moment: float) -> None:
+        """The clock is set forward. What was due before then comes late: it is for who leaps that nothing was."""
+        self._now = max(self._now, moment)
 
     def expect(self, condition: Callable[[], object]) -> "asyncio.Future[None]":
         """A future that is done as soon as the condition holds. It is looked at whenever the loop turns."""
@@ -60,8 +109,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._expected.append((condition, future))
         return future
 
+    @property
+    def expects(self) -> bool:
+        """Whether anybody waits for an expectation, which may come true with any turn of the loop."""
+        return bool(self._expected)
+
     def look(self) -> bool:
         """Whether an expectation came true just now."""
+        if not self._expected:
+            return False
         came = [future for condition, future in self._expected if not future.done() and condition()]
         for future in came:
             future.set_result(None)
@@ -70,12 +126,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def timers(self) -> list[asyncio.TimerHandle]:
         """What is still scheduled, the next one first."""
-        return [handle for handle in self._heap if not handle.cancelled()]
-
-    @property
-    def _heap(self) -> list[asyncio.TimerHandle]:
-        heap: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        return heap
+        return [timer for _, _, timer in sorted(self._heap) if not timer.cancelled()]
 
     def _waiting(self) -> list[str]:
         return sorted(describe(task) for task in asyncio.all_tasks(self))
@@ -95,21 +146,6 @@ class _AtOnce(ThreadPoolExecutor):
         except Exception as error:  # noqa: BLE001 - it is whoever waits for the future that is told
             future.set_exception(error)
         return future
-
-
-class _Skipping(selectors.SelectSelector):
-    """A selector that never blocks."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        came_true = self._loop.look()
-        if not ready and not came_true and timeout != 0:
-            self._loop.skip(self._loop.horizon)
-        return ready
 
 
 def run(scenario: Coroutine[Any, Any, T], start: float = START) -> T:
@@ -159,6 +195,7 @@ class VirtualTimetable:
         self.jobs: dict[str, asyncio.TimerHandle] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tokens: dict[str, object] = {}
+        self._laid_out: dict[str, tuple[float, float, Callable[[float], None]]] = {}
 
     def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], *, phase: float = 0.0) -> Cancel:
         loop = asyncio.get_running_loop()
@@ -168,7 +205,7 @@ class VirtualTimetable:
         self._tokens[name] = token
 
         def fire(due: float) -> None:
-            self.jobs[name] = loop.call_at(due + seconds, fire, due + seconds)
+            self._lay_out(name, due + seconds, seconds, fire)
             if name not in self._running:
                 task = loop.create_task(_finish(work), name=name)
                 self._running[name] = task
@@ -177,17 +214,29 @@ class VirtualTimetable:
         def cancel() -> None:
             if self._tokens.get(name) is token:
                 self.jobs.pop(name).cancel()
-                del self._tokens[name]
+                del self._tokens[name], self._laid_out[name]
 
-        first = loop.time() + phase
-        self.jobs[name] = loop.call_at(first, fire, first)
+        self._lay_out(name, loop.time() + phase, seconds, fire)
         return cancel
+
+    def leap(self) -> None:
+        """The clock was set forward: each job goes on in its rhythm, without the runs that it missed."""
+        now = asyncio.get_running_loop().time()
+        for name, (due, seconds, fire) in list(self._laid_out.items()):
+            if due <= now:
+                self.jobs[name].cancel()
+                self._lay_out(name, due + (floor((now - due) / seconds) + 1) * seconds, seconds, fire)
+
+    def _lay_out(self, name: str, due: float, seconds: float, fire: Callable[[float], None]) -> None:
+        self.jobs[name] = asyncio.get_running_loop().call_at(due, fire, due)
+        self._laid_out[name] = due, seconds, fire
 
     async def close(self) -> None:
         for handle in self.jobs.values():
             handle.cancel()
         self.jobs.clear()
         self._tokens.clear()
+        self._laid_out.clear()
         running = list(self._running.values())
         for task in running:
             task.cancel()

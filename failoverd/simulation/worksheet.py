@@ -6,17 +6,31 @@ is approved stands there from then on. There are no probes, no DNS and no waitin
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from failoverd.core.control import progress
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan
+from failoverd.core.control.signals import Signalled
 from failoverd.core.control.state import PolicyState
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
-from failoverd.core.records import WHOLE, Answer, Observed, Policy, RecordSet, RecordType, RegionSpec, Target, Weights
+from failoverd.core.records import (
+    WHOLE,
+    Answer,
+    Capabilities,
+    Observed,
+    Policy,
+    RecordSet,
+    RecordType,
+    RegionSpec,
+    Target,
+    Weights,
+)
 from failoverd.core.rules import Rule
+from failoverd.providers.shared.sets import weighted
 from failoverd.runtime.estate import Shared
 
 OWNER: Final = "worksheet"
@@ -24,6 +38,9 @@ OWNER: Final = "worksheet"
 
 _ROUNDS: Final = 10
 """Looks at every policy after which somebody should have been content."""
+
+_LOOKS: Final = 2_000
+"""In which time passes; so many are none that anybody needs."""
 
 _SCORES: Final = {RegionState.HEALTHY: WHOLE, RegionState.DEGRADED: WHOLE // 2, RegionState.DOWN: 0}
 
@@ -34,13 +51,17 @@ class Endless(Exception):  # noqa: N818 - what was found, and no mistake of whoe
 
 @dataclass(frozen=True, slots=True)
 class PaperRegion:
-    """How a region is, for every policy alike, and since when. `latency` is in seconds; None where nobody knows."""
+    """How a region is, for every policy alike, and since when. `latency` is in seconds; None where nobody knows.
+
+    `known` is how it was when it was seen last, UNKNOWN where this process has not seen it yet.
+    """
 
     since: float
     well_since: float | None
     state: RegionState = RegionState.HEALTHY
     score: int = WHOLE
     latency: float | None = None
+    known: RegionState = RegionState.HEALTHY
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +82,31 @@ class Worksheet:
         policies: by name.
         now: when it begins, in seconds since the epoch.
         rules: those of the inventory.
+        providers: what those can say that a configuration names; any other says what it is to.
 
     Attributes:
         outcomes: the last look at each target.
         written: what was changed since the beginning, in order.
         words: operators' words, those included that are over.
+        signalled: what others measured, by policy.
         wrote: called after each change.
     """
 
-    def __init__(self, policies: Mapping[str, Policy], now: float, rules: tuple[Rule, ...] = ()) -> None:
+    def __init__(
+        self,
+        policies: Mapping[str, Policy],
+        now: float,
+        rules: tuple[Rule, ...] = (),
+        providers: Mapping[str, Capabilities] | None = None,
+    ) -> None:
         self.policies = policies
+        self.providers = providers or {}
         self.now = now
         self.rules = rules
         self.outcomes: dict[Target, Outcome] = {}
         self.written = list[Plan]()
         self.words: tuple[Override, ...] = ()
+        self.signalled = dict[str, Signalled]()
         self.wrote: Callable[[], None] = lambda: None
         names = {spec.name for policy in policies.values() for spec in policy.regions}
         self.regions = {name: PaperRegion(now - 86_400.0, now - 86_400.0) for name in names}
@@ -90,10 +121,20 @@ class Worksheet:
 
     def turn(self, region: str, state: RegionState, score: int | None = None) -> None:
         """A region turns, now. `score` is in basis points; without it, what such a region has at best, or half."""
+        if state is RegionState.UNKNOWN:
+            self.lose_sight(region)
+            return
         before, well = self.regions[region], state is not RegionState.DOWN
         well_since = (before.well_since if before.well_since is not None else self.now) if well else None
         score = score if score is not None else _SCORES[state]
-        self.regions[region] = PaperRegion(self.now, well_since, state, score, before.latency)
+        self.regions[region] = PaperRegion(self.now, well_since, state, score, before.latency, state)
+
+    def lose_sight(self, region: str, *, started: bool = False) -> None:
+        """Nobody knows how a region is from now on; `started`: for this process never saw it."""
+        before = self.regions[region]
+        known = RegionState.UNKNOWN if started else before.state
+        well = None if started else before.well_since
+        self.regions[region] = PaperRegion(self.now, well, RegionState.UNKNOWN, 0, before.latency, known)
 
     def connects(self, region: str, latency: float | None) -> None:
         """How long connections to a region take from now on, in seconds."""
@@ -116,6 +157,21 @@ class Worksheet:
             self.now = then
             self.look()
         self.now = until
+
+    def passes(self, seconds: float) -> None:
+        """Time passes, with a look whenever an outcome asks for one: by its word, nothing changes meanwhile.
+
+        Raises:
+            Endless: they go on asking.
+        """
+        end = self.now + seconds
+        for _ in range(_LOOKS):
+            then = self.next_look()
+            if then is None or then > end:
+                self.now = end
+                return
+            self.wait(then)
+        raise Endless(f"still looked at after {_LOOKS} looks")
 
     def next_look(self, tick: float | None = None) -> float | None:
         """The first moment at which time alone would change anything; None if it never does."""
@@ -151,7 +207,7 @@ class Worksheet:
 
     def back_to(self, sheet: Sheet) -> None:
         """Everything as it was then. Nobody has looked at it yet, and nothing counts as written."""
-        self.now, self.words = sheet.now, sheet.words
+        self.now, self.words, self.signalled = sheet.now, sheet.words, {}
         self.regions, self.states, self.observed = dict(sheet.regions), dict(sheet.states), dict(sheet.observed)
         self.outcomes, self.written = {}, []
 
@@ -172,6 +228,9 @@ class Worksheet:
     def health(self, policy: Policy, spec: RegionSpec, kind: RecordType) -> RegionHealth:
         """How a region is to a policy: all of its endpoints alike, and with the model that is wanted."""
         region = self.regions[spec.name]
+        values = tuple(sorted(spec.answers(kind)))
+        if region.state is RegionState.UNKNOWN:
+            return RegionHealth(spec.name, region.state, 0, region.since, None, (), values, known=region.known)
         serves = region.state is not RegionState.DOWN
         return RegionHealth(
             spec.name,
@@ -179,7 +238,7 @@ class Worksheet:
             region.score,
             since=region.since,
             well_since=region.well_since,
-            serving=tuple(sorted(spec.answers(kind))) if serves else (),
+            serving=values if serves else (),
             known=region.state,
             failing_since=None if serves else region.since,
             passed_at=self.now if serves else None,
@@ -187,14 +246,22 @@ class Worksheet:
             served=spec.models or ((policy.model,) if policy.model is not None else ()),
         )
 
-    def measured(self, policy: Policy, state: PolicyState) -> PolicyState:  # noqa: ARG002 - for who has figures
-        """With what others measure for a policy: nothing, on plain paper."""
-        return state
+    def measured(self, policy: Policy, state: PolicyState) -> PolicyState:
+        """With what others measure for a policy."""
+        found = self.signalled.get(policy.name)
+        return replace(state, signalled=found) if found is not None else state
+
+    def _says(self, policy: Policy, target: Target) -> Callable[[RecordSet], RecordSet]:
+        """What a provider makes of a record."""
+        able, kind = self.providers.get(target.provider), target.key.type
+        if policy.weights is Weights.MEMBERSHIP or (able and able.weights.get(kind) is Weights.MEMBERSHIP):
+            return _members
+        return partial(weighted, max_weight=able.max_weight) if able is not None else _as_it_is
 
     def _look(self, policy: Policy, target: Target) -> bool:
         state = self._state(policy)
         grant, usual = self.shared.grants(policy, state, self.now)
-        says = _members if policy.weights is Weights.MEMBERSHIP else _as_it_is
+        says = self._says(policy, target)
         spare = self.shared.spare(policy)
         estate = Estate(OWNER, says, rules=self.rules, grant=grant, usual=usual, spare=spare)
         outcome = evaluate(policy, state, self.observed[target], estate, self.now)

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from failoverd.core.records import Marker, Observed, RecordKey, RecordSet, Target
+
+_parsed = lru_cache(maxsize=256)(Marker.parse)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Zonefile:
 
     def observe(self, target: Target) -> Observed:
         text = self.markers.get((target.zone, target.key.name))
-        marker = Marker.parse(text) if text is not None else None
+        marker = _parsed(text) if text is not None else None
         return Observed(target, self.records.get((target.zone, target.key)), marker, text)
 
     def wrote(self, write: Write) -> None:

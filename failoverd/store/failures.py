@@ -21,6 +21,7 @@ _REMEDIES = {
     "journal_closed": "",
     "journal_row_unreadable": "nothing to do for one; where there are more, look for a failing disk, or whether another"
     " version of failoverd wrote them",
+    "journal_decision_unwritable": "please report it with this line; everything else is kept",
     "journal_not_a_file": "give the journal a path of its own: the daemon makes the file",
     "journal_older": "start the daemon of this version once: it brings the file up to date",
     "journal_failed": "run `sqlite3 FILE 'PRAGMA integrity_check'` on the journal",

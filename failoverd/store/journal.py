@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from failoverd import codec
+from failoverd.core.control.inputs import Decided
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan, PlanKind
 from failoverd.core.control.state import PolicyState
@@ -31,6 +32,18 @@ from failoverd.core.status import OrphanedRecord, Status
 from failoverd.ports import AuditEntry, ChangeOutcome, Words
 from failoverd.store.allowances import Spending
 from failoverd.store.database import Database, Kind, Notify
+from failoverd.store.decisions import (
+    MOST_BYTES,
+    PRUNING,
+    TIDYING,
+    DecisionLog,
+    DecisionRow,
+    revisions_in,
+    rows_in,
+    shrink,
+    size_of,
+    targets_in,
+)
 from failoverd.store.failures import failure
 from failoverd.store.lock import IN_USE
 from failoverd.store.rows import (
@@ -118,7 +131,9 @@ async def open_journal(
 
 
 class SqliteJournal:
-    """Make it with `open_journal`."""
+    """Make it with `open_journal`. `most_decisions` are bytes of them beyond which the oldest go."""
+
+    most_decisions = MOST_BYTES
 
     def __init__(self, path: Path, notify: Notify, words: Words, *, sole: bool = False) -> None:
         self._path = path
@@ -131,6 +146,7 @@ class SqliteJournal:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._spending = Spending()
         self._written = Written()
+        self._decisions = DecisionLog()
 
     # -- the port ------------------------------------------------------------------------------------------------------
 
@@ -211,6 +227,13 @@ class SqliteJournal:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", rows)
+
+        await self._write(work)
+
+    async def decided(self, decisions: Sequence[Decided]) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            for target, error in self._decisions.write(connection, decisions):
+                self._tell_unkept(target, error)
 
         await self._write(work)
 
@@ -434,7 +457,41 @@ class SqliteJournal:
         for query in _PRUNING:
             while count := await self._delete(query, before):
                 deleted += count
+        if decisions := await self._prune_decisions(before):
+            deleted += decisions
+            await self._write(self._tidy)
         return deleted
+
+    async def _prune_decisions(self, before: float) -> int:
+        """By age, and then by size: what one policy writes must not fill the disk."""
+        deleted = 0
+        while count := await self._delete(PRUNING, before):
+            deleted += count
+        size, after = 0, 0
+        while (part := await self._read(partial(size_of, after=after)))[1] > after:
+            size, after = size + part[0], part[1]
+        while size > self.most_decisions and (gone := await self._write(shrink)):
+            size, deleted = size - sum(gone), deleted + len(gone)
+        return deleted
+
+    def _tidy(self, connection: sqlite3.Connection) -> None:
+        for query in TIDYING:
+            connection.execute(query)
+        self._decisions.doubt()  # the numbers that it knows may be gone
+
+    async def decided_targets(self) -> tuple[tuple[int, Target], ...]:
+        """Each target of which decisions are kept, and its number."""
+        return tuple(await self._read(targets_in))
+
+    async def decision_rows(
+        self, target: int, since: float, after: DecisionRow | None, most: int
+    ) -> tuple[DecisionRow, ...]:
+        """See `decisions.rows_in`."""
+        return tuple(await self._read(lambda connection: rows_in(connection, target, since, after, most)))
+
+    async def revision_bodies(self, numbers: Collection[int]) -> Mapping[int, bytes]:
+        """Policies that decisions were made by, by their number."""
+        return await self._read(lambda connection: revisions_in(connection, numbers))
 
     async def close(self) -> None:
         """Let what was begun end, then close. An unfinished journal is no failure: the file is always readable."""
@@ -467,6 +524,7 @@ class SqliteJournal:
                     return work(connection)
             except BaseException:
                 self._written.doubt()
+                self._decisions.doubt()
                 raise
 
         try:
@@ -499,6 +557,14 @@ class SqliteJournal:
                 rows = "1 row" if len(news) == 1 else f"{len(news)} rows"
                 words = f"{rows} of {table} cannot be read and left out, {news[0]} first"
                 self._notices.append(failure(self._path, "journal_row_unreadable", words))
+
+    def _tell_unkept(self, target: Target, error: str) -> None:
+        """Once for each policy: a defect that shows in one decision shows in all of them."""
+        once = ("decisions", target.policy)
+        if once not in self._told:
+            self._told.add(once)
+            words = f"a decision of {target} cannot be kept for `failoverctl replay` and is left out: {error}"
+            self._notices.append(failure(self._path, "journal_decision_unwritable", words))
 
     def _tell(self) -> None:
         self._tell_left_out()

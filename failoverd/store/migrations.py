@@ -16,6 +16,10 @@ Tables. Times are seconds since the epoch; columns in JSON hold what `codec.dump
 - overrides: operators' words, those that are over included. Never pruned: who said what and why stays for ever.
 - meta: what this journal is: the id of the instance that it belongs to.
 - audit: each request that would change something, by whom, and how it was answered. Append-only. Never pruned.
+- decisions: what decisions looked at and came to, those that differ from the last of their target. `body` is packed
+  JSON (`codec.packed`): whole where `chapter` is its own `seq`, else a delta against the one before of that chapter.
+- decided: the targets of these, by number; revisions: the policies that they were made by, each value once. Both are
+  pruned with the last decision that names them.
 - spending: what was spent of an account's daily allowance. Kept for a week.
 """
 
@@ -175,7 +179,40 @@ _V4: Migration = (
     "CREATE TRIGGER audit_is_never_pruned BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'append-only'); END",
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_V1, _V2, _V3, _V4)
+_V5: Migration = (
+    """
+    CREATE TABLE decided (
+        id INTEGER PRIMARY KEY,
+        policy TEXT NOT NULL,
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        zone TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX decided_by_target ON decided (policy, name, type, provider, zone)",
+    """
+    CREATE TABLE revisions (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX revisions_by_digest ON revisions (digest)",
+    """
+    CREATE TABLE decisions (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        target INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        chapter INTEGER NOT NULL,
+        at REAL NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX decisions_by_target ON decisions (target, chapter)",
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_V1, _V2, _V3, _V4, _V5)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -28,6 +28,10 @@ _EVENTS: Final[Mapping[str, str]] = {
     "config.rejected": "A file does not load; what ran before goes on (`keeps`).",
     "config.deferred": "A changed setting works after a restart only.",
     "task.crashed": "A part of the daemon crashed and starts again in `restart_in` seconds.",
+    "replay.differed": (
+        "Of the last day's `decisions`, `differing` came to something else when they were made again, as they are each "
+        "night: a defect. `command` shows them."
+    ),
     "metrics.failed": "The metrics cannot be served; everything else goes on.",
     "notification.failed": (
         "A receiver does not take what it is told, three times in a row; told once. It is tried on, and `waiting` "
@@ -36,8 +40,9 @@ _EVENTS: Final[Mapping[str, str]] = {
     "notification.delivered": "It takes them again, after `lasted` seconds.",
     "journal.failed": (
         "History may be lost; traffic is steered all the same. A row that cannot be read is left out "
-        "(`journal_row_unreadable`); one that cannot be locked keeps no second daemon out (`journal_unlocked`); a "
-        "file that cannot be used is kept beside as `NAME.corrupt-TIME`, and a new one begun (`journal_corrupt`)."
+        "(`journal_row_unreadable`), and so is a decision that cannot be kept (`journal_decision_unwritable`); a "
+        "journal that cannot be locked keeps no second daemon out (`journal_unlocked`); a file that cannot be used is "
+        "kept beside as `NAME.corrupt-TIME`, and a new one begun (`journal_corrupt`)."
     ),
     "api.failed": "The admin API cannot be served at `listen`; everything else goes on.",
     "request.refused": (
@@ -174,6 +179,11 @@ _EVERY_LINE: Final[Mapping[str, str]] = {
 }
 
 _FIELDS: Final[Mapping[str, str]] = {
+    "command": "what a person runs to see it",
+    "decided_at": "when the first of them was decided; seconds since the epoch",
+    "decisions": "decisions that were made again",
+    "differing": "those that came to something else",
+    "differs_in": "what of the first of them is not the same",
     "aborts": "how often a region failed on its way back",
     "about": "what the override is about: a region, a policy, a record",
     "actor": "who did it, or who asked",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-from failoverd.core.control.figures import SignalFigures, TargetFigures, held_by, waits_for
+from failoverd.core.control.figures import ReplayedFigures, SignalFigures, TargetFigures, held_by, waits_for
 from failoverd.core.loads import excess, loads, shed, speaking
 from failoverd.core.overrides import Announced, Override, Verb
 from failoverd.core.practices import NEVER_BEGAN
@@ -40,6 +40,7 @@ class Work:
     journal_failing: bool = False
     journal_failures: int = 0
     signals: SignalFigures = field(default_factory=SignalFigures)
+    replayed: ReplayedFigures = field(default_factory=ReplayedFigures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,17 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
     yield _gauge("journal_failing", "1 while the journal does not work.", taken.work.journal_failing)
     failures = "Calls of the journal that did not work."
     yield _counter("journal_failures", failures, taken.work.journal_failures)
+    yield from _replayed(taken.work.replayed)
+
+
+def _replayed(figures: ReplayedFigures) -> Iterator[MetricFamily]:
+    """What came of deciding the last day again."""
+    yield _gauge(
+        "replay_timestamp_seconds", "When the last day was decided again; 0 before the first night.", figures.at
+    )
+    yield _gauge("replay_decisions", "Decisions of that day that were made again.", figures.decisions)
+    yield _gauge("replay_differing", "Those that came to something else: a defect.", figures.differing)
+    yield _gauge("replay_unreadable", "Those that the journal could not give back.", figures.lost)
 
 
 def _probes(figures: ProbingFigures) -> Iterator[MetricFamily]:

@@ -26,6 +26,14 @@ def ago(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def duration(seconds: float) -> str:
+    """As files say it, by the largest unit that it is a whole number of: `500ms`, `90s`, `5m`, `1h`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds and not seconds % size:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds * 1_000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
+
+
 def counted(number: int, one: str, more: str = "") -> str:
     """`1 change`, `2 changes`."""
     return f"{number} {one if number == 1 else more or f'{one}s'}"

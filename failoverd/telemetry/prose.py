@@ -59,6 +59,7 @@ from failoverd.core.events import (
     RegionFailed,
     RegionLost,
     RegionRecovered,
+    ReplayDiffered,
     RequestRefused,
     RivalDetected,
     RivalSettled,
@@ -157,6 +158,13 @@ def _(event: ConfigDeferred) -> str:
 @say.register
 def _(event: TaskCrashed) -> str:
     return f"{event.task} crashed and restarts in {event.restart_in:.1f}s; everything else goes on: {event.error}"
+
+
+@say.register
+def _(event: ReplayDiffered) -> str:
+    part = f"{event.differing} of {counted(event.decisions, 'decision')}"
+    first = f"first that about {event.record} at {moment(event.decided_at)}, in its {' and '.join(event.differs_in)}"
+    return f"{part} of the last day came to something else when made again, {first}: a defect; see {event.command}"
 
 
 @say.register

@@ -94,9 +94,10 @@ def _ramp(reason: Reason) -> str:
         if "next" in numbers
         else "; the next waits until this one stands and it is well"
     )
+    least = f", and a rule counts it from {percent(numbers['counts'])} on" if "counts" in numbers else ""
     return (
         f"{reason.region} is returning: step {numbers['step']:g} of {numbers['steps']:g}, "
-        f"{percent(numbers['part'])} of {percent(numbers['of'])}{upcoming}; "
+        f"{percent(numbers['part'])} of {percent(numbers['of'])}{least}{upcoming}; "
         f"it would get {percent(numbers['wanted'])} here and gets {percent(numbers['room'])}"
     )
 

@@ -20,7 +20,9 @@ from support.canaries import Canaries, Farm, farm, looks
 from support.commands import answered
 from support.daemons import RunningDaemon, Site
 
+from failoverd import codec
 from failoverd.api.routes import ROUTES
+from failoverd.store.decisions import DecisionReading
 
 pytestmark = pytest.mark.server
 
@@ -93,6 +95,9 @@ class Sweep:
         self.said[f"the log of {daemon.process.pid}"] = bytes(daemon.log)
         for file in self._here.folder.glob("journal.db*"):
             self.said[f"{file.name} ({len(self.said)})"] = file.read_bytes()
+        with DecisionReading(self._here.folder / "journal.db") as reading:  # they are packed
+            kept = [each for at, _ in reading.decided() for each in reading.decisions(at, 0.0, float("inf"), [])]
+        self.said[f"decisions ({len(self.said)})"] = b"".join(codec.dump(each).encode() for each in kept)
 
 
 def _first_event(answer: HTTPResponse) -> bytes:

@@ -2,60 +2,25 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.markup import Strict, read
 
-from failoverd.cli.benchmarking.drawing import BOTTOM, HEIGHT, TOP, WIDTH, decade_ticks, round_ticks
+from failoverd.cli.benchmarking.drawing import BOTTOM, HEIGHT, TOP, WIDTH
 from failoverd.cli.benchmarking.html_page import page
 from failoverd.cli.benchmarking.open_loop import Run, Sample
 from failoverd.cli.benchmarking.plain import as_json
 from failoverd.cli.benchmarking.schedule import BenchmarkPlan, Prices
 from failoverd.cli.benchmarking.statistics import Report, report
 from failoverd.cli.benchmarking.tables import text
+from failoverd.cli.pictures import decade_ticks, round_ticks
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, RegionSpec, Timings
 
-VOID = {"meta"}
 NASTY = "<script>alert('&')</script>\"\x1b[2J"
 LATENCIES = st.lists(st.floats(1e-5, 60.0), max_size=40)
-
-
-class Strict(HTMLParser):
-    """Every tag that is opened is closed in its order; attributes are noted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str]]] = []
-        self.words: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, f"</{tag}> closes something else"
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    def all(self, tag: str, part: str = "") -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.found if name == tag and part in attributes.get("class", "")]
-
-
-def read(html: str) -> Strict:
-    strict = Strict()
-    strict.feed(html)
-    strict.close()
-    assert strict.open == []
-    return strict
 
 
 def measured(**latencies: list[float]) -> Report:

@@ -16,8 +16,8 @@ from support.commands import CONFIG, POLICY, REGIONS, Ended, failoverctl, writte
 from support.files import publish
 
 from failoverd import providers
-from failoverd.cli.checking import check_everything
-from failoverd.cli.options import Output
+from failoverd.cli.checking import AnswerForm, check_everything
+from failoverd.cli.options import CheckOutput
 from failoverd.config import machine
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.store.journal import open_journal
@@ -235,7 +235,7 @@ def test_a_key_file_at_the_home_of_a_user_without_one_is_not_there(
 def test_what_the_service_manager_puts_there_is_worth_a_look_until_the_service_runs(tmp_path: Path) -> None:
     told = everything(tmp_path, "/run/credentials/nobody.service/tsig.key")
     assert (told.code, severities(told)) == (FINE, [("FD501", "warning")])
-    assert check_everything(tmp_path / "failoverd.yaml", Output.JSON, on_site=True) == FAILED
+    assert check_everything(tmp_path / "failoverd.yaml", AnswerForm(CheckOutput.JSON), on_site=True) == FAILED
 
 
 def test_a_journal_without_a_folder_is_worth_a_look(tmp_path: Path) -> None:
@@ -319,9 +319,9 @@ EVIL_POLICIES = {
 }
 
 
-@pytest.mark.parametrize("output", Output)
+@pytest.mark.parametrize("output", CheckOutput)
 @pytest.mark.parametrize("text", EVIL_POLICIES.values(), ids=EVIL_POLICIES)
-def test_what_a_file_holds_is_shown_and_not_obeyed(tmp_path: Path, text: str, output: Output) -> None:
+def test_what_a_file_holds_is_shown_and_not_obeyed(tmp_path: Path, text: str, output: CheckOutput) -> None:
     config = written(tmp_path / "etc", {"a\x1b[2J.yaml": text})
     ended = failoverctl("check", "--config", config, "--output", output)
     assert ended.code == FAILED

@@ -71,6 +71,21 @@ def test_what_cannot_be_compared_says_why(policies: Path, tmp_path: Path, monkey
     assert "more than" in refusal(policies, "git:main")
 
 
+def test_a_repository_that_git_does_not_trust_is_told_as_one(policies: Path) -> None:
+    (policies.parent.parent / ".git" / "config").write_text("[core\n")
+    said = refusal(policies, "git:main")
+    assert "bad config line 1" in said, said
+
+
+def test_a_revision_that_was_not_fetched_is_told_as_one(policies: Path, tmp_path: Path) -> None:
+    (policies / "api.yaml").write_text("new")
+    git(policies, "commit", "-q", "-a", "-m", "second")
+    git(tmp_path, "clone", "-q", "--depth", "1", tmp_path.as_uri(), str(tmp_path / "shallow"))
+    with pytest.raises(ConfigError) as caught, checked_out(tmp_path / "shallow" / "infra" / "policies", "git:HEAD^1"):
+        pass
+    assert ("shallow" in str(caught.value), "git fetch --deepen" in caught.value.remedy) == (True, True)
+
+
 def test_a_link_is_not_followed(policies: Path) -> None:
     (policies / "link.yaml").symlink_to("/etc/passwd")
     git(policies, "add", "-A")

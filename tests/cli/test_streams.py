@@ -122,6 +122,9 @@ def test_who_asks_for_json_gets_a_failure_as_json(tmp_path: Path, verb: str) -> 
     assert told.code not in {0, 3}
     assert error["reason"] == "config_invalid"
     assert "none.yaml" in error["detail"]
+    assert error["remedy"] == "name it with --config, or write one: failoverctl init"
+    (tmp_path / "none.yaml").write_text("version: [\n")
+    error = json.loads(failoverctl(verb, "--output", "json", "--config", tmp_path / "none.yaml").out)["error"]
     assert "correct the file" in error["remedy"]
     assert told.err.startswith("failed: ")
 

@@ -41,8 +41,8 @@ REFUSED = """\
 
 
 @pytest.fixture(autouse=True)
-def _no_configuration_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("FAILOVERD_CONFIG", str(tmp_path / "nowhere.yaml"))
+def _no_configuration_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FAILOVERD_CONFIG", raising=False)
 
 
 def playing(path: Path, tests: str, *words: str) -> Ended:
@@ -110,6 +110,12 @@ def test_tests_are_picked_by_their_names(tmp_path: Path) -> None:
     assert out(told).splitlines()[0].startswith("1 of 1 test failed")
     assert "parts shown" not in out(told), "some of the tests show nothing of how much all of them do"
     assert out(playing(tmp_path, GOOD + BAD, "--run", "azure*lost")).splitlines()[0].startswith("1 of 2 tests failed")
+
+
+def test_no_letter_but_a_star_stands_for_others(tmp_path: Path) -> None:
+    said = GOOD.replace("azure is lost", "azure [eu] is lost, why?") + BAD
+    for pattern in ("[eu]", "[eu]*why?", "y?"):
+        assert out(playing(tmp_path, said, "--run", pattern)).splitlines()[0].startswith("1 test passed"), pattern
 
 
 def test_a_pattern_that_picks_nothing_is_a_failure(tmp_path: Path) -> None:
@@ -184,6 +190,32 @@ def test_without_paths_it_is_what_the_configuration_names(
     assert out(told).splitlines()[0].startswith("1 test passed")
 
 
+@pytest.mark.parametrize("verb", ["test", "check", "prove"])
+def test_every_verb_about_files_finds_what_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """The configuration first, then the policies themselves."""
+    (tmp_path / "policies").mkdir()
+    folder(tmp_path / "policies", GOOD)
+    monkeypatch.chdir(tmp_path / "policies")
+    few = ("--most", "1") if verb == "prove" else ()
+    assert failoverctl(verb, *few).code == FINE
+    (tmp_path / "failoverd.yaml").write_text(CONFIG.replace("policies: .", "policies: policies"))
+    monkeypatch.chdir(tmp_path)
+    told = failoverctl(verb, *few)
+    assert (told.code, "shop" in out(told)) == (FINE, True), told.said
+
+
+@pytest.mark.parametrize("verb", ["test", "check", "prove"])
+def test_what_the_environment_names_is_not_replaced_by_what_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.chdir(folder(tmp_path, GOOD))
+    monkeypatch.setenv("FAILOVERD_CONFIG", str(tmp_path / "nowhere.yaml"))
+    told = failoverctl(verb)
+    assert (told.code, "nowhere.yaml" in told.said) == (FAILED, True), told.said
+
+
 def test_a_configuration_that_was_named_and_is_not_there_is_told(tmp_path: Path) -> None:
     told = failoverctl("test", "--config", str(tmp_path / "nowhere.yaml"))
     assert (told.code, "nowhere.yaml" in told.said) == (FAILED, True)
@@ -219,7 +251,7 @@ tests:
   - name: nobody answers
     policy: shop
     series: {"*": "P x10 T"}
-    at: {1m: {reasons: [all_down]}}
+    at: {62s: {reasons: [all_down]}}
 """
     config = tmp_path / "failoverd.conf"
     config.write_text(CONFIG)
@@ -247,6 +279,20 @@ def test_too_little_of_a_policy_shown_fails_where_that_is_asked_for(tmp_path: Pa
     assert out(told).count("  not yet: ") == 6, "then all of them are named"
     assert playing(tmp_path, GOOD, "--fail-under", "25").code == FINE
     assert playing(tmp_path, GOOD, "--fail-under", "101").code == USAGE
+
+
+def test_a_policy_that_no_test_is_about_shows_nothing_of_what_is_asked_for(tmp_path: Path) -> None:
+    folder(tmp_path, GOOD, desk=POLICY.replace("shop", "desk"))
+    told = failoverctl("test", str(tmp_path), "--fail-under", "25")
+    assert told.code == FAILED
+    assert "desk: no test is about it, so 0% of its parts are shown by tests, less than 25%" in told.said
+    assert "shop: " not in told.err
+
+
+def test_with_some_tests_alone_nobody_says_how_much_is_tested(tmp_path: Path) -> None:
+    told = playing(tmp_path, GOOD, "--run", "azure", "--fail-under", "99")
+    assert told.code == FINE
+    assert "--fail-under is not heeded" in told.said
 
 
 def test_policies_that_no_test_is_about_are_named(tmp_path: Path) -> None:
@@ -341,6 +387,16 @@ def test_the_report_of_files_that_are_wrong_names_them_and_their_lines(tmp_path:
     (error,) = case
     assert (error.tag, "FD601" in error.attrib["message"]) == ("error", True)
     assert 'did you mean "shop"?' in (error.text or "")
+
+
+@pytest.mark.parametrize("words", [("--run", "nothing like it"), ()])
+def test_the_report_of_no_test_is_one_without_a_suite(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """So that a server does not read the report of the run before; and no test is no success."""
+    report = tmp_path / "report.xml"
+    report.write_text("<testsuites/>, of a run before")
+    told = playing(tmp_path, GOOD if words else "version: 1\ntests: []\n", "--junit", str(report), *words)
+    assert told.code == FAILED
+    assert (read(report).tag, len(read(report))) == ("testsuites", 0)
 
 
 def test_a_report_says_nothing_that_xml_cannot(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ async def test_a_file_that_does_not_load_is_played_by_nobody(tmp_path: Path) -> 
     file.write_text(POLICY.replace("share: 50", "shares: 50", 1))
     told = await answered("plan", "--policy", file, "--config", config)
     assert told.code == FAILED
-    assert f"nothing can be planned by {file}" in told.said
+    assert f"nothing can be decided by {file}" in told.said
     assert "failoverctl check" in told.said
 
 
@@ -125,7 +125,7 @@ async def test_a_file_that_takes_the_record_of_another_policy_is_told(tmp_path: 
     config, file = written(tmp_path), tmp_path / "new.yaml"
     file.write_text(POLICY.replace("policy: shop", "policy: store"))
     told = await answered("plan", "--policy", file, "--config", config)
-    assert (told.code, "nothing can be planned by" in told.said) == (FAILED, True), told.said
+    assert (told.code, "nothing can be decided by" in told.said) == (FAILED, True), told.said
 
 
 # -- in twelve lines ---------------------------------------------------------------------------------------------------

@@ -7,24 +7,34 @@ from typing import Any
 
 import pytest
 from support.files import KINDS
-from support.manual import MANUAL, POLICIES, REAL_KINDS, blocks, examples, several_clouds, tiers
+from support.manual import MANUAL, POLICIES, REAL_KINDS, blocks, examples, scenarios, several_clouds, tiers
 from support.schemas import Checker
 
 from failoverd.config.documents import parse
-from failoverd.config.jsonschema import DIALECT, config_schema, inventory_schema, policy_schema, schema_of_tests
-from failoverd.config.listing import TESTS
+from failoverd.config.jsonschema import (
+    DIALECT,
+    config_schema,
+    inventory_schema,
+    policy_schema,
+    scenario_schema,
+    schema_of_tests,
+)
+from failoverd.config.listing import SCENARIOS, TESTS
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "policy": policy_schema(REAL_KINDS),
     "regions": inventory_schema(),
     "config": config_schema(REAL_KINDS),
     "tests": schema_of_tests(),
+    "scenario": scenario_schema(),
 }
 
 
 def schema_of(path: Path) -> dict[str, Any]:
     if path.name.endswith(TESTS):
         return SCHEMAS["tests"]
+    if path.name.endswith(SCENARIOS):
+        return SCHEMAS["scenario"]
     return SCHEMAS[{"regions.yaml": "regions", "failoverd.yaml": "config"}.get(path.name, "policy")]
 
 
@@ -40,7 +50,9 @@ def test_the_committed_schema_is_the_one_that_is_made(name: str) -> None:
     assert committed == SCHEMAS[name], f"run: failoverctl schema {name} > policies/{name}.schema.json"
 
 
-@pytest.mark.parametrize("path", [*examples(), *tiers(), *several_clouds()], ids=lambda path: str(path.name))
+@pytest.mark.parametrize(
+    "path", [*examples(), *scenarios(), *tiers(), *several_clouds()], ids=lambda path: str(path.name)
+)
 def test_the_examples_agree_with_their_schema(path: Path) -> None:
     assert Checker(schema_of(path)).complaints(data(path.read_text())) == []
 
@@ -106,7 +118,9 @@ def test_kinds_that_are_installed_are_in_the_schema() -> None:
 
 
 def test_the_manual_explains_every_key_that_a_file_can_have() -> None:
-    text = MANUAL.read_text() + (MANUAL.parent / "testing.md").read_text()
+    text = (
+        MANUAL.read_text() + (MANUAL.parent / "testing.md").read_text() + (MANUAL.parent / "simulating.md").read_text()
+    )
     keys = {
         key
         for schema in SCHEMAS.values()

@@ -18,12 +18,14 @@ version: 1
 tests:
   - name: it
     policy: shop
+    series: {azure-weu/*: F}
     at: {5s: {changes: 0}}
 """
 
 OWN = """\
 tests:
   - name: its own
+    series: {azure-weu/*: F}
     at: {5s: {changes: 0}}
 """
 
@@ -97,7 +99,7 @@ def test_tests_in_the_middle_are_no_other_revision_and_the_lines_after_them_are_
     plain = running(tmp_path, POLICY)
     moved = running(tmp_path, POLICY.replace("demand: 800", f"{OWN}demand: 800"))
     assert moved.source.revision == plain.source.revision
-    assert moved.source.lines["demand"] == plain.source.lines["demand"] + 3
+    assert moved.source.lines["demand"] == plain.source.lines["demand"] + 4
 
 
 def test_tests_in_braces_are_a_part_of_the_text_like_any_other() -> None:
@@ -156,6 +158,15 @@ def test_a_name_of_nobody_is_an_error_with_its_place_and_a_remedy(tmp_path: Path
     assert diagnostic.line >= 5
 
 
+def test_an_endpoint_in_brackets_is_named_as_it_is_written(tmp_path: Path) -> None:
+    policy = POLICY.replace("type: A,", "type: AAAA,").replace("[192.0.2.10]", '["[2001:db8::1]:80"]')
+    policy = policy.replace("198.51.100.10", '"2001:db8::2"').replace("203.0.113.10", '"2001:db8::3"')
+    for name in ("azure-weu/[2001:db8::1]:80", "azure-weu/[*]:80", "azure-weu/2001:db8::1", "azure-weu/*"):
+        said = f'series: {{"{name}": P x5 F}}, at: {{1m: {{changes: 1}}}}'
+        found = loaded(folder(tmp_path, f"version: 1\ntests: [{{name: x, policy: shop, {said}}}]\n", policy=policy))
+        assert not [each.render() for each in found.diagnostics if each.is_error]
+
+
 def test_a_test_of_no_policy_is_one_too(tmp_path: Path) -> None:
     assert told(folder(tmp_path, ONE.replace("policy: shop", "policy: shpo"))) == [
         '4: FD601 there is no policy "shpo" in this folder'
@@ -175,8 +186,48 @@ def test_where_the_policy_itself_is_wrong_only_that_is_said(tmp_path: Path) -> N
     "said", ["series: {azure-weu/*: F}", "at: {5s: {}}", "at: {5s: {policies: {shop: {}}}}", "never: {}"]
 )
 def test_a_test_that_cannot_fail_is_warned_of(tmp_path: Path, said: str) -> None:
-    assert wrong(tmp_path, said) == ['3: FD602 "it" cannot fail: it expects nothing']
+    assert wrong(tmp_path, said) == ['3: FD602 "it": it cannot fail: it expects nothing']
     assert not any(each.is_error for each in loaded(tmp_path).diagnostics)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ('never: {share: {aws-use1: "> 100"}}', "no share is > 100"),
+        ('never: {changes: "< 0"}', "no number is < 0"),
+        ("never: {leaves_residency: true}", "no policy here has a residency"),
+        ("at: {5s: {changes: 0}}", "nothing happens in it"),
+        ('series: {azure-weu/*: "P x10 F"}\nat: {9s: {changes: 0}}', "before anything happens, 10s after"),
+        ("happens: {1m: {restart: true}}\nat: {9s: {changes: 0}}", "before anything happens, 60s after"),
+        ('given: {demand: "800 x20 900"}\nat: {9s: {changes: 0}}', "before anything happens, 20s after"),
+        ('series: {azure-weu/*: F}\nat: {9s: {changes: 0}}\nnever: {share: {aws-use1: "> 100"}}', "no share is > 100"),
+    ],
+)
+def test_so_is_what_a_test_says_in_vain(tmp_path: Path, said: str, message: str) -> None:
+    (found,) = wrong(tmp_path, said)
+    assert "FD602" in found
+    assert message in found
+    assert not any(each.is_error for each in loaded(tmp_path).diagnostics)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "given: {demand: 2000}\nat: {0s: {changes: 0}}",
+        "given: {published: {azure-weu: 100}}\nat: {0s: {changes: 0}}",
+        'series: {azure-weu/*: "P x10 F"}\nat: {9s: {changes: 0}, 11s: {changes: 0}}',
+        'series: {azure-weu/*: "P x10 F"}\nat: {9s: {changes: 0}}\nnever: {empty: true}',
+        "for: 1h\nnever: {over_capacity: true}",
+    ],
+)
+def test_and_what_may_fail_is_not(tmp_path: Path, said: str) -> None:
+    assert wrong(tmp_path, said) == []
+
+
+def test_too_much_load_is_none_where_nobody_says_what_a_region_carries(tmp_path: Path) -> None:
+    free = POLICY.replace("demand: 800\n", "")
+    found = told(folder(tmp_path, ONE.replace("at: {5s: {changes: 0}}", "never: {over_capacity: true}"), policy=free))
+    assert "nobody says what policies need" in found[0]
 
 
 def test_two_tests_of_one_policy_have_two_names(tmp_path: Path) -> None:
@@ -210,6 +261,8 @@ def test_a_damaged_file_is_said_with_its_place(tmp_path: Path, text: str, code: 
         ("given: {demand: 800 x}", "no number"),
         ("given: {demand: 0}", "more than 0"),
         ("given: {at: '2027-06-01T12:00'}", "a moment says its offset"),
+        ("given: {at: '9999-12-31T23:59:59Z'}", "between 1970 and 2242"),
+        ("given: {at: '0001-01-01T00:00:00Z'}", "between 1970 and 2242"),
         ("for: 5s\nat: {10s: {changes: 0}}", "for ends before"),
         ("happens: {1s: {operator: {drain: azure-weu, hold: true}}}", "not drain and hold"),
         ("happens: {1s: {operator: {for: 1h}}}", "not none"),

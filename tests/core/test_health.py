@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.scenes import NOW, observations, probed, result
 
-from failoverd.core.health.endpoint import SEVERITY, CheckHealth, Health, Verdict, decayed, observe, verdict
+from failoverd.core.health.endpoint import (
+    SEVERITY,
+    CheckHealth,
+    Health,
+    Verdict,
+    decayed,
+    flapping_until,
+    observe,
+    steady,
+    verdict,
+)
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import HealthRules
 
@@ -444,7 +454,7 @@ def test_counts_are_bounded_and_advice_is_consistent(script: str, rules: HealthR
     for observation in observations(script, rules) if script else []:
         health = observation.health
         assert 0 <= health.failures <= rules.fall
-        assert health.passes <= rules.rise or health.suppressed
+        assert health.passes <= rules.rise
         assert len(health.recent) <= rules.degraded_window
         assert 0 <= health.penalty <= rules.flap_suppress + rules.flap_penalty
         assert not (health.suppressed and health.state is not UNHEALTHY)
@@ -525,3 +535,17 @@ def test_a_run_shorter_than_fall_moves_nothing_that_is_up(script: str, rules: He
         )
         if failures < rules.fall:
             assert observation.health.state is not UNHEALTHY
+
+
+@given(scripts, rule_sets, st.integers(1, 40))
+def test_what_is_steady_stays_so_however_often_the_same_comes(script: str, rules: HealthRules, more: int) -> None:
+    for letter, observation in zip(script, observations(script, rules) if script else [], strict=True):
+        health = observation.health
+        if not steady(health, rules):
+            continue
+        for again in observations(letter * more, rules, health):
+            if health.suppressed and letter == "P" and (again.health.seen_at or 0.0) >= flapping_until(health, rules):
+                break  # it may be used again from then on
+            assert again == (again.health, False, False)
+            assert again.health._replace(last=None) == health._replace(last=None)
+            assert steady(again.health, rules)

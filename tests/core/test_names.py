@@ -2,7 +2,7 @@
 
 import pytest
 
-from failoverd.core.names import both_ways, in_dns, marker_name, quoted
+from failoverd.core.names import both_ways, in_dns, marker_name, quoted, starred
 from failoverd.core.records import RecordKey, RecordType
 from failoverd.settings import parse_name, parse_record_name
 
@@ -84,3 +84,20 @@ def test_only_what_is_not_ascii_is_changed_for_dns() -> None:
 
 def test_a_wildcard_stands_in_quotes_in_a_command() -> None:
     assert (quoted("*.example.com"), quoted("api.example.com")) == ('"*.example.com"', "api.example.com")
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "fits"),
+    [
+        ("[2001:db8::1]:80", "[2001:db8::1]:80", True),
+        ("[2001:db8::1]:80", "[*]:80", True),
+        ("2", "[2001:db8::1]", False),
+        ("why?", "why?", True),
+        ("whyx", "why?", False),
+        ("a\nb", "a*b", True),
+        ("!", "[!]", False),
+        ("a" * 60, "*a" * 200 + "b", False),
+    ],
+)
+def test_a_star_is_the_only_letter_that_stands_for_others(text: str, pattern: str, fits: bool) -> None:
+    assert starred(text, pattern) is fits

@@ -27,6 +27,7 @@ from failoverd.config.schema.test_file import (
     MOST_TESTS,
     GivenEntry,
     HappeningEntry,
+    MeasuredEntry,
     MomentEntry,
     NeverEntry,
     TestEntry,
@@ -40,6 +41,7 @@ TEXT = PAGE.read_text()
 TABLES: dict[str, type[BaseModel]] = {
     "A test": TestEntry,
     "`given`": GivenEntry,
+    "`measured`": MeasuredEntry,
     "`happens`": HappeningEntry,
     "`operator`": WordEntry,
     "`at`": MomentEntry,
@@ -85,6 +87,16 @@ def test_the_test_in_the_page_of_policies_passes(repository: Path) -> None:
     told = failoverctl("test", "policies")
     assert told.code == 0, told.said
     assert told.out.startswith(b"1 test passed")
+
+
+def test_and_so_does_that_of_a_policy_that_is_measured(repository: Path) -> None:
+    (measured,), (signals,) = blocks("measured", TEXT), blocks("signals")
+    policy = repository.parent / "inference-api.yaml"
+    text = policy.read_text()
+    policy.write_text(re.sub(r"^demand:.*$", "", text, flags=re.MULTILINE) + signals.replace("unit: rps\n", ""))
+    repository.write_text(measured)
+    told = failoverctl("test", "policies")
+    assert told.code == 0, told.said
 
 
 def console(kind: str) -> tuple[list[str], str]:

@@ -95,7 +95,7 @@ def test_bash_offers_what_an_option_may_be_with_and_without_an_equals_sign() -> 
 
 
 def test_bash_offers_what_a_word_may_be() -> None:
-    assert bash("failoverctl", "schema", "") == ["policy", "regions", "config", "tests", "api", "events"]
+    assert bash("failoverctl", "schema", "") == ["policy", "regions", "config", "tests", "scenario", "api", "events"]
 
 
 def test_bash_offers_files_where_files_are_meant_and_only_there(tmp_path: Path) -> None:

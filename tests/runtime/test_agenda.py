@@ -210,6 +210,32 @@ async def test_a_throttled_provider_that_asks_for_no_pause_gets_one() -> None:
 
 
 @virtually
+async def test_an_account_that_lets_one_call_through_at_a_time_is_written_all_the_same() -> None:
+    """To read before each try would use up the call that the write needs, for as long as the account is throttled."""
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.allowance = 1
+        stage.fails(AZURE)
+        fell = await failed_at(stage)
+        await until(stage.steers(API, oci=100.0))
+        assert now() - fell <= 2 * 60.0 + 1.0, "one call to read, the next one to write"
+
+
+@virtually
+async def test_what_a_throttled_write_rested_on_is_read_again_once_it_is_not_so_any_more() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.allowance = 1
+        stage.fails(AZURE)
+        await failed_at(stage)
+        await until(lambda: stage.told(TargetDelayed))
+        stage.zonefile.put(AT, {AZURE: 100})  # by hand, of which the kept read knows nothing
+        await elapse(90.0)
+        stage.dns.allowance = None
+        await until(stage.steers(API, oci=100.0))
+
+
+@virtually
 async def test_whoever_mended_a_key_and_says_so_is_not_made_to_wait() -> None:
     async with playing(API) as stage:
         await normal(stage)

@@ -1,19 +1,20 @@
 """A whole daemon over shared regions on a virtual clock, with seeded bad luck: what it measures, loses and reads.
 
 Prod and dev share three regions, dev has a place for what fits nowhere, and a third policy must not leave the EU. Who
-measures answers ten times as much, nothing, NaN, or never. `FAILOVERD_SEED` and `FAILOVERD_SEEDS` as in
-`test_simulation`.
+measures answers ten times as much, nothing, NaN, or never. `support.seeds` says how a seed is played again.
 """
 
-import os
-import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 from support.approving import limits
 from support.gauges import NOT_A_NUMBER, Gauges, Said
+from support.laws import Broken, Law
+from support.replaying import unlike_then
+from support.seeds import Game
 from support.stage import LIVE, Stage, endpoints, policy
+from support.strokes import Stroke, dealt, luck
 
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Approved
@@ -33,10 +34,6 @@ from failoverd.simulation.virtual_time import elapse, now, run
 from failoverd.simulation.world import Does, World
 from failoverd.simulation.zonefile import Zonefile
 from failoverd.telemetry import prose
-
-ONE = os.environ.get("FAILOVERD_SEED")
-SEEDS = [int(ONE)] if ONE else range(int(os.environ.get("FAILOVERD_SEEDS", "2")))
-STEPS = int(os.environ.get("FAILOVERD_STEPS", "25"))
 
 EVERY = 15.0
 RULES = HealthRules(fall=3, rise=2, recheck=0.5, flap_half_life=60.0)
@@ -89,10 +86,11 @@ class Cluster:
     """One daemon, its endpoints, its zone, and who measures."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - a script, no secret
+        self.random = luck(seed)
         self.world, self.zone, self.journal = World(now), Zonefile(), PaperJournal()
         self.gauges = Gauges(SAID, EVERY)
-        self.wrong: list[str] = []
+        self.broken: list[Broken] = []
+        self.played: list[Stroke] = []
         self.story: list[str] = []
         self.shown = 0
         self.gone: list[Stage] = []
@@ -105,7 +103,7 @@ class Cluster:
             journal=self.journal,
             world=self.world,
             providers={"dns-main": provider},
-            chance=random.Random(self.random.randrange(1 << 30)),  # noqa: S311 - a script, no secret
+            chance=luck(self.random.randrange(1 << 30)),
             instance="00000000",
             sources={"main": self.gauges},
         )
@@ -121,20 +119,20 @@ class Cluster:
 
     # -- what has to hold ----------------------------------------------------------------------------------------------
 
-    def _must(self, holds: bool, otherwise: str) -> None:
+    def _must(self, law: Law, holds: bool, otherwise: str) -> None:
         if not holds:
-            self.wrong.append(f"at {now():.3f}: {otherwise}")
+            self.broken.append(Broken(law, now(), otherwise))
 
     def _audit(self, approved: Approved, found: Observed) -> None:
         """A write, before it takes effect."""
         plan = approved.plan
         generation = found.marker.generation if found.marker is not None else 0
-        self._must(bool(plan.after.serving), f"{plan.target} would be empty")
-        self._must(plan.generation > generation, f"{plan.target}: {plan.generation} over {generation}")
+        self._must(Law.EMPTY, bool(plan.after.serving), f"{plan.target} would be empty")
+        self._must(Law.STALE, plan.generation > generation, f"{plan.target}: {plan.generation} over {generation}")
         if plan.target == TARGETS["local"]:
             region_of = LOCAL.region_of(plan.target.key.type)
             outside = {a.value for a in plan.after.serving if LAWS.get(region_of.get(a.value, ""), "") != "EU"}
-            self._must(not outside, f"{plan.target} leaves the EU for {outside}")
+            self._must(Law.RESIDENCY, not outside, f"{plan.target} leaves the EU for {outside}")
 
     def look(self) -> None:
         self._rooms_are_kept()
@@ -152,16 +150,16 @@ class Cluster:
                 if draw.region == region
             )
             granted, most = sum(drawn(each, region) for each in standing.values()), max(rooms, default=0.0)
-            self._must(granted <= most + 1e-3, f"{region} is granted {granted:g} of {most:g}")
-            self._must(most <= capacity * 1e3, f"{region} of {capacity:g} is taken to carry {most:g}")
+            self._must(Law.ROOM, granted <= most + 1e-3, f"{region} is granted {granted:g} of {most:g}")
+            self._must(Law.ROOM, most <= capacity * 1e3, f"{region} of {capacity:g} is taken to carry {most:g}")
         for name, (claim, grant) in standing.items():
-            self._must(claim.demand > 0, f"{name} is taken to need nothing")
+            self._must(Law.ROOM, claim.demand > 0, f"{name} is taken to need nothing")
             for draw in (draw for level in claim.levels for draw in level if grant.short > 1e-3):
                 spared = grant.loads.get(draw.region, 0.0) < min(draw.room, draw.most) - 1e-3
                 taken = [
                     low for low in standing if TIERS[low] > TIERS[name] and drawn(standing[low], draw.region) > 1e-3
                 ]
-                self._must(not (spared and taken), f"{name} is short while {taken} have of {draw.region}")
+                self._must(Law.ROOM, not (spared and taken), f"{name} is short while {taken} have of {draw.region}")
 
     def _shown_is_done(self) -> None:
         """What a process that has only the journal and the probes would plan is what the daemon would do."""
@@ -185,7 +183,7 @@ class Cluster:
             state = stage.states.looked_at(each, stage.board)
             other = self._would(each, state, observed, stage.engine.shared.grants(each, state, now()))
             self.shown += 1
-            self._must(one == other, f"{each.name}: shown {one}, done {other}")
+            self._must(Law.SHOWN, one == other, f"{each.name}: shown {one}, done {other}")
 
     def _would(
         self, of: Policy, state: PolicyState, observed: Observed, grants: tuple[Grant | None, Grant | None]
@@ -196,10 +194,11 @@ class Cluster:
 
     # -- bad luck ------------------------------------------------------------------------------------------------------
 
-    async def misfortune(self) -> None:
-        happens = [self._endpoint, self._region, self._heal, self._figures, self._edit, self._fault, self._restart]
-        await self.random.choices(happens, weights=[4, 6, 6, 10, 4, 3, 2])[0]()
-        await elapse(self.random.choice([0.6, 3.0, 16.0, 60.0, 400.0]) * self.random.random())
+    async def strike(self, stroke: Stroke) -> None:
+        self.played.append(stroke)
+        self.random = luck(stroke.luck)
+        await getattr(self, f"_{stroke.name}")()
+        await elapse(stroke.pause)
 
     async def _endpoint(self) -> None:
         address = f"10.{self.random.randint(1, 3)}.{self.random.randint(0, 2)}.{self.random.randint(1, 2)}"
@@ -270,14 +269,19 @@ class Cluster:
                 self.zone.put(TARGETS[each.name], dict(values))
         await elapse(1_100.0)
 
-    def abnormal(self) -> Iterable[str]:
+    def abnormal(self) -> None:
         for each in POLICIES:
             shares = self.zone.shares(TARGETS[each.name], each.region_of(TARGETS[each.name].key.type))
-            if each.on_drift is not OnDrift.ADOPT and not close(shares, USUAL[each.name]):
-                yield f"{each.name} answers {shares}"
+            normal = each.on_drift is OnDrift.ADOPT or close(shares, USUAL[each.name])
+            self._must(Law.REBUILT, normal, f"{each.name} answers {shares}")
+
+    def defects(self) -> None:
         for stage in self.gone:
-            yield from (prose.say(event) for event in stage.told(TaskCrashed))
-            yield from (prose.say(event) for event in stage.told(TargetDelayed) if event.reason == "internal_error")
+            crashed = [prose.say(event) for event in stage.told(TaskCrashed)]
+            crashed += [prose.say(late) for late in stage.told(TargetDelayed) if late.reason == "internal_error"]
+            self._must(Law.ALONE, not crashed, "; ".join(crashed))
+        again = unlike_then(self.journal.decisions)
+        self._must(Law.SHOWN, not again, f"decided again: {again}")
 
 
 def drawn(of: tuple[Claim, Grant], region: str) -> float:
@@ -290,22 +294,39 @@ def close(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
     return all(abs(one.get(name, 0) - other.get(name, 0)) <= WHOLE // 1_000 for name in {*one, *other})
 
 
-async def play(seed: int) -> tuple[Cluster, list[str]]:
+LUCK = {"endpoint": 4, "region": 6, "heal": 6, "figures": 10, "edit": 4, "fault": 3, "restart": 2}
+"""What may happen, and how often beside the rest."""
+
+
+def strokes_of(seed: int, steps: int) -> tuple[Stroke, ...]:
+    return dealt(seed, steps, LUCK, (0.6, 3.0, 16.0, 60.0, 400.0))
+
+
+async def play(seed: int, strokes: Sequence[Stroke]) -> Cluster:
     cluster = Cluster(seed)
-    for _ in range(STEPS):
-        await cluster.misfortune()
+    for stroke in strokes:
+        await cluster.strike(stroke)
         cluster.look()
-        if cluster.wrong:
+        if cluster.broken:
             break
-    await cluster.calm()
-    cluster.look()
+    else:
+        await cluster.calm()
+        cluster.look()
+        cluster.abnormal()
     await cluster.end()
-    return cluster, [*cluster.wrong, *cluster.abnormal()]
+    cluster.defects()
+    return cluster
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+GAME = Game("tests/runtime/test_estate_simulation.py", 25, strokes_of, play)
+
+
+@pytest.mark.parametrize("seed", GAME.seeds(2))
 def test_whatever_is_measured_and_lost_the_rooms_the_tiers_and_the_residency_hold(seed: int) -> None:
-    cluster, wrong = run(play(seed))
-    assert not wrong, f"seed {seed}: " + "\n".join([*wrong, "what happened:", *cluster.story])
-    assert len(cluster.zone.writes) > 5, "the scenario is too quiet to prove anything"
+    assert not (wrong := GAME.wrong(seed)), wrong
+
+
+def test_it_is_loud_enough_to_show_anything() -> None:
+    cluster = run(play(1, strokes_of(1, 10)))
+    assert len(cluster.zone.writes) > 5
     assert cluster.shown > 0, "what is shown was hardly ever held against what is done"

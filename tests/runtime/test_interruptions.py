@@ -7,9 +7,10 @@ import pytest
 from support.stage import AZURE, Stage, policy, target
 from support.virtual import until, virtually
 
+from failoverd.core.control.plan import PlanKind
 from failoverd.core.events import ChangeApplied
 from failoverd.ports import ChangeOutcome
-from failoverd.simulation.faults import Script
+from failoverd.simulation.faults import Fault, Script, lost_answer, refused
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.virtual_time import elapse, now, run
 from failoverd.simulation.world import World
@@ -121,6 +122,33 @@ async def test_a_change_that_arrived_although_its_process_died_is_told_by_the_ne
     assert first.journal.outcomes() == [ChangeOutcome.APPLIED, ChangeOutcome.APPLIED]
     assert len(first.zonefile.writes) == 2
     await second.kill()
+
+
+@pytest.mark.parametrize("knew", [False, True])
+@virtually
+async def test_a_change_that_arrived_is_told_though_its_answer_was_lost_and_somebody_edited_it_before_it_was_read(
+    knew: bool,
+) -> None:
+    """Its marker stands there still, and nobody else writes that one."""
+    stage = Stage()
+    if knew:
+        stage.start(API)
+        await until(stage.steers(API, **NORMAL))
+    written = len(stage.zonefile.writes)
+    stage.dns.on_apply.append(lost_answer())
+    stage.dns.on_read.extend([Fault(), Fault(error=refused())])
+    if knew:
+        stage.fails(AZURE)
+    else:
+        stage.start(API)
+    await until(lambda: len(stage.zonefile.writes) == written + 1)
+    stage.zonefile.put(AT, {"203.0.113.66": 1})
+    await until(lambda: len(stage.zonefile.writes) == written + 2)
+    await elapse(1.0)
+    told = [(event.generation, event.kind) for event in stage.told(ChangeApplied)][written:]
+    assert told == [(written + 1, PlanKind.CHANGE if knew else PlanKind.CREATE), (written + 2, PlanKind.RESTORE)]
+    assert None not in stage.journal.outcomes()
+    await stage.kill()
 
 
 @virtually

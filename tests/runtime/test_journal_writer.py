@@ -1,15 +1,32 @@
 """The journal as the daemon uses it: it may break or stall."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from support.journals import TARGET, incident, plan
+from support.stage import API, AT
 from support.virtual import until, virtually
 
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.inputs import Conclusion, Decided, DecisionInputs
+from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
+from failoverd.core.records import Observed
 from failoverd.core.status import JournalStatus
-from failoverd.runtime.journal_writer import BATCH, CALM, MOST_EVENTS, PATIENCE, JournalWriter
+from failoverd.runtime.journal_writer import (
+    BATCH,
+    BETWEEN,
+    CALM,
+    DECISIONS,
+    LATER,
+    MOST_DECISIONS,
+    MOST_EVENTS,
+    PATIENCE,
+    JournalWriter,
+)
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.simulated_daemon import end
 from failoverd.simulation.virtual_time import elapse, now
@@ -20,8 +37,8 @@ BROKEN = JournalError("the disk is gone", reason="journal_io")
 class Desk:
     """A writer, and the journal behind it."""
 
-    def __init__(self) -> None:
-        self.journal = PaperJournal()
+    def __init__(self, journal: PaperJournal | None = None) -> None:
+        self.journal = journal or PaperJournal()
         self.events: list[Event] = []
         self.writer = JournalWriter(self.journal, self.events.append, now)
 
@@ -55,6 +72,50 @@ async def test_while_the_disk_stalls_the_newest_events_are_kept() -> None:
     await desk.writer.flush()
     assert len(desk.journal.events) == MOST_EVENTS
     assert desk.journal.events[-2:] == events[1:]
+
+
+@virtually
+async def test_decisions_wait_for_a_disk_that_works_again_and_the_newest_are_kept() -> None:
+    desk = Desk()
+    task = asyncio.create_task(desk.writer.run_decisions())
+    desk.journal.broken = BROKEN
+    for at in range(MOST_DECISIONS + 2):
+        desk.writer.decided(decided(float(at)))
+    await elapse(60.0)
+    assert desk.journal.decisions == []
+    desk.journal.broken = None
+    await until(lambda: len(desk.journal.decisions) == MOST_DECISIONS)
+    assert desk.journal.decisions[0].inputs.now == 2.0
+    await end(task)
+
+
+@virtually
+async def test_decisions_wait_until_nobody_is_in_haste_and_go_a_few_at_a_time() -> None:
+    desk = Desk()
+    task = asyncio.create_task(desk.writer.run_decisions())
+    for at in range(3 * DECISIONS):
+        desk.writer.decided(decided(float(at)))
+    await elapse(LATER - 1e-3)
+    assert desk.journal.decisions == []
+    await elapse(2e-3)
+    assert len(desk.journal.decisions) == DECISIONS
+    await elapse(3 * BETWEEN)
+    assert len(desk.journal.decisions) == 3 * DECISIONS
+    await end(task)
+
+
+@virtually
+async def test_the_last_decisions_are_written_at_the_end() -> None:
+    desk = Desk()
+    for at in range(3 * DECISIONS):
+        desk.writer.decided(decided(float(at)))
+    await desk.writer.flush()
+    assert len(desk.journal.decisions) == 3 * DECISIONS
+
+
+def decided(at: float) -> Decided:
+    came = Conclusion(OutcomeKind.HOLD, DecisionKind.HOLD_NO_VERDICT, {}, {})
+    return Decided(API, DecisionInputs(PolicyState("api"), Observed(AT, None), at, "r1"), came)
 
 
 @virtually
@@ -187,3 +248,27 @@ async def test_an_error_that_is_not_the_journals_own_is_not_swallowed() -> None:
 
     with pytest.raises(TimeoutError):
         await desk.writer.protect(defect())
+
+
+class Forgetful(PaperJournal):
+    """It keeps everything but decisions."""
+
+    async def decided(self, decisions: Sequence[Decided]) -> None:  # noqa: ARG002 - none is kept
+        raise BROKEN
+
+
+@virtually
+async def test_a_journal_that_keeps_no_decisions_is_told_once_and_nothing_else_is_hurried_or_written_anew() -> None:
+    desk = Desk(Forgetful())
+    task = asyncio.create_task(desk.writer.run_decisions())
+    for at in range(20):
+        desk.writer.decided(decided(float(at)))
+        assert await desk.writer.keep(PolicyState("api"))
+        await elapse(CALM)
+    assert (desk.failures(), desk.writer.lacks) == (1, False)
+    assert desk.trouble() is not None
+    desk.journal.stuck = asyncio.Event()
+    begun = now()
+    assert not await desk.writer.keep(PolicyState("api"))
+    assert now() - begun == pytest.approx(PATIENCE)
+    await end(task)

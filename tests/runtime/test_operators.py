@@ -67,6 +67,23 @@ async def test_a_lost_word_is_released_in_every_policy_and_told_once() -> None:
         assert ended.reason == "", "what it was given for went with the journal"
 
 
+@virtually
+async def test_the_end_of_a_word_is_told_that_came_while_the_end_of_another_was_kept() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        first = await desk(stage).give(drain("azure", 60.0), ALICE)
+        await elapse(59.0)
+        stage.journal.stuck = asyncio.Event()
+        await until(lambda: bool(stage.told(OverrideEnded)))
+        giving = asyncio.create_task(desk(stage).give(drain("oci", 300.0), ALICE))
+        await elapse(0.5)
+        stage.journal.stuck.set()
+        stage.journal.stuck = None
+        second = await giving
+        await elapse(600.0)
+        assert [event.override for event in stage.told(OverrideEnded)] == [first.word.id, second.word.id]
+
+
 @pytest.mark.parametrize("released", [True, False], ids=["released", "by its time"])
 @virtually
 async def test_a_region_that_is_down_when_its_drain_ends_is_an_incident_from_then_on(*, released: bool) -> None:

@@ -279,6 +279,17 @@ async def test_from_the_start_a_defect_is_the_evidence_of_not_knowing() -> None:
         assert "a defect in the prober" in health.evidence
 
 
+@virtually
+async def test_one_that_is_late_is_probed_again_though_who_began_with_it_has_answered() -> None:
+    found = policy(regions=(many(1_000), many(1, "oci")))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        pair = next(members for members in slots(watch).values() if len(members) > 1)
+        address = pair[0].endpoint.address
+        begun = await broken(watch, Does.DROP, address)
+        assert await next_probe(watch, address) == pytest.approx(begun + 0.5, abs=EXACT)
+
+
 # -- policies come and go ----------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ from support.virtual import until, virtually
 
 from failoverd.codec import load
 from failoverd.core.control.evaluate import evaluate
+from failoverd.core.control.inputs import DecisionInputs
 from failoverd.core.control.outcome import Estate
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.events import (
@@ -45,7 +46,6 @@ from failoverd.core.records import Marker, Policy, RecordSet, RecordType
 from failoverd.core.status import PolicyStatus, RegionStatus, TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.agenda import GATHER
-from failoverd.runtime.target_worker import DecisionInputs
 from failoverd.simulation.faults import Fault, hang, refused
 from failoverd.simulation.simulated_daemon import TICK
 from failoverd.simulation.virtual_time import elapse, now

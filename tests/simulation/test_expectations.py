@@ -59,9 +59,9 @@ FOUND = "capacity, failback_waived, pull, region_down, region_healthy, share, sp
     ],
 )
 def test_a_difference_says_what_was_expected_and_what_was_found(tmp_path: Path, expected: str, told: str) -> None:
-    verdict = played(tmp_path, f'series: {{azure-weu/*: "P x10 F"}}\nat: {{30s: {expected}}}')
+    verdict = played(tmp_path, f'series: {{azure-weu/*: "P x10 F"}}\nat: {{25s: {expected}}}')
     assert apart(verdict) == [told]
-    assert verdict.differences[0].at == 30.0
+    assert verdict.differences[0].at == 25.0
 
 
 def test_nothing_moved_is_no_cause(tmp_path: Path) -> None:

@@ -399,3 +399,27 @@ def test_a_defect_stays_with_its_test(tmp_path: Path) -> None:
     verdict = play(estate.tests[0], replace(site_of(estate.found), policies={}))
     assert "failoverd stumbled over it" in verdict.error
     assert not verdict.passed
+
+
+# -- faults by name ----------------------------------------------------------------------------------------------------
+
+
+def test_endpoints_do_what_is_said_by_name_until_it_is_over(tmp_path: Path) -> None:
+    said = """
+series: {oci-fra/*: "P x300 F"}
+happens:
+  10s: {endpoints: {azure-weu: {does: 503, for: 1m}, oci-fra: well}}
+at:
+  40s: {shares: {oci-fra: 75, aws-use1: 25}, regions: {azure-weu: down, oci-fra: healthy}}
+  4m: {regions: {azure-weu: healthy}}
+  6m: {regions: {oci-fra: healthy}}
+"""
+    assert apart(played(tmp_path, said)) == []
+
+
+def test_a_prober_that_is_mistaken_or_cut_off_moves_nothing(tmp_path: Path) -> None:
+    for sight in ("cut-off", "mistaken", "blind"):
+        said = (
+            f"happens: {{10s: {{prober: {sight}}}}}\nat: {{5m: {{shares: {{azure-weu: 70, oci-fra: 30}}, changes: 0}}}}"
+        )
+        assert apart(played(tmp_path, said)) == [], sight

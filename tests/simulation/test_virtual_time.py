@@ -6,7 +6,7 @@ import time
 import pytest
 from support.virtual import until, virtually
 
-from failoverd.simulation.virtual_time import START, Deadlock, LeftOver, VirtualTimetable, elapse, now, run
+from failoverd.simulation.virtual_time import START, Deadlock, LeftOver, VirtualLoop, VirtualTimetable, elapse, now, run
 
 
 def test_an_hour_costs_nothing_and_is_exact() -> None:
@@ -92,3 +92,31 @@ async def test_its_timetable_keeps_the_promises_of_the_real_one() -> None:
     await elapse(60.0)
     assert runs == [2, 2]
     await table.close()
+
+
+@virtually
+async def test_what_is_due_at_one_moment_happens_in_the_order_in_which_it_was_asked_for() -> None:
+    loop, happened = asyncio.get_running_loop(), list[int]()
+    for number in range(100):
+        loop.call_at(START + 10.0, happened.append, number)
+        loop.call_at(START + 10.0 - 0.001 * number, happened.append, -1).cancel()
+    await elapse(10.0)
+    await asyncio.sleep(0)
+    assert happened == list(range(100))
+
+
+@virtually
+async def test_a_timetable_goes_on_in_its_rhythm_after_a_leap() -> None:
+    loop, timetable, ran = asyncio.get_running_loop(), VirtualTimetable(), list[float]()
+    assert isinstance(loop, VirtualLoop)
+
+    async def work() -> None:
+        ran.append(now() - START)
+
+    timetable.every("work", 30.0, work, phase=7.0)
+    await elapse(40.0)
+    loop.leap(START + 1_000.0)
+    timetable.leap()
+    await elapse(60.0)
+    assert ran == [7.0, 37.0, 1_027.0, 1_057.0]
+    await timetable.close()

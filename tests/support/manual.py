@@ -23,6 +23,11 @@ def examples() -> list[Path]:
     return [*sorted(POLICIES.glob("*.yaml")), CONFIG]
 
 
+def scenarios() -> list[Path]:
+    """The scenarios that ship with the policies."""
+    return sorted((POLICIES / "scenarios").glob("*.yaml"))
+
+
 def tiers() -> list[Path]:
     """The files of the example in which policies of several tiers share regions: a folder with its own inventory."""
     return sorted((POLICIES / "tiers").glob("*.yaml"))

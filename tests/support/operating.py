@@ -26,7 +26,8 @@ from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.virtual_time import now
 
 NIGHT_SHIFT = ("alice@host", "bob@host")
-LASTS = (15.0, 40.0, 120.0, 300.0, 1_000.0)
+LASTS = {15.0: 8, 40.0: 8, 120.0: 6, 300.0: 3, 1_000.0: 1}
+"""Seconds for which words are given, and how often: for as long as the longest one the calm has to be waited for."""
 
 CRON, OF_DAY = "20,30 0 * * *", (1_200.0, 1_800.0)
 """Planned work that comes again and again: at twenty and at thirty minutes past midnight."""
@@ -95,6 +96,7 @@ class Operators:
         lost: words that were in force when the journal was lost.
         taking_back: those that are being released: nobody relies on them any more, and nobody was answered yet.
         defects: what the desk may not do.
+        absences: from when to when no daemon was at work.
         files: what is planned.
     """
 
@@ -105,6 +107,7 @@ class Operators:
     since: dict[str, float] = field(default_factory=dict)
     lost: dict[str, Override] = field(default_factory=dict)
     defects: list[str] = field(default_factory=list)
+    absences: list[tuple[float, float]] = field(default_factory=list)
     files: Files = field(default_factory=Files)
     taking_back: tuple[Override, ...] = ()
 
@@ -196,7 +199,7 @@ class Operators:
         return self.random.choice([word.id for word in desk.words()] or ["drain-00000000"])
 
     def _lasts(self) -> float:
-        return self.random.choice(LASTS) + self.random.random()
+        return self.random.choices(list(LASTS), list(LASTS.values()))[0] + self.random.random()
 
     def _actor(self) -> str:
         return self.random.choice(NIGHT_SHIFT)
@@ -301,13 +304,17 @@ class Operators:
         """Words that were not told as they should be: given once, ended once and in time.
 
         `stages` are all processes with the journal that there is: one that knows nothing tells anew what files plan.
+        Of drills that files plan it is told how they went, and nothing else.
         """
-        for name, word in self.said.items():
+        drills = {name for name, word in self.said.items() if word.planned and word.verb is Verb.PRACTICE}
+        for name, word in ((name, word) for name, word in self.said.items() if name not in drills):
             given = [event for stage in stages for event in stage.told(OverrideGiven) if event.override == name]
             ended = [event for stage in stages for event in stage.told(OverrideEnded) if event.override == name]
             ending = [event for stage in stages for event in stage.told(OverrideEnding) if event.override == name]
             told_anew = word.planned and not journal_worked
-            if not given and word.ends > word.since:  # planned work may be called off before it begins
+            missed = any(went <= word.since and word.ends <= came for went, came in self.absences)
+            # planned work may be called off before it begins, or be over before anybody is back who could heed it
+            if not given and word.ends > word.since and not missed:
                 yield f"{name} is never told as given"
             if len(given) > 1 and not told_anew:
                 yield f"{name} is told {len(given)} times as given"

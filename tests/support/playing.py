@@ -4,7 +4,8 @@ from pathlib import Path
 
 from support.manual import REAL_KINDS
 
-from failoverd.config.test_files import TestSet, load_tests
+from failoverd.config.test_files import PolicyTest, TestSet, load_tests
+from failoverd.simulation.rehearsal import Site
 from failoverd.simulation.trial import TrialResult, play, site_of
 
 REGIONS = """\
@@ -47,15 +48,22 @@ def loaded(path: Path) -> TestSet:
     return load_tests([path], REAL_KINDS)
 
 
-def played(path: Path, said: str, *, policy: str = POLICY, regions: str = REGIONS, **others: str) -> TrialResult:
-    """What comes of one test of the policy `shop`; `said` is all of it but its name."""
+def one_test(
+    path: Path, said: str, *, policy: str = POLICY, regions: str = REGIONS, **others: str
+) -> tuple[PolicyTest, Site]:
+    """One test of the policy `shop`, and the files that it is about; `said` is all of it but its name."""
     lines = "".join(f"    {line}\n" for line in said.strip("\n").splitlines())
     text = f"version: 1\ntests:\n  - name: it\n    policy: shop\n{lines}"
     found = loaded(folder(path, text, policy=policy, regions=regions, **others))
     assert not [each.render() for each in found.diagnostics if each.is_error]
     (estate,) = found.estates
     (test,) = estate.tests
-    return play(test, site_of(estate.found))
+    return test, site_of(estate.found)
+
+
+def played(path: Path, said: str, *, policy: str = POLICY, regions: str = REGIONS, **others: str) -> TrialResult:
+    """What comes of it."""
+    return play(*one_test(path, said, policy=policy, regions=regions, **others))
 
 
 def apart(verdict: TrialResult) -> list[str]:

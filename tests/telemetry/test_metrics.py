@@ -19,7 +19,7 @@ from support.living import at_work, living
 from support.prometheus import promtool
 from support.scenes import NOW, TARGET
 
-from failoverd.core.control.figures import SignalFigures, TargetFigures
+from failoverd.core.control.figures import ReplayedFigures, SignalFigures, TargetFigures
 from failoverd.core.control.plan import LastGood
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.events import EndpointRecovered, Event, MetricsFailed
@@ -323,7 +323,14 @@ def in_trouble() -> Metrics:
         {(TARGET.policy, "demand"): 61.5}, {("main", "unreachable"): 4}, {(TARGET.policy, "west"): 120.0}, {"main": 1}
     )
     work = Work(
-        NOW, (remembered,), (calls.figures(),), words, journal_failing=True, journal_failures=3, signals=signals
+        NOW,
+        (remembered,),
+        (calls.figures(),),
+        words,
+        journal_failing=True,
+        journal_failures=3,
+        signals=signals,
+        replayed=ReplayedFigures(NOW - 60.0, 1_234, 2, 5),
     )
     return Metrics(ProbingFigures, lambda: statuses, "1.2.3", 0.0, lambda: work)
 
@@ -355,6 +362,10 @@ def test_the_rest_of_a_bad_night_is_counted() -> None:
     assert value(page, "failoverd_files_rejected") == 1
     assert value(page, "failoverd_journal_failing") == 1
     assert value(page, "failoverd_journal_failures_total") == 3
+    assert value(page, "failoverd_replay_timestamp_seconds") == NOW - 60.0
+    assert value(page, "failoverd_replay_decisions") == 1_234
+    assert value(page, "failoverd_replay_differing") == 2
+    assert value(page, "failoverd_replay_unreadable") == 5
     assert value(page, "failoverd_provider_calls_total", provider="dns-main", call="apply", outcome="fenced") == 1
     assert value(page, "failoverd_provider_calls_total", provider="dns-main", call="apply", outcome="ok") == 0
     assert value(page, "failoverd_provider_call_duration_seconds_sum", call="apply") == pytest.approx(0.2)

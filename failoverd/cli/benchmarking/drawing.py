@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
-from math import ceil, floor, log10
 from typing import Final
 
-from failoverd.cli.screen import shown
+from failoverd.cli.pictures import Ticks, inert
 
 WIDTH: Final = 460.0
 HEIGHT: Final = 230.0
@@ -19,13 +17,8 @@ LEFT, RIGHT, TOP, BOTTOM = 46.0, 16.0, 24.0, 38.0
 """Room around a plot, for its words."""
 
 _DASHES: Final = ("", "6 3", "2 3", "8 3 2 3")
-_STEPS: Final = (1.0, 2.0, 5.0, 10.0)
-_ALMOST: Final = 1e-6
-_THOUSAND: Final = 1_000.0
 
 Point = tuple[float, float]
-Ticks = Iterable[tuple[float, str]]
-"""Values with their words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +45,6 @@ def across(name: str, low: float, high: float, ticks: Ticks, scale: Callable[[fl
 
 def up(name: str, high: float, ticks: Ticks) -> Axis:
     return Axis(name, 0.0, high, HEIGHT - BOTTOM, TOP, tuple(ticks))
-
-
-def round_ticks(high: float, unit: str = "", factor: float = 1.0, *, least: float = 0.0) -> list[tuple[float, str]]:
-    """About five round values from zero up, shown times `factor`, and so at least `least` apart."""
-    rough = high * factor / 5
-    power = 10.0 ** floor(log10(rough)) if rough > 0 else 1.0
-    step = next(each * power for each in _STEPS if each * power >= rough * (1 - _ALMOST))
-    step = max(step, least)
-    count = floor(high * factor / step + _ALMOST)
-    return [(each * step / factor, f"{_short(each * step)}{unit}") for each in range(count + 1)]
-
-
-def _short(value: float) -> str:
-    """Thousands as `k`, so that the words fit beside the plot."""
-    return f"{value / _THOUSAND:g}k" if value >= 10 * _THOUSAND else f"{value:g}"
-
-
-def decade_ticks(low: float, high: float, factor: float) -> list[tuple[float, str]]:
-    """1, 2 and 5 of each power of ten, for a logarithmic scale; over many decades only the 1."""
-    first, last = floor(log10(low * factor)), ceil(log10(high * factor))
-    steps = _STEPS[:3] if last - first <= len(_STEPS[:3]) else _STEPS[:1]
-    values = (step * 10.0**power for power in range(first, last + 1) for step in steps)
-    return [(each / factor, _short(each)) for each in values if low <= each / factor <= high]
 
 
 # -- parts of a picture ------------------------------------------------------------------------------------------------
@@ -138,8 +108,3 @@ def _keys(parts: Iterable[str]) -> str:
 
 def _key(drawn: str) -> str:
     return f'<svg width="36" height="10" aria-hidden="true">{drawn}</svg>'
-
-
-def inert(words: str) -> str:
-    """For people to read, whoever wrote it: no markup, and nothing that a terminal would act upon in the source."""
-    return escape(shown(words))

@@ -4,9 +4,10 @@ import time
 from typing import Final
 
 from failoverd.cli.benchmarking import plots, tables
-from failoverd.cli.benchmarking.drawing import COLOURS, inert, legend, legend_of_boxes
+from failoverd.cli.benchmarking.drawing import COLOURS, legend, legend_of_boxes
 from failoverd.cli.benchmarking.statistics import Report
 from failoverd.cli.benchmarking.style import STYLE
+from failoverd.cli.pictures import inert
 from failoverd.core.probe_reasons import ProbeOutcome
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"

@@ -13,17 +13,15 @@ from failoverd.cli.benchmarking.drawing import (
     Point,
     across,
     base,
-    decade_ticks,
     figure,
     frame,
-    inert,
     line,
-    round_ticks,
     up,
 )
 from failoverd.cli.benchmarking.open_loop import Sample
 from failoverd.cli.benchmarking.statistics import FIRST_TOKEN, SPEED, Report, measured, percentile
 from failoverd.cli.benchmarking.tables import milliseconds
+from failoverd.cli.pictures import decade_ticks, inert, round_ticks
 from failoverd.core.probe_reasons import ProbeOutcome
 
 _PERCENTS: Final = (0.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9)

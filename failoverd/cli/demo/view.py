@@ -130,9 +130,13 @@ def summarise(console: Console, result: dict[str, Any]) -> None:
     tell_what_is_next(console)
 
 
+SCENARIO: Final = "policies/scenarios/region-dies.scenario.yaml"
+
+
 def tell_what_is_next(console: Console, policies: str = "policies/") -> None:
     """The same for policies of one's own, without waiting for it."""
     console.print(f"next:  failoverctl test {policies}  plays such a night against policies")
+    console.print(f"       failoverctl simulate {SCENARIO}  shows an outage from its first minute to its last")
 
 
 def _standing(world: "DemoWorld") -> tuple[dict[str, str], dict[str, int]]:

@@ -1,11 +1,11 @@
 """What a test of policies can say: what is given, what happens to the endpoints, and what must come of it.
 
 The notation of the series is promtool's: one letter for each moment, `x` and a number for how many of them. A curve of
-demand is written in the same way, with numbers for letters.
+demand is written in the same way, with numbers for letters, and so is what others measure, with `_` for nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Final, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import (
@@ -19,16 +19,27 @@ from pydantic import (
 )
 
 from failoverd.config.schema.measured import MOST_UNITS
-from failoverd.config.values import Moment, Name, Percent, Share, Text, Version, parse_share, within
+from failoverd.config.values import (
+    Moment,
+    Name,
+    Percent,
+    Share,
+    Text,
+    Version,
+    parse_percent,
+    parse_share,
+    within,
+)
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, Limit, ReasonCode
+from failoverd.core.records import WHOLE
 from failoverd.core.status import TargetState
 from failoverd.settings import Duration, Settings, parse_duration
 
 MOST_MOMENTS: Final = 100_000
 """Moments of one series: a week of minutes, a day of seconds."""
 
-_T = TypeVar("_T", str, float)
+_T = TypeVar("_T", str, float, float | None)
 
 MOST_TESTS: Final = 500
 _MAX_STEPS = 500
@@ -37,6 +48,7 @@ _MAX_SERIES = 256
 _TIMES = r"(?:\s*x\s*([1-9][0-9]{0,5}))?"
 _LETTER = re.compile(r"([A-Z_])" + _TIMES)
 _NUMBER = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)" + _TIMES + r"(?=\s|$)")
+_READING = re.compile(r"(_|[0-9]{1,12}(?:\.[0-9]{1,6})?(?:%|ms|s)?)" + _TIMES + r"(?=\s|$)")
 
 LETTERS: Final = {
     "P": "passes",
@@ -103,8 +115,11 @@ def _bounded(items: list[tuple[_T, int]]) -> tuple[tuple[_T, int], ...]:
     return tuple(items)
 
 
+Letters = tuple[tuple[str, int], ...]
+"""What an endpoint does, each with how many moments it lasts; the last one goes on."""
+
 Series = Annotated[
-    tuple[tuple[str, int], ...],
+    Letters,
     BeforeValidator(parse_series),
     WithJsonSchema({"type": "string", "examples": ["P x10 F x20"]}),
 ]
@@ -116,11 +131,77 @@ def parse_demands(value: object) -> Curve | dict[str, Curve]:
     Raises:
         ValueError: as `parse_curve`.
     """
-    return (
-        {str(name): parse_curve(each) for name, each in value.items()}
-        if isinstance(value, dict)
-        else parse_curve(value)
-    )
+    return _each(value, parse_curve)
+
+
+_Said = TypeVar("_Said")
+
+
+def _each(value: object, parse: Callable[[object], _Said]) -> _Said | dict[str, _Said]:
+    """One, or several by name."""
+    return {str(name): parse(each) for name, each in value.items()} if isinstance(value, dict) else parse(value)
+
+
+Readings = tuple[tuple[float | None, int], ...]
+"""What is measured, each with how many moments it lasts, None where nothing is; the last one goes on."""
+
+
+def _reader(convert: Callable[[str], float], example: str) -> Callable[[object], Readings]:
+    """What reads values of one kind: `800 x10 _ x5 1600`, or one value that is measured all the time."""
+
+    def parse(value: object) -> Readings:
+        text = f"{value}" if isinstance(value, int | float) and not isinstance(value, bool) else value
+        if not isinstance(text, str):
+            words = f"write what is measured, with how many moments each lasts, and _ for nothing: {example!r}"
+            raise ValueError(words)  # noqa: TRY004 - for the file
+        items = [(item[1], int(item[2] or 1)) for item in _items(text, _READING, (), example)]
+        return _bounded([(None if each == "_" else convert(each), moments) for each, moments in items])
+
+    return parse
+
+
+def _figure(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
+    if number > MOST_UNITS:
+        raise ValueError(f"what is measured is at most {MOST_UNITS:g}")
+    return number
+
+
+def _ratio(text: str) -> float:
+    return parse_percent(text) / WHOLE
+
+
+def _connection(text: str) -> float:
+    return within("0s", "1m")(parse_duration(text))
+
+
+def _written(example: str, *, number: bool = False) -> WithJsonSchema:
+    kinds = [{"type": "string"}, *([{"type": "number", "minimum": 0}] if number else [])]
+    return WithJsonSchema({"anyOf": kinds, "examples": [example]})
+
+
+Figures = Annotated[
+    Readings, PlainValidator(_reader(_figure, "800 x10 _ x5 1600")), _written("800 x10 _ x5 1600", number=True)
+]
+MeasuredDemands = Annotated[
+    Readings | dict[str, Readings],
+    PlainValidator(lambda value: _each(value, _reader(_figure, "800 x10 _ x5 1600"))),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string"},
+                {"type": "object", "additionalProperties": {"anyOf": [{"type": "number"}, {"type": "string"}]}},
+            ],
+            "examples": ["800 x10 _ x5 1600"],
+        }
+    ),
+]
+Ratios = Annotated[Readings, PlainValidator(_reader(_ratio, "0% x10 30% x20 0%")), _written("0% x10 30% x20 0%")]
+Connections = Annotated[Readings, PlainValidator(_reader(_connection, "10ms x10 80ms")), _written("10ms x10 80ms")]
 
 
 _A_DEMAND = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": MOST_UNITS}, {"type": "string"}]}
@@ -143,6 +224,16 @@ def _moment(text: object) -> float:
         return parse_duration(text)
     except ValueError:
         return -float(id(text))
+
+
+_LAST_MOMENT = 2.0**33
+"""In 2242: beyond, a float of seconds has no room for a millionth of one, and the clock of a test stands still."""
+
+
+def _playable(moment: float) -> float:
+    if not 0 <= moment < _LAST_MOMENT:
+        raise ValueError("it begins between 1970 and 2242")
+    return moment
 
 
 def _offset(value: object) -> object:
@@ -224,7 +315,45 @@ class GivenEntry(Settings):
         default=None,
         description="what the records answer, and the daemon starts in that moment; else all has been well for long",
     )
-    at: Moment | None = Field(default=None, description="the wall clock, with an offset: 2027-03-28T01:30:00+01:00")
+    at: Annotated[Moment, AfterValidator(_playable)] | None = Field(
+        default=None, description="the wall clock, with an offset: 2027-03-28T01:30:00+01:00"
+    )
+    spent: bool = Field(default=False, description="every policy has used up what its limits allow in their windows")
+
+
+class MeasuredEntry(Settings):
+    """What others measure, and probes of connections, over time: each value with how many moments it lasts."""
+
+    demand: MeasuredDemands | None = Field(
+        default=None,
+        description="demand of the policy, or of each policy by name: 800 x10 _ x5 1600; _ where nothing is answered",
+    )
+    capacity: dict[Name, Figures] = Field(default_factory=dict, description="capacity, by region")
+    errors: dict[Name, Ratios] = Field(
+        default_factory=dict,
+        description="the part of the requests that fails, by region: 0% x10 30%; regions not named have none",
+    )
+    requests: dict[Name, Figures] = Field(
+        default_factory=dict, description="requests a second, by region; regions not named have 100"
+    )
+    load: dict[Name, Figures] = Field(
+        default_factory=dict, description="what says how full a region is (`signals.room`); regions not named have 0"
+    )
+    latency: dict[Name, Connections] = Field(
+        default_factory=dict,
+        description="how long connections take, by region: 10ms x10 80ms; of regions not named nobody knows",
+    )
+
+    @property
+    def every(self) -> Iterator[Readings]:
+        """All that is said, whatever it is about."""
+        yield from self.demands("").values()
+        for said in (self.capacity, self.errors, self.requests, self.load, self.latency):
+            yield from said.values()
+
+    def demands(self, policy: str) -> Mapping[str, Readings]:
+        """By policy; `policy` is the test's own."""
+        return self.demand if isinstance(self.demand, dict) else {policy: self.demand} if self.demand else {}
 
 
 Part = Annotated[str, Field(pattern=r"^[a-z0-9*][a-z0-9*-]{0,62}(/.{1,253})?$", examples=["azure-weu/192.0.2.10"])]
@@ -240,6 +369,7 @@ class WordEntry(Settings):
     up: Part | None = Field(default=None, description="endpoints that count as healthy: region/address, or a region")
     down: Part | None = Field(default=None, description="endpoints that count as down: region/address, or a region")
     pin: Shares | None = Field(default=None, description="the shares that are answered")
+    drill: Name | None = Field(default=None, description="a region that a drill takes out, begun by hand")
     hold: bool = Field(default=False, description="nothing is changed")
     pause: bool = Field(default=False, description="nothing at all is written")
     for_: Annotated[Duration, AfterValidator(within("1s", "72h"))] = Field(
@@ -256,7 +386,63 @@ class WordEntry(Settings):
         return self
 
 
-_VERBS: Final = ("drain", "shed", "up", "down", "pin", "hold", "pause")
+_VERBS: Final = ("drain", "shed", "up", "down", "pin", "drill", "hold", "pause")
+
+
+Fault = Literal["well", "refuse", "drop", "slow", 503, 429, "packet-loss", "brown-out", "flap"]
+
+FAULTS: Final[Mapping[Fault, str]] = {
+    "well": "answers as it should",
+    "refuse": "refuses the connection",
+    "drop": "does not answer in time",
+    "slow": "answers after `by`; a request fails that has no time for it",
+    503: "answers with an error",
+    429: "is overloaded, and says so",
+    "packet-loss": "loses a `part` of the packets: what is lost is sent again, as TCP does it",
+    "brown-out": "answers a `part` of the requests with an error",
+    "flap": "refuses the connection and is well again in turns, so that both take `every`",
+}
+"""What endpoints do from some moment on."""
+
+_OF_FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
+    "part": ("packet-loss", "brown-out"),
+    "by": ("slow",),
+    "every": ("flap",),
+}
+"""What only some of them say."""
+
+
+class FaultEntry(Settings):
+    """What endpoints do from one moment on, and for how long."""
+
+    does: Fault = Field(description="what they do: one of the faults")
+    part: Percent | None = Field(
+        default=None, description="of the packets that are lost (1%), or of the requests that fail (33%)"
+    )
+    by: Annotated[Duration, AfterValidator(within("1ms", "10m"))] = Field(
+        default=5.0, description="after how long a slow one answers"
+    )
+    every: Annotated[Duration, AfterValidator(within("1s", "24h"))] = Field(
+        default=120.0, description="how long it takes one that flaps to fail and to be well again"
+    )
+    for_: Annotated[Duration, AfterValidator(within("1s", "31d"))] | None = Field(
+        default=None, alias="for", description="how long, until they are well again; else until something else is said"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for key, faults in _OF_FAULTS.items():
+            if key in self.model_fields_set and self.does not in faults:
+                raise ValueError(f"{key} belongs to {' and '.join(map(str, faults))}, not to {self.does}")
+        return self
+
+
+def _fault(value: object) -> object:
+    return value if isinstance(value, dict) else {"does": value}
+
+
+_Fault = Annotated[FaultEntry, BeforeValidator(_fault, json_schema_input_type=Fault | FaultEntry)]
+"""A fault, or its name alone."""
 
 
 class HappeningEntry(Settings):
@@ -267,8 +453,20 @@ class HappeningEntry(Settings):
     empty: bool = Field(default=False, description="somebody deletes the record by hand")
     operator: WordEntry | None = Field(default=None, description="an operator gives an override")
     release: bool = Field(default=False, description="operators take back all of their overrides")
-    providers: dict[Name, Literal["down", "up", "read-only"]] = Field(
-        default_factory=dict, description="DNS providers that cannot be reached, cannot be written, or can again"
+    alert: dict[Name, Literal["degraded", "down", "resolved"]] = Field(
+        default_factory=dict, description="a monitoring system calls regions degraded or down, or says that it is over"
+    )
+    providers: dict[Name, Literal["down", "up", "read-only", "throttled"]] = Field(
+        default_factory=dict,
+        description="DNS providers that cannot be reached, cannot be written, answer 4 calls a minute, or are well",
+    )
+    endpoints: dict[Part, _Fault] = Field(
+        default_factory=dict, description="what endpoints do from now on, whatever their series says"
+    )
+    prober: Literal["cut-off", "blind", "mistaken", "well"] | None = Field(
+        default=None,
+        description="no probe is answered (cut-off), there is no route (blind), or a check asks for what nobody "
+        "answers (mistaken), while clients are served; or all is well again",
     )
     restart: bool = Field(default=False, description="the daemon is killed and starts again")
 
@@ -313,10 +511,8 @@ class NeverEntry(Settings):
     )
 
 
-class TestEntry(Settings):
-    """One test: what is given, what happens, and what comes of it."""
-
-    __test__ = False  # for whoever collects classes by their names
+class PlayedEntry(Settings):
+    """What is played: what is given, and what happens."""
 
     name: Text = Field(description="what it shows, in words")
     policy: Name | None = Field(default=None, description="which policy it is about; in a policy's own file that one")
@@ -327,20 +523,17 @@ class TestEntry(Settings):
     series: dict[str, Series] = Field(
         default_factory=dict,
         max_length=_MAX_SERIES,
-        description="what endpoints do, by region/address; * for any letters: azure-weu/*; the last letter goes on",
+        description="what endpoints do, by region/address, and dependencies, by name; * for any letters: azure-weu/*; "
+        "the last letter goes on",
+    )
+    measured: MeasuredEntry = Field(
+        default_factory=MeasuredEntry, description="what others measure: demand, capacity, errors, load, latency"
     )
     happens: dict[Offset, HappeningEntry] = Field(
         default_factory=dict, max_length=_MAX_STEPS, description="what happens besides, by the time since the beginning"
     )
-    at: dict[Offset, MomentEntry] = Field(
-        default_factory=dict, max_length=_MAX_STEPS, description="what has to be so, by the time since the beginning"
-    )
-    never: NeverEntry | None = Field(default=None, description="what must not be so after any change")
-    for_: Offset | None = Field(
-        default=None, alias="for", description="how long it goes on; else until the last moment that it speaks of"
-    )
 
-    @field_validator("happens", "at", mode="before")
+    @field_validator("happens", "at", mode="before", check_fields=False)
     @classmethod
     def _apart(cls, written: object) -> object:
         """A moment that is written twice, as 60s and 1m, would silently lose what is said of it first."""
@@ -350,6 +543,45 @@ class TestEntry(Settings):
             if before != text:
                 raise ValueError(f"{before} and {text} are one moment: write what is said of it together")
         return written
+
+    @property
+    def played(self) -> float:
+        """Seconds that the series and the curves go on."""
+        curves = (*self.demand_curves, *self.measured.every)
+        played: Iterable[tuple[tuple[object, int], ...]]
+        played = (*self.series.values(), *(curve for curve in curves if len(curve) > 1))
+        return max((sum(number for _, number in each) for each in played), default=0) * self.interval
+
+    @property
+    def demand_curves(self) -> tuple[Curve, ...]:
+        """How the demands go on that are given, of whichever policies."""
+        given = self.given.demand
+        return tuple(given.values()) if isinstance(given, dict) else (given,) if given else ()
+
+    def demands(self, policy: str) -> dict[float, dict[str, float]]:
+        """What policies need from each moment on, by seconds since the beginning; `policy` is the one it is about."""
+        given = self.given.demand
+        found: dict[float, dict[str, float]] = {}
+        for name, curve in given.items() if isinstance(given, dict) else ((policy, given or ()),):
+            at = 0.0
+            for number, moments in curve:
+                found.setdefault(at, {})[name] = number
+                at += moments * self.interval
+        return found
+
+
+class TestEntry(PlayedEntry):
+    """One test: what is given, what happens, and what comes of it."""
+
+    __test__ = False  # for whoever collects classes by their names
+
+    at: dict[Offset, MomentEntry] = Field(
+        default_factory=dict, max_length=_MAX_STEPS, description="what has to be so, by the time since the beginning"
+    )
+    never: NeverEntry | None = Field(default=None, description="what must not be so after any change")
+    for_: Offset | None = Field(
+        default=None, alias="for", description="how long it goes on; else until the last moment that it speaks of"
+    )
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
@@ -362,27 +594,13 @@ class TestEntry(Settings):
         """Seconds."""
         if self.for_ is not None:
             return self.for_
-        curves = self.given.demand.values() if isinstance(self.given.demand, dict) else (self.given.demand or (),)
-        played = (*self.series.values(), *(curve for curve in curves if len(curve) > 1))
-        longest = max((sum(number for _, number in each) for each in played), default=0) * self.interval
         spoken = max((*self.at, *self.happens), default=0.0)
-        return spoken if self.at else max(longest, spoken)
-
-    def demands(self, policy: str) -> dict[float, dict[str, float]]:
-        """What policies need from each moment on, by seconds since the beginning; `policy` is the test's own."""
-        given = self.given.demand
-        found: dict[float, dict[str, float]] = {}
-        for name, curve in given.items() if isinstance(given, dict) else ((policy, given or ()),):
-            at = 0.0
-            for number, moments in curve:
-                found.setdefault(at, {})[name] = number
-                at += moments * self.interval
-        return found
+        return spoken if self.at else max(self.played, spoken)
 
     @property
-    def can_fail(self) -> bool:
-        """Whether it says anything that might not be so."""
-        return bool(self.never and self.never != NeverEntry()) or any(_says(each) for each in self.at.values())
+    def expects(self) -> bool:
+        """Whether it says anything that has to be so at a moment."""
+        return any(_says(each) for each in self.at.values())
 
 
 def _says(moment: MomentEntry) -> bool:

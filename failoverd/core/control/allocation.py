@@ -236,11 +236,12 @@ def levels(
     regions: Mapping[str, RegionHealth],
     specs: Sequence[RegionSpec],
     bounds: Bounds = FREE,
+    budget: int = WHOLE,
 ) -> tuple[tuple[Draw, ...], ...]:
-    """The same tiers as a claim on the estate, in the unit of the policy's demand."""
+    """The same tiers as a claim on the estate, in the unit of the demand, of which `budget` is to be placed."""
     if not policy.demand:
         return ()
-    rooms = _rooms(policy, record, regions, specs, Fraction(WHOLE), bounds)
+    rooms = _rooms(policy, record, regions, specs, Fraction(budget), bounds)
     unit = policy.demand / WHOLE
 
     def draw(spec: RegionSpec) -> Draw:

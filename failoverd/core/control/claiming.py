@@ -111,9 +111,10 @@ def _open(
     out = [spec for spec in serving if spec.name in aside]
     later = [spec for spec in serving if spec.name in held]
     at_once = [spec for spec in mine if spec.name in slowly]
+    left = max(0, WHOLE - sum(found.found.frozen.values()))  # of it, a word sheds a part
 
     def drawn(specs: Sequence[RegionSpec], caps: Mapping[str, int]) -> tuple[tuple[Draw, ...], ...]:
-        return levels(policy, record, view.regions, specs, Bounds(caps, heeded.shed))
+        return levels(policy, record, view.regions, specs, Bounds(caps, heeded.shed), left)
 
     first = [drawn(mine, slowly | capped), drawn(out, slowly | capped)]
     first += [drawn(at_once, capped)] if at_once else []

@@ -91,6 +91,7 @@ class View:
         unmeasured: regions that were called ill when their figures were lost: they get no more than they have.
         cut_short: those of them whose drill failoverd itself ended, for trouble here or elsewhere.
         saving: shares that were chosen for their price.
+        counted: from which share on, in basis points, a region by itself counts for the rules that bind the policy.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -109,6 +110,7 @@ class View:
     cut_short: frozenset[str] = frozenset()
     unmeasured: frozenset[str] = frozenset()
     saving: Saving = field(default_factory=Saving)
+    counted: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def emptied(self) -> bool:

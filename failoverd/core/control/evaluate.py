@@ -44,7 +44,7 @@ from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.readings import measured
 from failoverd.core.control.relieving import Relieved, relieved
 from failoverd.core.control.residency import Allowed, allowed
-from failoverd.core.control.rule_checks import people, ruled, withheld
+from failoverd.core.control.rule_checks import counted, people, ruled, withheld
 from failoverd.core.control.saving import considered
 from failoverd.core.control.sharing import Grant
 from failoverd.core.control.sighted import as_seen
@@ -204,7 +204,8 @@ def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None, int]:
         by_hand_at, edit_over = min(memory.by_hand_at, case.now), min(memory.edit_over, case.now)
         memory = replace(memory, by_hand_at=by_hand_at, edit_over=edit_over)
     generation = generation_by_hand(case.state, memory, case.observed, case.estate.owner, case.now)
-    memory, found = progress.found_in_place(memory, case.observed, case.now)
+    others = case.state.other_types(memory.target)
+    memory, found = progress.found_in_place(memory, case.observed, case.now, others)
     return _with_others(case, memory), found, generation
 
 
@@ -362,6 +363,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         unmeasured=case.seen.unmeasured,
         owned=observed.marker is not None and kind in observed.marker.types,
         drifted=drifted(observed, memory.last_good),
+        counted=counted(case.estate.rules, case.policy),
     )
 
 

@@ -5,6 +5,9 @@ After it has been well for `failback.after`, or when a person brings it back; th
 Nor does a fall of all regions together: it was no region's own fault, so who was withdrawn in it comes back without a
 hold, and in one step. What all of them carried is too much for those who are back first, so each step of a ramp would
 keep them overloaded.
+
+A step is as large as the assertions of the installation count (`View.counted`). A smaller one would be held for good
+where the region that is to leave for it is one of those that an assertion asks for.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -200,9 +203,12 @@ def _climb(
         begins = ramp.stepping(each) and (known is None or known.step != each.step)
         due = ramp.due(rules, each, ground.view.regions[name], ttl)  # not known while the step does not stand
         upcoming = now + rules.pause(ttl) if begins else due
-        caps[name] = ramp.allowed(rules, each, has, of)
+        counts = ground.view.counted.get(name, 0)
+        caps[name] = max(allowed := ramp.allowed(rules, each, has, of), min(counts, of))
         numbers = {"step": float(each.step), "steps": float(len(rules.steps))}
         numbers |= {"part": float(rules.steps[each.step - 1]), "of": float(of)}
+        if allowed < counts:
+            numbers["counts"] = float(counts)
         if upcoming is not None and upcoming > now:
             numbers["next"] = upcoming
         if due is not None and due > now and caps[name] < of:

@@ -95,6 +95,19 @@ def waits_for(status: TargetStatus) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayedFigures:
+    """What came of deciding the last day again. `at` is when that ended; 0 before the first time.
+
+    `differing` came to something else, and `lost` could not be read.
+    """
+
+    at: float = 0.0
+    decisions: int = 0
+    differing: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SignalFigures:
     """What metrics show: seconds since each reading, by policy and signal, what failed, and the burn of regions.
 

@@ -447,9 +447,13 @@ def _largest(step: Step) -> int:
 
 
 def _climbs(step: Step) -> bool:
-    """Whether a region takes a step of its ramp: that is as large as the file says, and the next one waits for it."""
-    ramps = step.plan.decision.ramps or {}
-    return any(stepping(each) and step.wanted.get(name, 0) > step.before.get(name, 0) for name, each in ramps.items())
+    """Whether a region takes a step of its ramp: that is as large as the file says, and the next one waits for it.
+
+    So it does where the region has that share by chance already, and only the others have not got theirs.
+    """
+    ramps, wanted = step.plan.decision.ramps or {}, step.wanted
+    climbing = (name for name, each in ramps.items() if stepping(each))
+    return any(wanted.get(name, 0) and wanted.get(name, 0) >= step.before.get(name, 0) for name in climbing)
 
 
 def _quits_ill(step: Step) -> bool:
@@ -696,7 +700,7 @@ def _sealed(plan: Plan, step: Step, checks: tuple[LimitCheck, ...], shifts: Mapp
     if all(check.passed for check in checks):
         whole = None if plan.shares_after == step.wanted else dict(step.wanted)
         return Paced(Approved(replace(plan, cause=cause, shifts=dict(shifts), whole=whole), checks, seal=_SEAL))
-    until = passing_at(step.ruled, checks, step.now) if cause is Cause.FAILING_OUT else None
+    until = passing_at(step.ruled, checks, step.now) if cause is Cause.FAILING_OUT and _takes_dead(step) else None
     return Paced(Held(replace(plan, cause=cause), checks, until))
 
 

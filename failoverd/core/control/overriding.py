@@ -19,7 +19,7 @@ from typing import Final
 from failoverd.core.control.decision import soonest
 from failoverd.core.control.signals import SAYING, Lowered, Signalled, lowered
 from failoverd.core.health.region import RegionHealth, by_word
-from failoverd.core.overrides import UNMARKED, Override, Verb, begins, by, in_force, next_turn, verb_of
+from failoverd.core.overrides import UNMARKED, Override, Verb, about, begins, by, in_force, next_turn, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Marker, Policy, RecordType, Target
 
@@ -148,7 +148,7 @@ def heed(
     lost before: a marker says the end of the last word only, and one that was given since may hold for longer.
     """
     known = tuple(overrides)
-    ours = [word for word in known if word.scope.has_policy(policy)]
+    ours = about(known, policy)
     words = in_force(ours, target, now)
     mine = marker if marker is not None and marker.owner == owner else None
     lost = _lost(known, words, mine, now, ends or {}) if mine is not None else {}

@@ -27,6 +27,7 @@ from failoverd.core.control.sharing import (
     Grant,
     Resource,
     Vessel,
+    beyond,
     excess,
     fill,
     granted,
@@ -67,6 +68,7 @@ class _Band:
         off: whether somebody was raised by itself since the last filling.
         strained: those that cannot all draw as they like even where nothing is full.
         extra: the excess that was sent to each region.
+        beyond: what fits nowhere and is sent there all the same, that excess included.
     """
 
     names: set[str] = field(default_factory=set)
@@ -77,6 +79,7 @@ class _Band:
     off: bool = False
     strained: set[str] = field(default_factory=set)
     extra: dict[Resource, float] = field(default_factory=dict)
+    beyond: dict[Resource, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -294,8 +297,11 @@ class Pool:
         if mine.excess_on:
             key = (mine.excess_on, unit)
             band.extra[key] = band.extra.get(key, 0.0) + sign * mine.short
+        for region, load in beyond(mine.claim, mine.short, mine.excess_on).items() if mine.short else ():
+            key = (region, unit)
+            band.beyond[key] = band.beyond.get(key, 0.0) + sign * load
             for other, each in part.bands.items():
-                if other > tier:  # where its excess goes is where theirs hurts it
+                if other > tier:  # where it goes is where theirs hurts it, and what it takes is not theirs
                     each.touched.add(key)
 
     def _seen(self, part: _Part, key: Resource, room: float, sign: int) -> None:
@@ -339,6 +345,7 @@ class Pool:
             mine.stands |= band.stands
             mine.borders |= band.borders
             mine.extra |= band.extra
+            mine.beyond |= band.beyond
             mine.off |= band.off
             mine.touched |= other.resources
             for name in band.names:
@@ -381,12 +388,22 @@ class Pool:
         return False
 
     def _left(self, part: _Part, tier: float, key: Resource) -> float:
-        """What a region has left after this tier; less than nothing where it is over its room."""
-        stands = taken = 0.0
+        """What a region has left after this tier; less than nothing where it is over its room.
+
+        What higher tiers send there though it fits nowhere is no room either. Asked for all tiers (`inf`), it is that
+        of what fits alone.
+        """
+        stands = higher = own = beside = 0.0
         for other, band in part.bands.items():  # in one go: it is asked for each region in each decision
             stands += band.stands.get(key, 0.0)
-            taken += band.loads.get(key, 0.0) if other <= tier else 0.0
-        return max(0.0, self._room.get(key, 0.0) - stands) - taken
+            if other < tier:
+                higher += band.loads.get(key, 0.0)
+                if band.beyond and tier < inf:
+                    beside += band.beyond.get(key, 0.0)
+            elif other == tier:
+                own = band.loads.get(key, 0.0)
+        left = max(0.0, self._room.get(key, 0.0) - stands) - higher
+        return (max(min(left, 0.0), left - beside) if beside else left) - own
 
     def _vessels(self, part: _Part, tier: int, keys: Iterable[Resource]) -> dict[Resource, Vessel]:
         return {
@@ -398,7 +415,7 @@ class Pool:
     def _fill(self, part: _Part, number: int, band: _Band) -> None:
         """Share out one tier, as the others are."""
         before, band.loads, part.filled = band.loads, {}, True
-        sent = band.extra
+        sent = band.beyond
         vessels = self._vessels(part, number, sorted(part.resources))
         claims = [self._mine[name].claim for name in sorted(band.names)]
         filled = fill(claims, vessels)
@@ -418,13 +435,13 @@ class Pool:
             for key in before.keys() | band.loads.keys()
             if abs(before.get(key, 0.0) - band.loads.get(key, 0.0)) > self._room.get(key, 0.0) * NOTHING
         }
-        changed |= {key for key in sent.keys() | band.extra.keys() if sent.get(key) != band.extra.get(key)}
+        changed |= {key for key in sent.keys() | band.beyond.keys() if sent.get(key) != band.beyond.get(key)}
         for other, lower in part.bands.items():
             if other > number:
                 lower.touched |= changed
 
     def _with_excess(self, part: _Part, number: int, band: _Band, vessels: Mapping[Resource, Vessel]) -> None:
-        band.extra = {}
+        band.extra, band.beyond = {}, {}
         short = [self._mine[name] for name in sorted(band.names) if self._mine[name].short]
         if not short:
             return
@@ -440,6 +457,10 @@ class Pool:
             mine.excess_on = region
             key = (region, mine.claim.unit)
             band.extra[key] = band.extra.get(key, 0.0) + mine.short
+        for mine in short:
+            for region, load in beyond(mine.claim, mine.short, mine.excess_on).items():
+                key = (region, mine.claim.unit)
+                band.beyond[key] = band.beyond.get(key, 0.0) + load
 
 
 def _sent_to(band: _Band, claim: Claim) -> str:

@@ -3,7 +3,7 @@
 All of it is told as the state afterwards and the events that are news; what was decided stands in `evaluate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from failoverd.core.control import news, ramp, rivals
@@ -14,9 +14,9 @@ from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.signals import accused
 from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
-from failoverd.core.errors import FailoverdError
+from failoverd.core.errors import NO_EFFECT, FailoverdError
 from failoverd.core.events import Event, FailbackStepped, IncidentClosed, IncidentOpened, TargetDelayed, TargetResumed
-from failoverd.core.records import Observed, Policy, Target
+from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.core.status import TargetState
 
 Progress = tuple[PolicyState, tuple[Event, ...]]
@@ -120,19 +120,55 @@ def fenced(state: PolicyState, plan: Plan) -> PolicyState:
     return state.with_target(replace(memory, doubts=tuple(doubt for doubt in memory.doubts if not _same(doubt, plan))))
 
 
-def found_in_place(memory: TargetMemory, observed: Observed, now: float) -> tuple[TargetMemory, Plan | None]:
-    """A plan of which nobody knew how it went, and which stands there: it was applied, whatever its answer became.
+def found_in_place(
+    memory: TargetMemory, observed: Observed, now: float, others: Iterable[TargetMemory] = ()
+) -> tuple[TargetMemory, Plan | None]:
+    """A plan of which nobody knew how it went, and which came about: it was applied, whatever its answer became.
 
-    Another type of the name may have been written since. What leaves the answers as they are is told by its marker.
+    It stands there, or its marker does and somebody edited the answers since. Another type of the name (`others`) may
+    have been written since. What leaves the answers as they are is told by its marker.
     """
     marker = observed.marker
-    if marker is None or observed.records is None or not memory.doubts:
+    if marker is None or not memory.doubts:
         return memory, None
     for doubt in memory.doubts:
         changes_answers = doubt.after != doubt.before.records
         if (doubt.marker == marker or changes_answers) and doubt.stands_in(observed):
             return settled_as_applied(memory, doubt, now), doubt
+    edited = _edited_since(memory, observed, others)
+    if edited is not None:
+        return settled_as_applied(memory, edited, now), edited
+    if observed.records is None:
+        return memory, None
     return replace(memory, doubts=overtaken(memory.doubts, marker.generation)), None
+
+
+def _edited_since(memory: TargetMemory, observed: Observed, others: Iterable[TargetMemory]) -> Plan | None:
+    """The plan whose marker stands there beside answers that neither it nor what was there before it explains.
+
+    Its generation is its own: whoever writes by hand leaves the marker, and whoever writes with failoverd raises it.
+    Where a generation was given out twice, to another type of the name or to another answer, nobody can tell whose it
+    is. Answers of before and after beside each other are no edit: the provider may take a change only one by one. Nor
+    was edited what came out otherwise while it was watched: the server made something else of it.
+    """
+    found = [doubt for doubt in memory.doubts if doubt.marker == observed.marker]
+    if len(found) != 1:
+        return None
+    (doubt,) = found
+    theirs = {each.generation for other in others for each in other.doubts}
+    theirs |= {each.generation for other in others for each in other.changes}
+    if doubt.generation in theirs:
+        return None
+    watched = memory.told.delay == (NO_EFFECT, doubt.shares_after)
+    return doubt if not watched and _strange(observed.records, doubt) else None
+
+
+def _strange(records: RecordSet | None, plan: Plan) -> bool:
+    """Whether somebody else has to have been there, for anything to be answered so."""
+    before = plan.before.records
+    if records is None:
+        return before is not None
+    return not {*records.answers} <= {*plan.after.answers, *(before.answers if before is not None else ())}
 
 
 def doubts(state: PolicyState, plan: Plan) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from failoverd.core.overrides import Override, Verb
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote
+from failoverd.core.records import Policy
 from failoverd.core.rules import Assertion, Gate, Rule
 
 
@@ -60,6 +61,12 @@ def ruled(rules: Sequence[Rule], policy: str, words: Iterable[Override], withhel
             shut += [Shut(rule, rule.says.on, max(ends))] if ends else []
     assertions = tuple(rule for rule in binding if isinstance(rule.says, Assertion))
     return Ruled(assertions, tuple(shut), broken, withheld)
+
+
+def counted(rules: Iterable[Rule], policy: Policy) -> Mapping[str, int]:
+    """From which share on each region counts by itself for every assertion that names it."""
+    says = [rule.says for rule in rules if isinstance(rule.says, Assertion) and rule.binds(policy.name)]
+    return {spec.name: max(each.counts(spec.name) for each in says) for spec in policy.regions} if says else {}
 
 
 def breaks(word: Override, rule: Rule) -> bool:

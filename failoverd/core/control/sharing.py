@@ -12,7 +12,8 @@ DNS cannot refuse a request, so what a region gets is settled before it is sent 
     short = demand - served
 
 What is short goes to the place that its policy names. Without one, all of a tier's excess goes to the one region where
-it overloads higher tiers the least, so that one region suffers and not all of them.
+it overloads higher tiers the least, so that one region suffers and not all of them. Where something else than the
+region bounds it, such as a link, lower tiers have that much less of the region's room.
 
 A load that nothing can move now (a pin, a hold, a region that is lost from sight) is taken off the room first.
 
@@ -198,7 +199,11 @@ def share_out(claims: Iterable[Claim]) -> Mapping[str, Grant]:
         for name, region in excess(tier, found, vessels, used).items():
             found[name] = replace(found[name], excess_on=region)
         for each in tier:
-            use(found[each.policy], each.unit, used)
+            mine = found[each.policy]
+            use(mine, each.unit, used)
+            for region, load in beyond(each, mine.short, mine.excess_on).items():
+                if (vessel := vessels.get((region, each.unit))) is not None:
+                    vessel.left = max(0.0, vessel.left - load)
         grants |= found
     return grants
 
@@ -612,6 +617,22 @@ def use(grant: Grant, unit: str, used: "defaultdict[Resource, float]") -> None:
         used[region, unit] += load
     if grant.excess_on:
         used[grant.excess_on, unit] += grant.short
+
+
+def beyond(claim: Claim, short: float, excess_on: str) -> Mapping[str, float]:
+    """The regions to which a policy sends what fits nowhere: all to one, or by what each of them can carry."""
+    if not short or claim.sheds:
+        return {}
+    if excess_on:
+        return {excess_on: short}
+    rooms = {draw.region: _carries(claim, draw) for level in claim.levels for draw in level if draw.room < inf}
+    whole = sum(rooms.values())
+    return {region: short * room / whole for region, room in rooms.items() if room > 0}
+
+
+def _carries(claim: Claim, draw: Draw) -> float:
+    passage = claim.links.get(draw.region)
+    return min(draw.room, passage.room / passage.bits) if passage is not None else draw.room
 
 
 def excess(

@@ -247,8 +247,9 @@ class PolicyState:
 
     def other_types(self, target: Target) -> tuple[TargetMemory, ...]:
         """What is known of the other types of a target's name, which share its marker."""
-        name, key = _name(target), key_of(target)
-        return tuple(each for other, each in self.targets.items() if other != key and _name(each.target) == name)
+        name, key = target.key.name, key_of(target)
+        same = [(other, each) for other, each in self.targets.items() if each.target.key.name == name]
+        return tuple(each for other, each in same if other != key and _name(each.target) == _name(target))
 
 
 def key_of(target: Target) -> str:

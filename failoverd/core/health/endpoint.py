@@ -178,6 +178,18 @@ def settled(health: CheckHealth, rules: HealthRules) -> bool:
     )
 
 
+def steady(health: CheckHealth, rules: HealthRules) -> bool:
+    """Whether another outcome like the last one says nothing new: nothing is counted that it would add to.
+
+    What is kept out because it flapped stays so only `flapping_until`.
+    """
+    if health.last is None or health.blind or health.recent:
+        return False
+    if health.last.outcome is ProbeOutcome.PASS:
+        return settled(health, rules) or (health.state is Health.UNHEALTHY and kept_out(health, rules))
+    return health.last.outcome is ProbeOutcome.FAIL and health.state is Health.UNHEALTHY and not health.passes
+
+
 def _cold(health: CheckHealth, at: float, rules: HealthRules) -> bool:
     """Whether it came up so lately that being slow is to be expected."""
     return health.up_at is not None and health.state is not Health.UNHEALTHY and at - health.up_at < rules.warm_up
@@ -226,7 +238,7 @@ def _count_pass(health: CheckHealth, at: float, rules: HealthRules) -> CheckHeal
 
 def _count_recovery(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:
     """From UNKNOWN or UNHEALTHY only a run of `rise` passes leads up, and not while suppressed."""
-    passes = health.passes + 1
+    passes = min(health.passes + 1, rules.rise)  # while suppressed it may pass for an hour
     counted = (_between(health) if health.state is Health.UNKNOWN else health)._replace(passes=passes)
     if passes < rules.rise:
         return counted

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, combined, verdict
+from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, combined, steady, verdict
 from failoverd.core.health.isolation import NEVER, family_of
 from failoverd.core.health.latency import Latencies
 from failoverd.core.health.region import SERVING, RegionHealth, RegionState, would_be_down
@@ -70,6 +70,11 @@ class CheckState:
         return self.health.failures > 0 and self.health.state is not Health.UNHEALTHY
 
     @property
+    def steady(self) -> bool:
+        """Whether another outcome like the last one changes nothing."""
+        return steady(self.health, self.of.rules) and not (self.asked or self.other)
+
+    @property
     def last_pass(self) -> ProbeResult | None:
         last = self.health.last
         return last if last is not None and last.outcome in ALIVE else self.passed
@@ -123,6 +128,14 @@ class EndpointHealth:
 
     def judged(self, now: float) -> Verdict:
         return verdict(((each.check.name, each.health, each.stale_after) for each in self.checks), now, self.rules)
+
+    def steady(self, now: float) -> bool:
+        """Whether its verdict, and what it rests on, stays while every probe comes to the same as the last one did."""
+        if not all(state.steady for state in self.checks):
+            return False
+        if self.verdict.state is Health.UNHEALTHY:
+            return self.judged(now).gist == self.verdict.gist
+        return self.verdict.state is Health.HEALTHY
 
     @property
     def counting(self) -> bool:
@@ -289,6 +302,11 @@ class PolicyHealth:
         return of.state(check) if of is not None else None
 
     @property
+    def checked(self) -> Iterator[CheckState]:
+        """All of its endpoints, each under each of its checks."""
+        return (state for of in self.endpoints.values() for state in of.checks)
+
+    @property
     def answering(self) -> Iterator[EndpointHealth]:
         """Those that records can answer with."""
         return (each for each in self.endpoints.values() if not each.dependency)
@@ -297,6 +315,10 @@ class PolicyHealth:
     def tracks(self) -> list[FailureTrack]:
         """What the vantage counts."""
         return [each.track for each in self.endpoints.values()]
+
+    def steady(self, now: float) -> bool:
+        """Whether it stays as it is while every probe comes to the same as the last one did."""
+        return not self.open and all(of.steady(now) for of in self.endpoints.values())
 
     def explaining(self, endpoint: EndpointHealth) -> tuple[str, ...]:
         """The dependencies of its region that are down."""

@@ -25,6 +25,7 @@ from failoverd.core.health.endpoint import (
     CheckHealth,
     Health,
     Verdict,
+    flapping_until,
     kept_out,
     lapsed,
     observe,
@@ -193,6 +194,28 @@ class HealthTable:
             for of in self._policies[name].answering
             if of.endpoint.region not in aside
         )
+
+    def steady(self, now: float) -> bool:
+        """Whether everything stays as it is while every probe comes to the same as the last one did.
+
+        So a thousand more of them would change nothing but when each endpoint was last seen, until `reused_at`.
+        """
+        policies = (each.steady(now) for each in self._policies.values())
+        return self._stretched == 1 and self._vantage.steady and all(policies)
+
+    @property
+    def reused_at(self) -> float | None:
+        """When the next of those may be used again that are kept out because they flapped; None without any."""
+        known = ((policy, state) for policy in self._policies.values() for state in policy.checked)
+        moments = (flapping_until(each.health, policy.policy.health) for policy, each in known if each.kept_out)
+        return min(moments, default=None)
+
+    def last(self, name: str, endpoint: Endpoint, check: str) -> ProbeResult | None:
+        """What the last probe that could see came to, of an endpoint or a sentinel."""
+        if name == SENTINELS:
+            return self._vantage.sentinels[check].health.last
+        state = self._policies[name].state(endpoint, check)
+        return state.health.last if state is not None else None
 
     def verdicts(self, name: str) -> dict[Endpoint, Verdict]:
         """What is held to be true of each endpoint that records can answer with."""

@@ -324,6 +324,11 @@ class Vantage:
 
     # -- what it thinks of itself --------------------------------------------------------------------------------------
 
+    @property
+    def steady(self) -> bool:
+        """Whether it has no doubts, and every sentinel is well: nothing that comes as it came last changes that."""
+        return not self._doubts and all(each.state.well for each in self.sentinels.values())
+
     def settle(self, now: float) -> None:
         """Let the time pass that bounds a doubt."""
         for family in tuple(self._doubts):

@@ -26,7 +26,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import Fenced, Permanent
+from failoverd.core.errors import NO_EFFECT, Fenced, Permanent
 from failoverd.core.records import Answer, RecordSet
 from failoverd.providers.azure_traffic_manager.profile import (
     EXTERNAL,
@@ -195,7 +195,7 @@ def _overtaken(plan: Plan, found: Profile) -> Fenced:
 def _no_effect(plan: Plan) -> Permanent:
     return Permanent(
         f"Azure said yes to a write of {plan.target.key.name}, and reading it back shows no effect",
-        reason="no_effect",
+        reason=NO_EFFECT,
         remedy="look at the activity log of the profile: somebody undoes what is written, or Azure did not do it",
     )
 

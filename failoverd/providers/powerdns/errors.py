@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import h11
 
-from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
+from failoverd.core.errors import NO_EFFECT, Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.foreign import quoted
 from failoverd.providers.powerdns.http import Progress, Response, TooLong
 from failoverd.providers.shared.refusals import stale
@@ -128,7 +128,7 @@ def without_effect(call: Call, name: str) -> Permanent:
     """The server said yes and did nothing."""
     return Permanent(
         f"{call.url} acknowledged the change of {name}, and nothing changed",
-        reason="no_effect",
+        reason=NO_EFFECT,
         remedy="check that `url` is the API of the primary server, and that nothing in between answers for it",
     )
 

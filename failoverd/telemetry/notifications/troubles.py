@@ -40,6 +40,7 @@ from failoverd.core.events import (
     PlanRefused,
     PracticeEnded,
     RecordOrphaned,
+    ReplayDiffered,
     RivalDetected,
     SignalFound,
     SignalLost,
@@ -230,6 +231,10 @@ def _all_found(event: SignalFound) -> Sequence[str]:
     return _source(event) if not event.still_lost else ()
 
 
+def _policy(event: ReplayDiffered) -> Sequence[str]:
+    return (event.policy,)
+
+
 def _journal(_: JournalFailed) -> Sequence[str]:
     return ("journal",)
 
@@ -408,6 +413,7 @@ TROUBLES: Final = (
     Trouble(RecordOrphaned, _target, over=_given_up),
     Trouble(VantageIsolated, _family, {VantageRejoined: _family}, over=_trusts),
     Trouble(SignalLost, _source, {SignalFound: _all_found}, outlives=False),
+    Trouble(ReplayDiffered, _policy, over=_at_once, lasts=NEWS, remedy="report it, with what the command prints"),
     Trouble(JournalFailed, _journal, over=_written, lasts=NEWS),
     Trouble(NotificationFailed, _receiver, {NotificationDelivered: _receiver}, outlives=False),
 )

@@ -14,7 +14,7 @@ from failoverd.core.control.drift import INTENT
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.events import FailoverHeld, IncidentClosed, OverridesLost, PlanHeld
-from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
+from failoverd.core.overrides import Comment, Override, Scope, Verb, about, begins
 from failoverd.core.reasons import Cause, Limit, ReasonCode
 from failoverd.core.records import Limits, Policy, Ration
 from failoverd.telemetry import prose
@@ -496,3 +496,20 @@ def test_the_marker_of_another_owner_names_nobodys_words() -> None:
     story.observed = replace(story.observed, marker=stolen, marker_text=stolen.to_text())
     assert story.look(1.0).kind is OutcomeKind.REFUSE
     assert not story.told(OverridesLost)
+
+
+# -- many words --------------------------------------------------------------------------------------------------------
+
+
+def test_what_many_drills_are_about_is_looked_at_once() -> None:
+    looks: list[Scope] = []
+
+    class Watched(Scope):
+        def has_policy(self, policy: Policy) -> bool:
+            looks.append(self)
+            return super().has_policy(policy)
+
+    mine, others = Watched(regions=("a",)), Watched(regions=("elsewhere",))
+    drills = [word(Verb.PRACTICE, scope=(mine, others)[n % 2], since=NOW + n * 180.0) for n in range(500)]
+    assert about(drills, THREE) == tuple(drills[::2])
+    assert len(looks) == 2

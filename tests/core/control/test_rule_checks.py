@@ -6,6 +6,7 @@ import pytest
 from support.approving import limits
 from support.scenes import GATED, NOW, TARGET, basis_points, policy, region
 from support.stories import Story
+from support.sums import told
 
 from failoverd.codec import dump, load
 from failoverd.core.control import progress, standing
@@ -15,8 +16,8 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import Transient
 from failoverd.core.events import FailoverHeld, PlanHeld
 from failoverd.core.overrides import Comment, Override, Scope, Verb
-from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote
-from failoverd.core.records import ELSEWHERE, Policy
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, ReasonCode
+from failoverd.core.records import ELSEWHERE, WHOLE, Policy, RampRules
 from failoverd.core.rules import Assertion, Gate, Rule
 
 CLOUDS = ("azure*", "oci*", "aws*")
@@ -380,3 +381,46 @@ def test_the_remedy_says_what_a_person_can_do(rule: Rule, letters: str, remedy: 
     assert outcome.plan is not None
     status = standing.after_outcome(story.policy, outcome, story.observed, "", story.now)
     assert status.remedy.endswith(remedy.format(digest=outcome.plan.digest))
+
+
+# -- on the way back ---------------------------------------------------------------------------------------------------
+
+CLIMBING = replace(
+    policy(region("azure", 70), region("oci", 30), region("aws", 0)),
+    ramp=RampRules((2_500, WHOLE), judge=60.0),
+    failback_after=60.0,
+    limits=limits(max_changes=50),
+)
+
+
+def test_a_step_of_a_ramp_is_as_large_as_a_rule_counts() -> None:
+    """A quarter of its share is too little to count: who stands in for it would stay until a person came."""
+    story = begun(CLIMBING, TWO_CLOUDS)
+    pinned = word(Verb.PIN, shares={"azure": 7_000, "aws": 3_000})
+    say(story, replace(pinned, scope=Scope(policies=(TARGET.policy,))))
+    story.look(60.0)
+    assert story.published == {"azure": 70.0, "aws": 30.0}
+    outcome = story.look(pinned.until - story.now)
+    assert story.published == {"azure": 90.0, "oci": 10.0}
+    (words,) = told(outcome.decision, ReasonCode.RAMP)
+    assert "a rule counts it from 10% on" in words
+    story.look(600.0)
+    assert story.published == {"azure": 70.0, "oci": 30.0}
+
+
+def test_what_a_rule_keeps_though_a_step_made_it_ill_waits_for_no_moment() -> None:
+    """It serves, so no time lets it leave: to look again at a moment that is over would be to look without end."""
+    story = begun(replace(CLIMBING, regions=CLIMBING.regions[:2]), replace(TWO_CLOUDS, else_after=40.0))
+    story.estate = replace(story.estate, rules=())
+    story.look(60.0, oci="U")
+    story.look(60.0, oci="H")
+    story.look(60.0)
+    assert story.published["oci"] == 7.5
+    story.look(120.0)
+    assert story.published["oci"] == 30.0
+    story.estate = replace(story.estate, rules=(replace(TWO_CLOUDS, else_after=40.0),))
+    for _ in range(3):
+        outcome = story.look(30.0, oci="D")
+        assert outcome.kind is OutcomeKind.LIMITED
+        assert [check.limit for check in held(outcome)] == [Limit.ASSERTION]
+        assert outcome.until is None or outcome.until > story.now

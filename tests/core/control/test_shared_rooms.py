@@ -163,3 +163,19 @@ def test_nobody_moves_for_the_sake_of_a_lower_tier(tmp_path: Path) -> None:
         """,
     )
     assert loads(found) == {"oci": 900.0}
+
+
+def test_a_word_sheds_a_part_of_what_is_to_be_placed_and_not_of_what_stays_where_it_is(tmp_path: Path) -> None:
+    found = example(
+        tmp_path,
+        """
+        regions: {az: {}, oci: {}, gcp: {}, aws: {capacity: 100}}
+        policies:
+          prod: {tier: prod, demand: 400, regions: {az: {share: 50}, oci: {share: 50}, aws: {share: 0}}}
+          dev: {tier: dev, demand: 50, regions: {aws: {share: 100}, gcp: {share: 0}}}
+        steps:
+          - {at: 1m, health: {az: unknown}, say: [{shed: {oci: 50%}, for: 1h}]}
+          - {at: 2m, shares: {prod: {az: 50, oci: 25, aws: 25}, dev: {gcp: 100}}}
+        """,
+    )
+    assert loads(found) == {"aws": 100.0, "az": 200.0, "gcp": 50.0, "oci": 100.0}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, share_out
+from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, beyond, share_out
 
 ROOMS = {"oci": 600.0, "aws": 900.0}
 """What is left when azure is lost."""
@@ -165,9 +165,17 @@ def test_a_link_that_two_regions_of_a_policy_share_carries_both() -> None:
 
 
 def test_who_passes_no_link_has_what_the_others_leave_of_the_regions() -> None:
-    grants = share_out([fetching("prod", 100, 600, {"oci": 1.0}, "oci"), claim("dev", 300, 300, {"oci": 1.0})])
-    assert grants["dev"].loads == pytest.approx({"oci": 600 - 437.5})
+    grants = share_out([fetching("prod", 100, 400, {"oci": 1.0}, "oci"), claim("dev", 300, 300, {"oci": 1.0})])
+    assert grants["dev"].loads == pytest.approx({"oci": 600 - 400})
     assert (grants["dev"].linked, grants["prod"].linked) == ({}, {})
+
+
+def test_what_is_too_much_for_a_link_is_in_the_region_all_the_same() -> None:
+    """Nothing else is there for prod, so all of its 600 stand in oci, whatever its link carries: dev goes to aws."""
+    dev = claim("dev", 300, 300, {"oci": 1.0, "aws": 1.0})
+    grants = share_out([fetching("prod", 100, 600, {"oci": 1.0}, "oci"), dev])
+    assert grants["prod"].short == pytest.approx(600 - 437.5)
+    assert grants["dev"].loads == pytest.approx({"aws": 300.0})
 
 
 def test_what_stands_takes_of_the_link_as_well() -> None:
@@ -241,13 +249,25 @@ def test_no_region_gets_more_than_its_room_and_nothing_is_lost(claims: list[Clai
         assert sum(grant.loads.values()) + grant.short == pytest.approx(each.demand)
 
 
+def taken_before(claims: list[Claim], grants: Mapping[str, Grant], tier: int) -> dict[str, float]:
+    """What is in each region: what was granted to all, and what fits nowhere of higher tiers."""
+    found = dict.fromkeys(carried(claims), 0.0)
+    for each in claims:
+        grant = grants[each.policy]
+        sent = beyond(each, grant.short, grant.excess_on) if each.tier < tier else {}
+        for loads in (grant.loads, sent):
+            for name, load in loads.items():
+                found[name] += load
+    return found
+
+
 @given(estates())
 def test_nobody_is_short_while_a_region_that_it_may_use_has_room(claims: list[Claim]) -> None:
     grants, rooms = share_out(claims), carried(claims)
-    used = {name: sum(grant.loads.get(name, 0.0) for grant in grants.values()) for name in rooms}
     for each in claims:
         if grants[each.policy].short <= 1e-6:
             continue
+        used = taken_before(claims, grants, each.tier)
         for level in each.levels:
             for draw in level:
                 mine = grants[each.policy].loads.get(draw.region, 0.0)
@@ -257,15 +277,15 @@ def test_nobody_is_short_while_a_region_that_it_may_use_has_room(claims: list[Cl
 @given(estates())
 def test_nobody_is_short_of_what_one_of_its_tier_could_leave_for_a_region_that_has_room(claims: list[Claim]) -> None:
     grants, rooms = share_out(claims), carried(claims)
-    used = {name: sum(grant.loads.get(name, 0.0) for grant in grants.values()) for name in rooms}
 
     def able(each: Claim) -> set[str]:
         """The regions of which it may have more, whoever has them now."""
         loads = grants[each.policy].loads
         return {d.region for level in each.levels for d in level if loads.get(d.region, 0.0) < d.room - 1e-3}
 
-    idle = {name for name, room in rooms.items() if used[name] < room - 1e-3}
     for short in (each for each in claims if grants[each.policy].short > 1e-3):
+        used = taken_before(claims, grants, short.tier)
+        idle = {name for name, room in rooms.items() if used[name] < room - 1e-3}
         for other in (each for each in claims if each.tier == short.tier):
             there = {name for name in able(short) if grants[other.policy].loads.get(name, 0.0) > 1e-3}
             assert not there or not able(other) & idle
@@ -277,13 +297,13 @@ def test_no_link_carries_more_than_it_can_and_nobody_is_short_while_region_and_l
 ) -> None:
     grants, rooms = share_out(claims), carried(claims)
     passed = passes(claims, grants)
-    used = {name: sum(grant.loads.get(name, 0.0) for grant in grants.values()) for name in rooms}
     widths = {way.link: way.room for each in claims for way in each.links.values()}
     for link, room in widths.items():
         assert passed[link] <= room + 1e-6
     for each in claims:
         grant = grants[each.policy]
         assert sum(grant.loads.values()) + grant.short == pytest.approx(each.demand)
+        used = taken_before(claims, grants, each.tier)
         for draw in (draw for level in each.levels for draw in level if grant.short > 1e-6):
             way, mine = each.links.get(draw.region), grant.loads.get(draw.region, 0.0)
             full = used[draw.region] >= rooms[draw.region] - 1e-3 or mine >= draw.room - 1e-3
