@@ -1,6 +1,6 @@
 """The few interfaces that the shell is written against. Adapters implement them; tests put fakes behind them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -344,6 +344,58 @@ class Journal(Protocol):
 
     async def dismiss(self, policy: str) -> None:
         """Forget where things stood with a policy that is no longer managed. Its history stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """Who leads. `epoch` grows with each new leader; without one, the name is empty. `mine`: it is who asked."""
+
+    leader: str
+    epoch: int
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SharedValue:
+    """One value of the members' common memory; None: it was taken away. `version` grows with each change."""
+
+    value: bytes | None
+    version: int
+
+
+class Coordinator(Protocol):
+    """Where members agree: one lease, and values that all of them see.
+
+    Every failure is raised as CoordinationError; nothing else leaves. After one, nobody knows whether it was done.
+    """
+
+    @property
+    def lease(self) -> float:
+        """Seconds for which what a member holds stays when it is silent, from the moment that it last asked."""
+
+    async def campaign(self) -> Leadership:
+        """Stay, or become if nobody is, the leader. To be called several times within `lease`.
+
+        Who leads may do so until `lease` seconds after the call began, by its own clock.
+        """
+
+    async def resign(self) -> None:
+        """Give up leading, and what was published. Somebody else can lead at once."""
+
+    async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
+        """Replace what stands under a key at version `after` (0: nothing does); gives the new version.
+
+        None, having changed nothing, if something else stands there by now, or (`epoch`) somebody else leads.
+        """
+
+    async def publish(self, key: str, value: bytes) -> None:
+        """Say something for as long as this member lives."""
+
+    async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
+        """Everything whose key begins so, and up to which version that is known."""
+
+    def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
+        """Every change of these after that version, in order, as it happens. Never ends but by a CoordinationError."""
 
 
 @dataclass(frozen=True, slots=True)

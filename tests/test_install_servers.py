@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("install-servers")
 BASH = shutil.which("bash") or "/bin/bash"
 
 STARTED = (
-    "named", "named-checkconf", "dig", "nsupdate", "knotd", "knotc", "kdig", "pdns_server", "pdnsutil",
+    "named", "named-checkconf", "dig", "nsupdate", "knotd", "knotc", "kdig", "pdns_server", "pdnsutil", "etcd",
     "aws", "curl", "jq", "systemd-analyze", "ip", "nft", "unshare", "setpriv", "prometheus-alertmanager",
     "amtool", "prometheus", "promtool",
     "systemd-nspawn", "nsenter", "sysctl", "useradd", "sqlite3",

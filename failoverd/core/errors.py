@@ -62,6 +62,10 @@ class JournalError(FailoverdError):
     """The journal could not be read or written. History may be lost; traffic is not affected."""
 
 
+class CoordinationError(FailoverdError):
+    """The members' common memory could not be read or written. Who leads may not write until it can be."""
+
+
 class ConfigError(FailoverdError):
     """The configuration cannot be used at all, so there is nothing to run.
 

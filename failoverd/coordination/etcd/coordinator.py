@@ -1,0 +1,106 @@
+"""The members' lease and their common memory in etcd.
+
+The leader's key is bound to a lease, so it goes when its holder does, and the revision at which it was made is the
+epoch: each new leader's is higher. Every value is replaced by comparing its revision, in one transaction with the
+leader's key where a leader writes, so a leader that was replaced replaces nothing.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from failoverd.coordination.etcd.gateway import Gateway, KeyValue, below, encoded
+from failoverd.core.errors import CoordinationError
+from failoverd.ports import Leadership, SharedValue
+
+_LEADER: Final = "leader"
+
+
+@dataclass(slots=True)
+class EtcdCoordinator:
+    """`Coordinator` by an etcd cluster.
+
+    Attributes:
+        gateway: the cluster.
+        prefix: what every key of this installation begins with; ends with a slash.
+        member: who speaks.
+        lease: seconds for which what it holds stays when it is silent.
+    """
+
+    gateway: Gateway
+    prefix: str
+    member: str
+    lease: float
+    _lease_id: str = ""
+
+    async def campaign(self) -> Leadership:
+        if not await self._renewed():
+            self._lease_id = ""
+            granted = await self.gateway.ask("lease/grant", {"TTL": str(round(self.lease))}, twice=True)
+            self._lease_id = str(granted["ID"])
+        key = encoded(self.prefix + _LEADER)
+        found = await self._txn(
+            {"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": "0"},
+            {"request_put": {"key": key, "value": encoded(self.member), "lease": self._lease_id}},
+            {"request_range": {"key": key}},
+        )
+        if isinstance(found, int):
+            return Leadership(self.member, found, mine=True)
+        if found is None or found.value is None:  # it went in between
+            return Leadership("", 0, mine=False)
+        return Leadership(found.value.decode(), found.created, mine=found.lease == self._lease_id)
+
+    async def resign(self) -> None:
+        """Give up everything that is bound to the lease, votes included."""
+        lease, self._lease_id = self._lease_id, ""
+        if lease:
+            await self.gateway.ask("lease/revoke", {"ID": lease}, twice=True)
+
+    async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
+        whole = encoded(self.prefix + key)
+        compare: list[dict[str, Any]] = [
+            {"key": whole, "target": "MOD", "result": "EQUAL", "mod_revision": str(after)},
+        ]
+        if epoch is not None:
+            leads = {"key": encoded(self.prefix + _LEADER), "target": "CREATE", "result": "EQUAL"}
+            compare.append({**leads, "create_revision": str(epoch)})
+        put = {"request_put": {"key": whole, "value": encoded(value)}}
+        said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [put]}, twice=False)
+        return int(said["header"]["revision"]) if said.get("succeeded") else None
+
+    async def publish(self, key: str, value: bytes) -> None:
+        if not self._lease_id:
+            raise CoordinationError(f"{self.member} holds no lease in etcd", reason="no_lease")
+        put = {"key": encoded(self.prefix + key), "value": encoded(value), "lease": self._lease_id}
+        await self.gateway.ask("kv/put", put, twice=True)
+
+    async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
+        said = await self.gateway.ask("kv/range", below(self.prefix + below_key), twice=True)
+        found = (KeyValue.parse(each) for each in said.get("kvs", ()))
+        entries = {self._short(each.key): SharedValue(each.value, each.revision) for each in found}
+        return entries, int(said["header"]["revision"])
+
+    async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
+        async for change in self.gateway.changes(self.prefix + below_key, after):
+            yield self._short(change.key), SharedValue(change.value, change.revision)
+
+    def _short(self, key: str) -> str:
+        return key.removeprefix(self.prefix)
+
+    async def _renewed(self) -> bool:
+        """Whether the lease is there still, and for the whole time again from now on."""
+        if not self._lease_id:
+            return False
+        said = await self.gateway.ask("lease/keepalive", {"ID": self._lease_id}, twice=True)
+        return int(said.get("result", {}).get("TTL", 0)) > 0
+
+    async def _txn(
+        self, compare: Mapping[str, str], success: Mapping[str, Any], failure: Mapping[str, Any]
+    ) -> int | KeyValue | None:
+        """The revision of the success, or the key that was read instead."""
+        body = {"compare": [compare], "success": [success], "failure": [failure]}
+        said = await self.gateway.ask("kv/txn", body, twice=False)
+        if said.get("succeeded"):
+            return int(said["header"]["revision"])
+        found = said["responses"][0].get("response_range", {}).get("kvs", ())
+        return KeyValue.parse(found[0]) if found else None

@@ -1,0 +1,245 @@
+"""One etcd cluster, asked by the JSON gateway of its members: whoever of them answers.
+
+Numbers of 64 bits come as texts, and what is false or zero is left out. A request that may have been heard is not sent
+to another member, unless hearing it twice does no harm.
+"""
+
+import asyncio
+import json
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from failoverd.core.errors import CoordinationError
+from failoverd.foreign import quoted
+from failoverd.http_client import CaFiles, read_bounded, unreached
+from failoverd.outgoing import place_of, read_secret
+
+MOST_BYTES: Final = 16_777_216
+"""Of one answer, and of one message of a watch."""
+
+SILENCE: Final = 30.0
+"""Seconds that a watch may say nothing before it is begun anew, which loses nothing. etcd itself gives a sign of life
+every 10 minutes only, and who watches has to know sooner that a connection is dead."""
+
+_UNAVAILABLE: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
+
+
+class Unheard(CoordinationError):  # noqa: N818 - said of a request, not of a fault
+    """A member did not answer. `maybe`: what was asked may have been done."""
+
+    def __init__(self, detail: str, *, reason: str, remedy: str = "", maybe: bool) -> None:
+        super().__init__(detail, reason=reason, remedy=remedy)
+        self.maybe = maybe
+
+
+class Compacted(CoordinationError):  # noqa: N818 - the word of the field
+    """What happened since then is not known any more: read everything again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValue:
+    """One key as it stands; without a value, it was deleted. `revision` is that of its last change."""
+
+    key: str
+    value: bytes | None
+    revision: int
+    created: int = 0
+    lease: str = ""
+
+    @classmethod
+    def parse(cls, said: Mapping[str, Any], *, deleted: bool = False) -> "KeyValue":
+        value = None if deleted else b64decode(said.get("value", ""))
+        key, changed = b64decode(said["key"]).decode(), int(said["mod_revision"])
+        return cls(key, value, changed, int(said.get("create_revision", 0)), str(said.get("lease", "")))
+
+
+@dataclass(slots=True)
+class Gateway:
+    """A way to ask.
+
+    Attributes:
+        session: connections.
+        endpoints: addresses of members, such as `https://10.0.0.1:2379`; one at least.
+        patience: seconds that a member gets to answer.
+        user: who asks, where etcd wants to know; the password stands in `password_file`.
+        ca_file: who signs for the members, instead of the system's authorities.
+    """
+
+    session: aiohttp.ClientSession
+    endpoints: Sequence[str]
+    patience: float
+    user: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    _asked: int = 0  # the member that is asked first: the last that answered
+    _token: str = field(default="", repr=False)
+    _ca_files: CaFiles = field(default_factory=CaFiles)
+
+    async def ask(self, call: str, body: Mapping[str, Any], *, twice: bool) -> dict[str, Any]:
+        """What the cluster answers. `twice`: it does no harm if two members hear it.
+
+        Raises:
+            CoordinationError: no member answers (`Unheard`), or the answer is no.
+        """
+        if self._token or not self.user:
+            try:
+                return await self._of_anyone(call, body, twice=twice)
+            except CoordinationError as error:
+                if error.reason != "http_401" or not self.user:  # tokens end after five minutes
+                    raise
+        await self._authenticate()
+        return await self._of_anyone(call, body, twice=twice)
+
+    async def changes(self, prefix: str, after: int) -> AsyncIterator[KeyValue]:
+        """Every change below the prefix that came after that revision, as it happens, in order. Ends by an error only.
+
+        Raises:
+            Compacted: some of them are forgotten.
+            CoordinationError: the member that told them does so no more: begin again after the last revision.
+        """
+        if self.user and not self._token:
+            await self._authenticate()
+        create = {**below(prefix), "start_revision": str(after + 1)}
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=self.patience, sock_read=SILENCE)
+        place = self.endpoints[self._asked]
+        try:
+            async with self._posting(place, "watch", {"create_request": create}, patience) as answer:
+                async for line in _lines(answer.content):
+                    for change in _told(place, line):
+                        yield change
+        except Unheard:
+            self._ask_another()
+            raise
+        self._ask_another()
+        raise Unheard(f"etcd at {place_of(place)} ended the watch", reason="watch_ended", maybe=True)
+
+    async def _of_anyone(self, call: str, body: Mapping[str, Any], *, twice: bool) -> dict[str, Any]:
+        for left in reversed(range(len(self.endpoints))):
+            try:
+                return await self._of(self.endpoints[self._asked], call, body)
+            except Unheard as error:
+                self._ask_another()
+                if not left or (error.maybe and not twice):
+                    raise
+        raise AssertionError("no endpoint was named")
+
+    async def _of(self, place: str, call: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        patience = aiohttp.ClientTimeout(total=self.patience)
+        async with self._posting(place, call, body, patience) as answer:
+            return _parsed(place, await read_bounded(answer.content, MOST_BYTES))
+
+    @asynccontextmanager
+    async def _posting(
+        self, place: str, call: str, body: Mapping[str, Any], patience: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A request that is answered with 200. Redirects are not followed, for the credentials would go along."""
+        trust = await self._ca_files.trusted(self.ca_file)
+        headers = {"Content-Type": "application/json", **({"Authorization": self._token} if self._token else {})}
+        said = BytesIO(json.dumps(body).encode())  # a state may be large: it is sent in pieces
+        url = f"{place}/v3/{call}"
+        with _in_our_words(place):
+            async with self.session.post(
+                url, data=said, headers=headers, timeout=patience, ssl=trust, allow_redirects=False
+            ) as answer:
+                if answer.status != HTTPStatus.OK:
+                    raise _refused(place, answer.status, await read_bounded(answer.content, MOST_BYTES))
+                yield answer
+
+    async def _authenticate(self) -> None:
+        """Get a token (`AuthService`)."""
+        if self.password_file is None:
+            return
+        self._token = ""
+        password = await asyncio.to_thread(read_secret, self.password_file)
+        who = {"name": self.user, "password": password}
+        self._token = str((await self._of_anyone("auth/authenticate", who, twice=True)).get("token", ""))
+
+    def _ask_another(self) -> None:
+        self._asked = (self._asked + 1) % len(self.endpoints)
+
+
+# -- how etcd writes ---------------------------------------------------------------------------------------------------
+
+
+def encoded(said: str | bytes) -> str:
+    return b64encode(said.encode() if isinstance(said, str) else said).decode()
+
+
+def below(prefix: str) -> dict[str, str]:
+    """The fields that ask for every key that begins so: up to the first one that is beyond all of them."""
+    return {"key": encoded(prefix), "range_end": encoded(prefix[:-1] + chr(ord(prefix[-1]) + 1))}
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """The messages of a watch, one on a line, of any length that is bounded."""
+    begun = bytearray()
+    async for chunk in content.iter_any():
+        begun += chunk
+        *whole, rest = begun.split(b"\n")
+        for line in whole:
+            yield bytes(line)
+        begun = bytearray(rest)
+        if len(begun) > MOST_BYTES:
+            raise ValueError("a message without an end")
+
+
+def _told(place: str, line: bytes) -> Iterator[KeyValue]:
+    """The changes in one message of a watch."""
+    said = _parsed(place, line).get("result", {})
+    if said.get("canceled"):
+        words = quoted(str(said.get("cancel_reason", "")), 200)
+        kind = Compacted if "compact_revision" in said else CoordinationError
+        raise kind(f"etcd at {place_of(place)} ended the watch: {words}", reason="watch_canceled")
+    for event in said.get("events", ()):
+        yield KeyValue.parse(event["kv"], deleted=event.get("type") == "DELETE")
+
+
+def _parsed(place: str, body: bytes | None) -> dict[str, Any]:
+    try:
+        said = json.loads(body or b"")
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        words = f"{place_of(place)} answers with what is no answer of etcd"
+        raise CoordinationError(words, reason="not_etcd", remedy="correct the address in `endpoints`")
+    return said
+
+
+def _refused(place: str, status: int, body: bytes | None) -> CoordinationError:
+    try:
+        message = json.loads(body or b"").get("message")
+    except (ValueError, AttributeError, RecursionError):
+        message = None
+    words = f"etcd at {place_of(place)} answers {status}: {quoted(str(message or 'no reason given'), 200)}"
+    if status in _UNAVAILABLE:
+        return Unheard(words, reason=f"http_{status}", maybe=True)
+    remedy = _REMEDIES.get(status, "")
+    return CoordinationError(words, reason=f"http_{status}", remedy=remedy)
+
+
+_REMEDIES: Final[Mapping[int, str]] = {
+    HTTPStatus.UNAUTHORIZED: "correct `user` and what stands in `password_file`; no restart is needed",
+    HTTPStatus.FORBIDDEN: "let the user read and write below `prefix`",
+    HTTPStatus.NOT_FOUND: "correct the address in `endpoints`: it takes the JSON gateway of etcd 3.4 or later",
+}
+
+
+@contextmanager
+def _in_our_words(place: str) -> Iterator[None]:
+    """Whatever the library raises, as `Unheard`."""
+    try:
+        yield
+    except TimeoutError:
+        raise Unheard(f"etcd at {place_of(place)} does not answer", reason="timeout", maybe=True) from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        why = unreached(f"etcd at {place_of(place)}", error)
+        never = isinstance(error, aiohttp.ClientConnectorError)
+        raise Unheard(why.detail, reason=why.reason, remedy=why.remedy, maybe=not never) from None

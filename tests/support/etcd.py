@@ -1,0 +1,119 @@
+"""A real etcd on loopback, of as many members as a test wants, each an ordinary process in a directory of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.request import urlopen
+
+READY_WITHIN = 20.0
+"""Seconds. A cluster of three has a leader in about one."""
+
+
+@dataclass
+class Member:
+    """One etcd process. It can be killed, frozen and started again on the same directory."""
+
+    name: str
+    client: str
+    peer: str
+    directory: Path
+    arguments: Sequence[str] = ()
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self, cluster: str) -> None:
+        command = [
+            shutil.which("etcd") or "/usr/bin/etcd",
+            *("--name", self.name, "--data-dir", str(self.directory / self.name)),
+            *("--listen-client-urls", self.client, "--advertise-client-urls", self.client),
+            *("--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer),
+            *("--initial-cluster", cluster, "--initial-cluster-state", "new", "--initial-cluster-token", "tests"),
+            *("--heartbeat-interval", "50", "--election-timeout", "500", "--logger", "zap", "--log-level", "error"),
+            *self.arguments,
+        ]
+        with (self.directory / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+        try:
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
+
+    @property
+    def ready(self) -> bool:
+        with suppress(OSError), urlopen(f"{self.client}/health", timeout=2) as answer:  # noqa: S310 - on loopback
+            return b'"health":"true"' in answer.read()
+        return False
+
+
+@dataclass
+class Etcd:
+    """A cluster."""
+
+    members: tuple[Member, ...]
+    cluster: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cluster = ",".join(f"{each.name}={each.peer}" for each in self.members)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        return tuple(each.client for each in self.members)
+
+    def start(self) -> None:
+        for each in self.members:
+            each.start(self.cluster)
+        self.await_ready()
+
+    def await_ready(self) -> None:
+        end = time.monotonic() + READY_WITHIN
+        while not all(each.ready for each in self.members if each.process is not None):
+            if time.monotonic() > end:
+                raise RuntimeError("etcd is not ready: " + self.members[0].directory.joinpath("e0.log").read_text())
+            time.sleep(0.05)
+
+
+@contextmanager
+def etcd(size: int = 1) -> Iterator[Etcd]:
+    with tempfile.TemporaryDirectory(prefix="etcd-") as found:
+        ports = _free_ports(2 * size)
+        addresses = [f"http://127.0.0.1:{port}" for port in ports]
+        members = tuple(
+            Member(f"e{index}", addresses[2 * index], addresses[2 * index + 1], Path(found)) for index in range(size)
+        )
+        cluster = Etcd(members)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            for each in members:
+                each.kill()
+
+
+def _free_ports(wanted: int) -> list[int]:
+    held = [socket.socket() for _ in range(wanted)]
+    try:
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in held]
+    finally:
+        for each in held:
+            each.close()
