@@ -12,6 +12,8 @@ from failoverd.coordination.etcd.gateway import Compacted, Gateway, Unheard
 from failoverd.http_client import http_session
 from failoverd.ports import Coordinator, Leadership, SharedValue
 
+pytestmark = pytest.mark.server
+
 LEASE = 2.0  # the shortest that etcd gives with an election time-out of 0.5 s
 
 
