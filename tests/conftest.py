@@ -23,9 +23,14 @@ from support.servers import PLACES
 os.environ["PATH"] = PLACES  # what may stand before them, a version manager's wrapper say, is not tested
 
 # How hard Hypothesis looks: a little in every run, and for longer where FAILOVERD_SOAK says by which factor. Slowness
-# says nothing on a machine that is busy with other tests.
+# says nothing on a machine that is busy with other tests. A plain run looks at the same examples for the same code, so
+# that it says something of a change; a soak looks at others each time, and is where what is rare is found.
 settings.register_profile(
-    "failoverd", deadline=None, max_examples=50 * SOAK, suppress_health_check=[HealthCheck.too_slow]
+    "failoverd",
+    deadline=None,
+    max_examples=50 * SOAK,
+    derandomize=SOAK == 1,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("failoverd")
 
