@@ -33,8 +33,7 @@ from failoverd.core.control.inputs import Decided
 from failoverd.core.errors import ConfigError
 from failoverd.core.records import Policy, Target
 from failoverd.installed import kinds, read_config
-from failoverd.operations.replays import LostDecisions, lost_of
-from failoverd.operations.waiting import Stage, Waiting
+from failoverd.operations.replays import Advance, LostDecisions, lost_of
 from failoverd.simulation.hindsight import WELL_WITHIN, Balance, Hindsight, TurningPoint, lived_again
 from failoverd.store.decisions import DecisionReading
 from failoverd.telemetry.phrases import counted
@@ -42,8 +41,6 @@ from failoverd.telemetry.times import rfc3339
 
 _SHOWN: Final = 10
 """Moments of a record that are shown to a person; JSON has all of them."""
-
-_A_LINE: Final = 50
 
 
 class BalanceTold(BaseModel):
@@ -132,20 +129,11 @@ def _lived(wanted: ReplayWanted, file: Path) -> _Found:
     since, policy = max(0.0, now - wanted.last), _policy_of(wanted.config, file)
     with opened(DecisionReading(journal_of(wanted.config))) as reading, progress() as tell:
         numbers = {target: number for number, target in reading.decided() if target in policy.targets}
-        of, done = reading.count(list(numbers.values()), since, now), 0
+        advance = Advance(reading.count(list(numbers.values()), since, now), tell)
         records, lost = list[Hindsight](), list[LostDecisions]()
         for target, number in numbers.items():
             unread = list[float]()
-
-            def counted_up(decisions: Iterator[Decided]) -> Iterator[Decided]:
-                nonlocal done
-                for each in decisions:
-                    done += 1
-                    if done % _A_LINE == 0:
-                        tell(Waiting(Stage.REPLAYING, done, max(of, done)))
-                    yield each
-
-            decisions = counted_up(reading.decisions(number, since, now, unread))
+            decisions = advance.through(reading.decisions(number, since, now, unread))
             others = partial(_of_others, reading, policy.name, since, now)
             records.append(lived_again(policy, target, decisions, since, now, others))
             lost += lost_of(target, unread)

@@ -1,9 +1,10 @@
 """What was decided, decided again: of what the journal keeps, every decision has to come to what it came to then."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from failoverd.core.control.inputs import Decided
 from failoverd.core.control.replaying import Discrepancy, discrepancy
 from failoverd.core.records import Target
 from failoverd.operations.waiting import Stage, Waiting
@@ -49,6 +50,23 @@ class Replay:
     lost: tuple[LostDecisions, ...] = ()
 
 
+class Advance:
+    """How many decisions were gone through, `of` as many as there should be, told every so often."""
+
+    def __init__(self, of: int, tell: Callable[[Waiting], None]) -> None:
+        self.done = 0
+        self._of = of
+        self._tell = tell
+
+    def through(self, decisions: Iterable[Decided]) -> Iterator[Decided]:
+        """The same decisions, counted."""
+        for each in decisions:
+            self.done += 1
+            if self.done % _A_LINE == 0:
+                self._tell(Waiting(Stage.REPLAYING, self.done, max(self._of, self.done)))
+            yield each
+
+
 def replayed(
     reading: DecisionReading,
     since: float,
@@ -62,21 +80,18 @@ def replayed(
         JournalError: the journal cannot be read.
     """
     chosen = [(number, target) for number, target in reading.decided() if not policies or target.policy in policies]
-    of = reading.count([number for number, _ in chosen], since, until)
+    advance = Advance(reading.count([number for number, _ in chosen], since, until), tell)
     targets, lost, found = list[Target](), list[LostDecisions](), list[Discrepancy]()
-    decisions = differing = 0
+    differing = 0
     for number, target in chosen:
-        unread, before = list[float](), decisions
-        for decided in reading.decisions(number, since, until, unread):
-            decisions += 1
+        unread, before = list[float](), advance.done
+        for decided in advance.through(reading.decisions(number, since, until, unread)):
             if (apart := discrepancy(decided)) is not None:
                 differing += 1
                 found += [apart] if len(found) < MOST_TOLD else []
-            if decisions % _A_LINE == 0:
-                tell(Waiting(Stage.REPLAYING, decisions, max(of, decisions)))
-        targets += [target] if decisions > before or unread else []
+        targets += [target] if advance.done > before or unread else []
         lost += lost_of(target, unread)
-    return Replay(since, until, tuple(targets), decisions, differing, tuple(found), tuple(lost))
+    return Replay(since, until, tuple(targets), advance.done, differing, tuple(found), tuple(lost))
 
 
 def lost_of(target: Target, unread: Sequence[float]) -> list[LostDecisions]:

@@ -92,7 +92,7 @@ def count(
     seen = {each: votes.get(each.name, Health.UNKNOWN) for each in voters if _speaks(each, now, fresh)}
     live = {each: health for each, health in seen.items() if health is not Health.UNKNOWN}
     names = tuple(sorted(each.name for each in live))
-    if len(live) < _TWO <= len(voters) - 1 or not live:
+    if not live or len(live) < _TWO < len(voters):
         return Count(before, CountOutcome.TOO_FEW, names)
     failing = [each for each, health in live.items() if health is Health.UNHEALTHY]
     serving = [each for each in live if each not in failing]
@@ -109,8 +109,8 @@ def _speaks(vantage: Voter, now: float, fresh: float) -> bool:
 
 def _decides(camp: Sequence[Voter], live: Collection[Voter], voters: Sequence[Voter]) -> bool:
     """Whether it is the majority, and not all of one kind where there are more."""
-    people = min(_TWO, len(voters)) if len(voters) > _TWO else min(_TWO, len(live))
-    networks = min(_TWO, len({each.network for each in (voters if len(voters) > _TWO else live)}))
+    asked = voters if len(voters) > _TWO else live  # what two cannot give is not asked of them
+    people, networks = min(_TWO, len(asked)), min(_TWO, len({each.network for each in asked}))
     return len(camp) * 2 > len(live) and len(camp) >= people and len({each.network for each in camp}) >= networks
 
 
