@@ -19,7 +19,7 @@ def test_whatever_happens_to_two_members_no_older_answer_comes_over_a_newer_one(
 
 def test_two_members_write_and_are_fenced() -> None:
     """Without this nothing above would show anything."""
-    members = run(fight(1, blows_of(1, GAME.steps)), GAME.start).members
+    members = run(fight(1, blows_of(1, GAME.steps)), GAME.start).at_end
     markers = {write.marker.instance for zone in members.zonefiles.values() for write in zone.writes}
     assert len(markers) > 1
     told = {event.name for member in members.members for stage in member.gone for event in stage.events}

@@ -29,10 +29,10 @@ def test_whatever_happens_the_rules_hold_and_calm_brings_everything_back(seed: i
 def test_the_same_seed_plays_the_same_story() -> None:
     def told() -> list[str]:
         played = run(cluster.play(7, strokes_of(7, 20)))
-        assert played.cluster.written > QUIET, "the scenario is too quiet to prove anything"
-        assert played.cluster.shown, "what is shown was hardly ever held against what is done"
-        assert played.cluster.judged, "what stands was hardly ever held against what was said"
-        zones = played.cluster.zonefiles.values()
+        assert played.at_end.written > QUIET, "the scenario is too quiet to prove anything"
+        assert played.at_end.shown, "what is shown was hardly ever held against what is done"
+        assert played.at_end.judged, "what stands was hardly ever held against what was said"
+        zones = played.at_end.zonefiles.values()
         return [*played.story, *(f"{write.at} {write.records}" for zone in zones for write in zone.writes)]
 
     assert told() == told()

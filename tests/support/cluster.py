@@ -7,7 +7,7 @@ each stroke the rules that never bend are held against what was done (`support.l
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -18,7 +18,7 @@ from support.operating import CRON, Decided, Files, Operators, killed_at
 from support.replaying import unlike_then
 from support.scenes import GATED
 from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
-from support.strokes import Stroke, dealt, luck
+from support.strokes import Played, Stroke, dealt, luck, play_out
 from support.watching import Is, Scene, Sight, unlike
 
 from failoverd.core.control.decision import DecisionKind
@@ -914,36 +914,5 @@ def strokes_of(seed: int, steps: int) -> tuple[Stroke, ...]:
     return dealt(seed, steps, LUCK, PAUSES)
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What came of a seed: the cluster at its end, and every rule that was broken."""
-
-    cluster: Cluster
-    broken: tuple[Broken, ...]
-
-    @property
-    def story(self) -> list[str]:
-        return self.cluster.story
-
-    @property
-    def played(self) -> list[Stroke]:
-        return self.cluster.played
-
-
-async def play(seed: int, strokes: Sequence[Stroke]) -> Played:
-    """Have these strokes happen, then calm, and see whether everything is as the files say.
-
-    It ends with the first stroke after which a rule is broken.
-    """
-    cluster = Cluster(seed)
-    try:
-        for stroke in strokes:
-            await cluster.strike(stroke)
-            await cluster.look()
-            if cluster.broken:
-                break
-        else:
-            await cluster.come_to_rest()
-    finally:
-        await cluster.end()
-    return Played(cluster, (*cluster.broken, *cluster.defects()))
+async def play(seed: int, strokes: Sequence[Stroke]) -> Played[Cluster]:
+    return await play_out(Cluster(seed), strokes)

@@ -16,7 +16,7 @@ from support.approving import limits
 from support.cluster import Dark, generations_grow, newest_generations, papers
 from support.laws import Broken, Law
 from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
-from support.strokes import Stroke, dealt, luck
+from support.strokes import Played, Stroke, dealt, luck, play_out
 
 from failoverd.core.control.limits import Approved
 from failoverd.core.errors import JournalError
@@ -243,7 +243,7 @@ class Members:
         self._must(Law.STALE, plan.marker.owner == OWNER, f"{plan.target} is marked {plan.marker}")
         self.edited.discard(plan.target)
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """After a stroke: each name answers with what was written there last, and its marker says so."""
         for zonefile in self.zonefiles.values():
             newest = newest_generations(zonefile)
@@ -434,7 +434,7 @@ class Members:
         for (name, zonefile), before in zip(self.zonefiles.items(), written, strict=True):
             grown = len(zonefile.writes) - before
             self._must(Law.RETRIES, grown <= FEW, f"{grown} writes at {name} in {QUIET:g}s of calm: they fight")
-        self.look()
+        await self.look()
         await self._left_alone(self.random.choice(self.members))
 
     async def _calmed(self, member: Member) -> None:
@@ -500,33 +500,5 @@ class Members:
                 yield Broken(Law.STALE, now(), "generations do not grow")
 
 
-@dataclass(frozen=True, slots=True)
-class Fought:
-    """What came of a seed: the members at its end, and every rule that was broken."""
-
-    members: Members
-    broken: tuple[Broken, ...]
-
-    @property
-    def story(self) -> list[str]:
-        return self.members.story
-
-    @property
-    def played(self) -> list[Stroke]:
-        return self.members.played
-
-
-async def fight(seed: int, blows: Sequence[Stroke]) -> Fought:
-    """Have these strokes happen to two members, then calm, and see whether everything is as the files say."""
-    members = Members(seed)
-    try:
-        for blow in blows:
-            await members.strike(blow)
-            members.look()
-            if members.broken:
-                break
-        else:
-            await members.come_to_rest()
-    finally:
-        await members.end()
-    return Fought(members, (*members.broken, *members.defects()))
+async def fight(seed: int, blows: Sequence[Stroke]) -> Played[Members]:
+    return await play_out(Members(seed), blows)
