@@ -121,7 +121,7 @@ def prove(
                     found[broken.promise] = play.least(situation, broken)
             done += 1
     except KeyboardInterrupt:
-        pass
+        pass  # what was looked at so far is told, and that it was not all: `stopped`
     ended = sum(1 for sum_ in accumulate(sizes[:number]) if sum_ <= done)
     counterexamples = tuple(found[each] for each in Promise if each in found)
     stopped = done < wanted
