@@ -373,10 +373,11 @@ class Coordinator(Protocol):
     def lease(self) -> float:
         """Seconds for which what a member holds stays when it is silent, from the moment that it last asked."""
 
-    async def campaign(self) -> Leadership:
+    async def campaign(self, *, stands: bool = True) -> Leadership:
         """Stay, or become if nobody is, the leader. To be called several times within `lease`.
 
-        Who leads may do so until `lease` seconds after the call began, by its own clock.
+        Who leads may do so until `lease` seconds after the call began, by its own clock. Who does not stand (a vantage,
+        or who has just resigned) keeps what it published alive, and hears who leads.
         """
 
     async def resign(self) -> None:

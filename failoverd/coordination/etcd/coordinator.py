@@ -33,14 +33,15 @@ class EtcdCoordinator:
     lease: float
     _lease_id: str = ""
 
-    async def campaign(self) -> Leadership:
+    async def campaign(self, *, stands: bool = True) -> Leadership:
         if not await self._renewed():
             self._lease_id = ""
             granted = await self.gateway.ask("lease/grant", {"TTL": str(round(self.lease))}, twice=True)
             self._lease_id = str(granted["ID"])
         key = encoded(self.prefix + _LEADER)
         found = await self._txn(
-            {"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": "0"},
+            # nothing was ever made at revision -1: who does not stand only reads
+            {"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": "0" if stands else "-1"},
             {"request_put": {"key": key, "value": encoded(self.member), "lease": self._lease_id}},
             {"request_range": {"key": key}},
         )
