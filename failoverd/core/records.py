@@ -262,7 +262,7 @@ class Marker:
     def parse(cls, text: str) -> Self | None:
         """The marker that `text` says, or None when it is not one of ours. What a later version says more is left.
 
-        Nor is it one whose numbers cannot be read: taken for 0, an epoch would let a stale leader write over a newer one.
+        Nor is it one whose numbers cannot be read: taken for 0, an epoch would let a stale leader write over a newer.
         """
         parts = dict(part.split("=", 1) for part in text.split() if "=" in part)
         if parts.get("v") != "1" or not parts.get("owner") or not parts.get("policy"):
