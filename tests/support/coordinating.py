@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Final, NamedTuple, NoReturn, TypeVar
 
@@ -188,8 +189,10 @@ class PaperQuorum:
         if self._ends.pop(lease, None) is not None:
             self._drop([key for key, each in self.kept.items() if each.lease == lease])
 
-    def lead(self, name: str, lease: int) -> Leadership:
+    def lead(self, name: str, lease: int, *, stands: bool) -> Leadership:
         if LEADER not in self.kept:
+            if not stands:
+                return Leadership("", 0, mine=False)
             epoch = self.put(LEADER, name.encode(), lease)
             self.elected[epoch] = name
         found = self.kept[LEADER]
@@ -312,11 +315,12 @@ class PaperCoordinator:
 
     # -- Coordinator ---------------------------------------------------------------------------------------------------
 
-    async def campaign(self) -> Leadership:
-        if (found := await self._call(self._led)) is not None:
+    async def campaign(self, *, stands: bool = True) -> Leadership:
+        led = partial(self._led, stands=stands)
+        if (found := await self._call(led)) is not None:
             return found
         await self._hold_lease()
-        return await self._call(self._led) or Leadership("", 0, mine=False)
+        return await self._call(led) or Leadership("", 0, mine=False)
 
     async def resign(self) -> None:
         lease, self.holds = self.holds, 0
@@ -364,8 +368,8 @@ class PaperCoordinator:
             if not await self._call(lambda: self.quorum.renewed(self.holds)):
                 self.holds = await self._call(self.quorum.grant)
 
-    def _led(self) -> Leadership | None:
-        return self.quorum.lead(self.name, self.holds) if self.quorum.renewed(self.holds) else None
+    def _led(self, *, stands: bool) -> Leadership | None:
+        return self.quorum.lead(self.name, self.holds, stands=stands) if self.quorum.renewed(self.holds) else None
 
     def _said(self, key: str, value: bytes) -> bool:
         if not self.quorum.renewed(self.holds):

@@ -34,16 +34,8 @@ class EtcdCoordinator:
     _lease_id: str = ""
     _granting: Lock = field(default_factory=Lock)
 
-<<<<<<< HEAD
     async def campaign(self, *, stands: bool = True) -> Leadership:
-        if not await self._renewed():
-            self._lease_id = ""
-            granted = await self.gateway.ask("lease/grant", {"TTL": str(round(self.lease))}, twice=True)
-            self._lease_id = str(granted["ID"])
-=======
-    async def campaign(self) -> Leadership:
         await self._hold_lease()
->>>>>>> coordfake
         key = encoded(self.prefix + _LEADER)
         found = await self._txn(
             # nothing was ever made at revision -1: who does not stand only reads
