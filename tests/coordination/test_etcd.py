@@ -81,12 +81,3 @@ async def test_without_a_majority_nobody_is_told_that_it_leads() -> None:
             found.members[2].kill()
             with pytest.raises(Unheard):
                 await azure.campaign()
-
-
-async def test_who_does_not_stand_hears_who_leads_and_can_publish(cluster: Etcd) -> None:
-    async with members(cluster, "standing", "azure", "aws") as (azure, aws):
-        assert await aws.campaign(stands=False) == Leadership("", 0, mine=False)
-        await aws.publish("members/aws", b"here")
-        first = await azure.campaign()
-        assert first.mine
-        assert await aws.campaign(stands=False) == Leadership("azure", first.epoch, mine=False)
