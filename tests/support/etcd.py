@@ -115,7 +115,7 @@ class Secured:
         return self.folder / f"{name}.pem", self.folder / f"{name}.key"
 
     def issue(self, name: str, identity: str, common_name: str | None = None) -> None:
-        """A certificate with its key, in place of the one before. Where etcd has users, it takes a common name for one."""
+        """A certificate with its key, in place of the one before. etcd takes a common name for a user."""
         issued = self.authority.issue_cert(identity, common_name=common_name)
         certificate, key = self.certificate(name)
         for path, content in ((certificate, issued.cert_chain_pems[0]), (key, issued.private_key_pem)):
