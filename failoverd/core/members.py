@@ -35,3 +35,20 @@ class Member:
     @property
     def may_lead(self) -> bool:
         return self.role is MemberRole.MEMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One member among the others.
+
+    Attributes:
+        me: this one.
+        members: all of them.
+        uncoordinated: what they do while the coordinator does not answer.
+        probe_factor: how many members probe each endpoint; None: all of them.
+    """
+
+    me: Member
+    members: tuple[Member, ...]
+    uncoordinated: Uncoordinated = Uncoordinated.HOLD
+    probe_factor: int | None = None

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from failoverd.core.errors import CoordinationError, FailoverdError
+from failoverd.core.errors import Compacted, CoordinationError, FailoverdError
 from failoverd.foreign import quoted
 from failoverd.http_client import CaFiles, ClientCertificate, read_bounded, unreached
 from failoverd.outgoing import place_of, read_secret
@@ -38,10 +38,6 @@ class Unheard(CoordinationError):  # noqa: N818 - said of a request, not of a fa
     def __init__(self, detail: str, *, reason: str, remedy: str = "", maybe: bool) -> None:
         super().__init__(detail, reason=reason, remedy=remedy)
         self.maybe = maybe
-
-
-class Compacted(CoordinationError):  # noqa: N818 - the word of the field
-    """What happened since then is not known any more: read everything again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +100,7 @@ class Gateway:
         """Every change below the prefix that came after that revision, as it happens, in order. Ends by an error only.
 
         Raises:
-            Compacted: some of them are forgotten.
+            Compacted: some of them are forgotten, or that revision never was.
             CoordinationError: the member that told them does so no more: begin again after the last revision.
         """
         if self.user and not self._token:
@@ -115,7 +111,7 @@ class Gateway:
         try:
             async with self._posting(place, "watch", {"create_request": create}, patience) as answer:
                 async for line in _lines(answer.content):
-                    for change in _told(place, line):
+                    for change in _told(place, line, after):
                         yield change
         except Unheard:
             self._ask_another()
@@ -195,13 +191,18 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
             raise ValueError("a message without an end")
 
 
-def _told(place: str, line: bytes) -> Iterator[KeyValue]:
-    """The changes in one message of a watch."""
+def _told(place: str, line: bytes, after: int) -> Iterator[KeyValue]:
+    """The changes in one message of a watch that began after a revision.
+
+    To one that lies ahead etcd says nothing until it comes: whoever restored it from a backup would go unheard.
+    """
     said = _parsed(place, line).get("result", {})
     if said.get("canceled"):
         words = quoted(str(said.get("cancel_reason", "")), 200)
         kind = Compacted if "compact_revision" in said else CoordinationError
         raise kind(f"etcd at {place_of(place)} ended the watch: {words}", reason="watch_canceled")
+    if said.get("created") and int(said["header"]["revision"]) < after:
+        raise Compacted(f"etcd at {place_of(place)} was put back to an older state", reason="restored")
     for event in said.get("events", ()):
         yield KeyValue.parse(event["kv"], deleted=event.get("type") == "DELETE")
 
