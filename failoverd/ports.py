@@ -371,16 +371,14 @@ class Coordinator(Protocol):
 
     @property
     def lease(self) -> float:
-        """Seconds for which what a member holds stays when it is silent, from the moment that it last asked.
+        """Seconds for which what a member holds stays when it is silent, from the moment that it last campaigned."""
 
-        To campaign and to publish is to ask. Only what is asked and heard counts: to read is not enough.
-        """
-
-    async def campaign(self) -> Leadership:
+    async def campaign(self, *, stands: bool = True) -> Leadership:
         """Stay, or become if nobody is, the leader. To be called several times within `lease`.
 
-        Who leads may do so until `lease` seconds after the call began, by its own clock. A process that is started
-        again is another one: what it held before is followed after the lease, as if it were of anybody else.
+        Who leads may do so until `lease` seconds after the call began, by its own clock. Who does not stand (a vantage,
+        or who has just resigned) keeps what it published alive, and hears who leads. A process that is started again is
+        another one: what it held before is followed after the lease, as if it were of anybody else.
         """
 
     async def resign(self) -> None:
@@ -394,10 +392,10 @@ class Coordinator(Protocol):
         """
 
     async def publish(self, key: str, value: bytes) -> None:
-        """Say something for as long as this member lives, whether or not it campaigns.
+        """Say something for as long as this member lives: it is gone `lease` seconds after it last campaigned.
 
-        What was published before stays as long. It is gone `lease` seconds after this member last asked, or at once
-        when its lease is taken away: who said it hears that in `changes` like everybody, and may say it again.
+        Or at once, when a person takes away its lease, or it resigns. Who said it hears that in `changes` like
+        everybody, and may say it again.
         """
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:

@@ -184,11 +184,16 @@ class PaperQuorum:
         self._ends[lease] = self._now() + self.lease
         return True
 
+    def lasts(self, lease: int) -> bool:
+        return lease in self._ends
+
     def end(self, lease: int) -> None:
         if self._ends.pop(lease, None) is not None:
             self._drop([key for key, each in self.kept.items() if each.lease == lease])
 
-    def lead(self, name: str, lease: int) -> Leadership:
+    def lead(self, name: str, lease: int, *, stands: bool) -> Leadership:
+        if LEADER not in self.kept and not stands:
+            return Leadership("", 0, mine=False)
         if LEADER not in self.kept:
             epoch = self.put(LEADER, name.encode(), lease)
             self.elected[epoch] = name
@@ -312,11 +317,11 @@ class PaperCoordinator:
 
     # -- Coordinator ---------------------------------------------------------------------------------------------------
 
-    async def campaign(self) -> Leadership:
-        if (found := await self._call(self._led)) is not None:
+    async def campaign(self, *, stands: bool = True) -> Leadership:
+        if (found := await self._call(lambda: self._led(stands=stands))) is not None:
             return found
         await self._hold_lease()
-        return await self._call(self._led) or Leadership("", 0, mine=False)
+        return await self._call(lambda: self._led(stands=stands)) or Leadership("", 0, mine=False)
 
     async def resign(self) -> None:
         lease, self.holds = self.holds, 0
@@ -326,11 +331,9 @@ class PaperCoordinator:
         return await self._call(lambda: self.quorum.swap(key, value, after, epoch))
 
     async def publish(self, key: str, value: bytes) -> None:
-        if await self._call(lambda: self._said(key, value)):
-            return
-        await self._hold_lease()
-        if not await self._call(lambda: self._said(key, value)):
-            raise CoordinationError(f"the lease of {self.name} was taken away at once", reason="no_lease")
+        if not self.holds:
+            await self._hold_lease()
+        await self._call(lambda: self._said(key, value))
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         return await self._call(lambda: self.quorum.entries(below_key))
@@ -364,14 +367,13 @@ class PaperCoordinator:
             if not await self._call(lambda: self.quorum.renewed(self.holds)):
                 self.holds = await self._call(self.quorum.grant)
 
-    def _led(self) -> Leadership | None:
-        return self.quorum.lead(self.name, self.holds) if self.quorum.renewed(self.holds) else None
+    def _led(self, *, stands: bool) -> Leadership | None:
+        return self.quorum.lead(self.name, self.holds, stands=stands) if self.quorum.renewed(self.holds) else None
 
-    def _said(self, key: str, value: bytes) -> bool:
-        if not self.quorum.renewed(self.holds):
-            return False
+    def _said(self, key: str, value: bytes) -> None:
+        if not self.quorum.lasts(self.holds):
+            raise CoordinationError(f"the lease of {self.name} is over", reason="no_lease")
         self.quorum.put(key, value, self.holds)
-        return True
 
     async def _call(self, effect: Callable[[], T]) -> T:
         await self._woken()

@@ -34,11 +34,12 @@ class EtcdCoordinator:
     _lease_id: str = ""
     _granting: Lock = field(default_factory=Lock)
 
-    async def campaign(self) -> Leadership:
+    async def campaign(self, *, stands: bool = True) -> Leadership:
         await self._hold_lease()
         key = encoded(self.prefix + _LEADER)
         found = await self._txn(
-            {"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": "0"},
+            # nothing was ever made at revision -1: who does not stand only reads
+            {"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": "0" if stands else "-1"},
             {"request_put": {"key": key, "value": encoded(self.member), "lease": self._lease_id}},
             {"request_range": {"key": key}},
         )
@@ -67,7 +68,8 @@ class EtcdCoordinator:
         return int(said["header"]["revision"]) if said.get("succeeded") else None
 
     async def publish(self, key: str, value: bytes) -> None:
-        await self._hold_lease()
+        if not self._lease_id:
+            await self._hold_lease()
         put = {"key": encoded(self.prefix + key), "value": encoded(value), "lease": self._lease_id}
         await self.gateway.ask("kv/put", put, twice=True)
 
