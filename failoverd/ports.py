@@ -376,9 +376,9 @@ class Coordinator(Protocol):
     async def campaign(self, *, stands: bool = True) -> Leadership:
         """Stay, or become if nobody is, the leader. To be called several times within `lease`.
 
-        Who leads may do so until `lease` seconds after the call began, by its own clock. Who does not stand (a vantage,
-        or who has just resigned) keeps what it published alive, and hears who leads. A process that is started again is
-        another one: what it held before is followed after the lease, as if it were of anybody else.
+        Who leads may do so until `lease` seconds after the call began, by its own clock. A process that is started
+        again is another one: what it held before is followed after the lease, as if it were of anybody else. Who does
+        not stand (a vantage, or who has just resigned) keeps what it published alive, and hears who leads.
         """
 
     async def resign(self) -> None:

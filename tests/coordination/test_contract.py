@@ -499,3 +499,13 @@ async def _entries(member: Coordinator, below_key: str) -> dict[str, SharedValue
             with suppress(CoordinationError):
                 return dict((await member.entries(below_key))[0])
             await asyncio.sleep(0.05)
+
+
+@of_each_engine
+async def test_who_does_not_stand_hears_who_leads_and_never_does(servers: Servers) -> None:
+    azure, aws = servers.member("azure"), servers.member("aws")
+    assert await aws.campaign(stands=False) == Leadership("", 0, mine=False)
+    first = await leads(azure)
+    assert await aws.campaign(stands=False) == Leadership("azure", first.epoch, mine=False)
+    await azure.resign()
+    assert not (await aws.campaign(stands=False)).mine

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Final, NamedTuple, NoReturn, TypeVar
 
@@ -192,9 +193,9 @@ class PaperQuorum:
             self._drop([key for key, each in self.kept.items() if each.lease == lease])
 
     def lead(self, name: str, lease: int, *, stands: bool) -> Leadership:
-        if LEADER not in self.kept and not stands:
-            return Leadership("", 0, mine=False)
         if LEADER not in self.kept:
+            if not stands:
+                return Leadership("", 0, mine=False)
             epoch = self.put(LEADER, name.encode(), lease)
             self.elected[epoch] = name
         found = self.kept[LEADER]
@@ -318,10 +319,11 @@ class PaperCoordinator:
     # -- Coordinator ---------------------------------------------------------------------------------------------------
 
     async def campaign(self, *, stands: bool = True) -> Leadership:
-        if (found := await self._call(lambda: self._led(stands=stands))) is not None:
+        led = partial(self._led, stands=stands)
+        if (found := await self._call(led)) is not None:
             return found
         await self._hold_lease()
-        return await self._call(lambda: self._led(stands=stands)) or Leadership("", 0, mine=False)
+        return await self._call(led) or Leadership("", 0, mine=False)
 
     async def resign(self) -> None:
         lease, self.holds = self.holds, 0
