@@ -1,16 +1,18 @@
 """Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+import pytest
 from support.coordinating import PaperCoordinator, PaperQuorum
-from support.stage import API, AT, AZURE, NORMAL, OCI, RULES, Stage, playing
+from support.stage import API, AT, AZURE, NORMAL, Stage, playing
 from support.virtual import until, virtually
 
+from failoverd.core.errors import CoordinationError
 from failoverd.core.events import ChangeApplied, CoordinatorLost, LeaderElected, LeaderLost
 from failoverd.core.members import Member, MemberRole, Membership, Uncoordinated
+from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does, World
 from failoverd.simulation.zonefile import Zonefile
@@ -72,6 +74,14 @@ async def trio(*names: str, of: Trio | None = None) -> AsyncIterator[Trio]:
         for name in names or NAMES:
             await stack.enter_async_context(playing(API, stage=found.made(name)))
         yield found
+
+
+def drain(region: str) -> Override:
+    began = now()
+    comment = Comment(began, "alex", "it is being mended")
+    return Override(
+        "drain-1", Verb.DRAIN, Scope(regions=(region,)), "alex", began, began + 3_600.0, comments=(comment,)
+    )
 
 
 async def settled(found: Trio) -> None:
@@ -188,3 +198,46 @@ async def test_a_vantage_never_leads_and_never_writes() -> None:
         await found.leader.kill()
         await elapse(120.0)
         assert not [name for name in found.leaders if name != "aws-1"]
+
+
+@virtually
+async def test_a_word_that_any_member_hears_is_heeded_by_the_leader_and_by_who_follows_it() -> None:
+    async with trio() as found:
+        await settled(found)
+        other = found.others()[0]
+        word = drain("azure")
+        assert await other.engine.say(word, None)
+        await until(found.leader.steers(API, oci=100.0))
+        await found.leader.kill()
+        await until(lambda: found.leaders and found.leader is not None)
+        await elapse(60.0)
+        assert found.leader.shares(API) == {"oci": 100.0}
+        assert found.leader.engine.words() == (word,)
+
+
+@virtually
+async def test_a_word_that_no_leader_can_hear_is_refused() -> None:
+    async with trio() as found:
+        await settled(found)
+        other = found.others()[0]
+        next(way for name, way in found.ways.items() if found.stages[name] is other).cut()
+        with pytest.raises(CoordinationError, match="does not lead"):
+            await other.engine.say(drain("azure"), None)
+        assert not other.engine.words()
+
+
+@virtually
+async def test_budgets_and_the_incident_go_over_to_the_next_leader() -> None:
+    async with trio() as found:
+        await settled(found)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        await elapse(5.0)
+        first = found.leader
+        known = first.states.of("api")
+        await first.kill()
+        await until(lambda: found.leaders and found.leader is not first)
+        await elapse(10.0)
+        taken = found.leader.states.of("api")
+        assert taken.incident == known.incident
+        assert [each.change_id for each in taken.of(AT).changes] == [each.change_id for each in known.of(AT).changes]
