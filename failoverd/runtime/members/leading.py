@@ -303,7 +303,7 @@ class Leading:
             self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))
 
     async def _learn(self, asked_at: float) -> None:
-        """Know what the others knew, before this member leads: it holds the lease already, so nobody else does meanwhile.
+        """Know what the others knew before this member leads: it holds the lease, so nobody else does meanwhile.
 
         Raises:
             CoordinationError: it could not be learnt. It is tried again with the next call.
