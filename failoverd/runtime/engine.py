@@ -72,6 +72,8 @@ class Surroundings:
         chance: where jitter comes from.
         sources: who measures what policies want to know, by the name that they call them.
         coordinator: where several members agree; None where one is alone.
+        lease_clock: the time for what is held by a lease, which goes on while the machine is suspended; by default the
+            same as `clock`.
     """
 
     journal: Journal
@@ -83,6 +85,7 @@ class Surroundings:
     chance: random.Random = field(default_factory=random.Random)
     sources: Mapping[str, MetricsSource] = field(default_factory=dict)
     coordinator: Coordinator | None = None
+    lease_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ class Engine:
         self._sinks.append(self.practising.take)
         self._background: list[asyncio.Task[None]] = []
         self.memory = self._remember(around.coordinator)
+        self._named = said.instance
 
     def _member(self, said: Installation, around: Surroundings) -> Leading | None:
         if around.coordinator is None or said.membership is None:
@@ -171,7 +175,7 @@ class Engine:
             said.membership,
             said.instance,
             self.emit,
-            around.clock,
+            around.lease_clock or around.clock,
             catch_up=self._catch_up,
             turned=self._turned,
         )
@@ -325,19 +329,30 @@ class Engine:
             CoordinationError: the leader does not hear of it.
         """
         if self.memory is None or not await self.memory.say(word):
-            leader = self.leading.standing.leader if self.leading is not None else ""
-            raise CoordinationError(
-                f"this member does not lead, and cannot let {leader or 'a leader'} know, for the coordinator does not "
-                f"answer it: nothing was changed",
-                reason="not_leader",
-                remedy=f"give it to {leader or 'the member that leads'} itself; failoverctl members names it",
-            )
+            raise self._not_leading("cannot let the leader know, for the coordinator does not answer it")
+
+    def require_lead(self) -> None:
+        """Raises CoordinationError: this is for the member that leads, and this one does not."""
+        if not self.lead.leads:
+            raise self._not_leading("what writes is for the leader")
+
+    def _not_leading(self, why: str) -> CoordinationError:
+        leader = self.leading.standing.leader if self.leading is not None else ""
+        return CoordinationError(
+            f"this member does not lead, and {why}: nothing was changed",
+            reason="not_leader",
+            remedy=f"say it to {leader or 'the member that leads'} itself; failoverctl members names it",
+        )
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:
         """A person says that who else wrote these names is gone: they are written as before. Returns the names.
 
         Whoever still writes them is found again, after a few writes.
+
+        Raises:
+            CoordinationError: this member does not lead.
         """
+        self.require_lead()
         settled: set[tuple[str, str, str]] = set()
         for policy in tuple(self.runner.policies):
             state = self.states.of(policy)
@@ -375,6 +390,9 @@ class Engine:
 
         For who calls regularly. `statuses` are those of the daemon itself.
         """
+        if self.instance != self._named:  # the others gave the installation its name
+            await self.writer.belong(self.instance)
+            self._named = self.instance
         if not self.writer.lacks:
             return
         self.writer.lacks = False
@@ -386,9 +404,9 @@ class Engine:
     async def halt(self) -> None:
         """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are."""
         await self.runner.close()
-        await self.prover.close()
         if self.leading is not None:
             await self.leading.resign(abstain=float("inf"))
+        await self.prover.close()
 
     async def close(self) -> None:
         """End what goes on in the background, and write the last events."""

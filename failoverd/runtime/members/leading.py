@@ -46,6 +46,7 @@ class Lead(Protocol):
         leads: whether it is the leader now.
         lone: whether nobody can lead, and it takes traffic off what is down all the same.
         acts: whether it writes anything: it leads, or is lone.
+        candidate: whether it ever does: a vantage only looks.
         speaks: whether it is for this member to tell people: it leads, or nobody knows who does.
         epoch: of the leader, as far as this member knows; one member alone is epoch 0.
         instance: the name of this installation in markers.
@@ -57,6 +58,8 @@ class Lead(Protocol):
     def lone(self) -> bool: ...
     @property
     def acts(self) -> bool: ...
+    @property
+    def candidate(self) -> bool: ...
     @property
     def speaks(self) -> bool: ...
     @property
@@ -79,6 +82,7 @@ class Alone:
     leads: bool = True
     lone: bool = False
     acts: bool = True
+    candidate: bool = True
     speaks: bool = True
     epoch: int = 0
 
@@ -140,13 +144,14 @@ class Leading:
         self._clock = clock
         self._catch_up = catch_up
         self._turned = turned
-        self._candidate = membership.me.may_lead
+        self.candidate = membership.me.may_lead
         self._uncoordinated = membership.uncoordinated
         self._mine = False
         self._until = 0.0  # nothing is begun after this
         self._floor = 0
         self._own_epoch = 0  # as the coordinator counts it
         self._abstains_until = 0.0
+        self._vain_since: float | None = None  # the lease is held, and what there is to know is not learnt
         self._lost_at: float | None = None
         self._told_leader: tuple[str, int] | None = None
         self._told_turn = False, False
@@ -166,7 +171,7 @@ class Leading:
 
     @property
     def speaks(self) -> bool:
-        return self.leads or (self._candidate and not self.coordinated)
+        return self.leads or (self.candidate and not self.coordinated)
 
     @property
     def coordinated(self) -> bool:
@@ -178,7 +183,7 @@ class Leading:
     def lone(self) -> bool:
         """Whether this member may take traffic off what is down though nobody coordinates it."""
         known = self.standing.heard_at is not None
-        return known and self._candidate and self._uncoordinated is Uncoordinated.FAILING_OUT and not self.coordinated
+        return known and self.candidate and self._uncoordinated is Uncoordinated.FAILING_OUT and not self.coordinated
 
     @property
     def acts(self) -> bool:
@@ -254,7 +259,7 @@ class Leading:
         """Ask once who leads, and act on it."""
         async with self._busy:
             asked_at = self._clock()
-            stands = self._candidate and asked_at >= self._abstains_until
+            stands = self.candidate and asked_at >= self._abstains_until
             try:
                 async with asyncio.timeout(self._patience):
                     found = await self._coordinator.campaign(stands=stands)
@@ -275,17 +280,16 @@ class Leading:
             self._turned()
 
     async def _heard(self, found: Leadership, asked_at: float) -> None:
-        began = found.mine and not self._mine
+        if found.mine and not self._mine:
+            await self._learn(asked_at)
         self._mark_heard(found, asked_at)
-        if not found.mine:
-            if self._mine:
-                self._mine = False
-                self._lose(f"{found.leader or 'nobody'} leads now")
-        elif began:
-            await self._take_over(asked_at)
-        else:
-            self._until = asked_at + self.lease / 2
-            await self._raise_floor(asked_at)
+        if found.mine:
+            self._mine, self._until = True, asked_at + self.lease / 2
+            async with asyncio.timeout(self._patience):
+                await self._raise_floor(asked_at)
+        elif self._mine:
+            self._mine = False
+            self._lose(f"{found.leader or 'nobody'} leads now")
         self._tell_leader(found)
 
     def _mark_heard(self, found: Leadership, asked_at: float) -> None:
@@ -298,8 +302,8 @@ class Leading:
             lost_at, self._lost_at = self._lost_at, None
             self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))
 
-    async def _take_over(self, asked_at: float) -> None:
-        """Lead once what the others knew is known here: the lease is held already, so nobody else does meanwhile.
+    async def _learn(self, asked_at: float) -> None:
+        """Know what the others knew before this member leads: it holds the lease, so nobody else does meanwhile.
 
         Raises:
             CoordinationError: it could not be learnt. It is tried again with the next call.
@@ -307,15 +311,23 @@ class Leading:
         try:
             async with asyncio.timeout(self._patience):
                 await self._catch_up()
-        except TimeoutError:
-            raise CoordinationError(
-                f"what the members remember together was not read within {self._patience:g}s", reason="slow"
-            ) from None
-        self._mine, self._until = True, asked_at + self.lease / 2
+        except (CoordinationError, TimeoutError) as error:
+            await self._give_way(asked_at)
+            words = str(error) or f"what the members remember together was not read within {self._patience:g}s"
+            raise CoordinationError(words, reason="not_caught_up") from None
+        self._vain_since = None
+
+    async def _give_way(self, asked_at: float) -> None:
+        """Who cannot learn what there is to know for a whole lease lets somebody else lead."""
+        since = self._vain_since = asked_at if self._vain_since is None else self._vain_since
+        if asked_at - since >= self.lease:
+            self._vain_since, self._abstains_until = None, asked_at + self.lease
+            async with asyncio.timeout(self._patience):
+                await self._coordinator.resign()
 
     def _tell_leader(self, found: Leadership) -> None:
         known = found.leader, self.standing.epoch
-        if not found.leader or known == self._told_leader or (found.mine and not self._mine):
+        if not found.leader or known == self._told_leader:
             return
         was = self._told_leader[0] if self._told_leader is not None else ""
         self._told_leader = known
@@ -331,7 +343,7 @@ class Leading:
         self.standing = replace(self.standing, trouble=error)
         if self._lost_at is None:
             self._lost_at = now
-            may_act = self._candidate and self._uncoordinated is Uncoordinated.FAILING_OUT
+            may_act = self.candidate and self._uncoordinated is Uncoordinated.FAILING_OUT
             self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=may_act))
         if self._mine and now >= self._until:
             self._mine = False
