@@ -1,10 +1,11 @@
 """Three clouds, and what is between them: in each a member of one installation, an etcd and a region; elsewhere, BIND.
 
 async with three_clouds(tmp_path) as world:
-    await world.start()
-    await world.led()
+    first, others = await world.begun()
     world.regions["aws"].stop()
-    await world.watch.until(world.answers("azure", "oci"), 5, "aws leaves")
+    await world.answer("azure", "oci")
+    await world.kill(first)
+    await world.led(*others, within=TAKEOVER)
 
 Each member is a host of its own, and so is what else stands in a cloud, so that a member is cut off the etcd and the
 region beside it as from all others (`support.networks`). Everything is a real process, but for the regions, which the
@@ -46,6 +47,8 @@ LEASE: Final = 5.0
 """Seconds: the shortest that a configuration may say."""
 TAKEOVER: Final = LEASE + 2.0
 """Seconds from the last sign of a leader to the first one of the next."""
+ACTS: Final = 8.0
+"""Seconds from a region's fall to another answer: 4.5 at most until three probes had no answer, and a busy machine."""
 
 _HTTP: Final = 8080
 _CLIENT, _PEER = 2379, 2380
@@ -184,6 +187,15 @@ class Watch:
         self.sound()
         return self.last
 
+    async def stays(self, seconds: float, words: str) -> None:
+        """Nothing else is answered for so long."""
+        number = len(self.seen)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._news:
+                await self._news.wait_for(lambda: len(self.seen) > number)
+                raise AssertionError(f"it changed, though {words}: {self.last}")
+        self.sound()
+
     def sound(self) -> None:
         """Nothing was seen that must never be."""
         assert not self._wrong, f"{self._wrong}\n" + "\n".join(map(str, self.seen))
@@ -291,6 +303,13 @@ class ThreeClouds:
             )
             seat.daemon = await self._running.enter_async_context(followed(process))
 
+    async def begun(self) -> tuple[str, list[str]]:
+        """All members run, and one of them has published all regions; which, and the others."""
+        await self.start()
+        first = await self.led()
+        await self.answer(within=_PATIENCE)
+        return first, self.others(first)
+
     async def kill(self, name: str) -> None:
         self.seats[name].running.signal(signal.SIGKILL)
         await self.seats[name].running.ended()
@@ -310,6 +329,13 @@ class ThreeClouds:
         found = await self.key("leader")
         return (b64decode(found["value"]).decode(), int(found["create_revision"])) if found else ("", 0)
 
+    async def heard(self, name: str) -> None:
+        """Until this member says anew that it lives."""
+        before = await self.key(f"members/{name}")
+        async with asyncio.timeout(_PATIENCE):
+            while (found := await self.key(f"members/{name}")) is None or found == before:  # noqa: ASYNC110 - etcd is asked
+                await asyncio.sleep(_EVERY)
+
     async def led(self, *by: str, after: int = 0, within: float = _PATIENCE) -> str:
         """Until one of these leads, with a higher epoch than that; gives its name."""
         wanted = by or CLOUDS
@@ -319,18 +345,22 @@ class ThreeClouds:
                     found, epoch = await self.leader()
                     if found in wanted and epoch > after:
                         return found
-                    await asyncio.sleep(_EVERY)
+                    await asyncio.sleep(_EVERY)  # etcd is asked again
         except TimeoutError:
             raise AssertionError(f"not within {within:g}s: led by {wanted} after {after}; {self.told()}") from None
 
     def told(self) -> str:
         """The last words of each member."""
         return "\n".join(
-            f"{name}: {json.dumps(event)}"
+            f"{name}: {event.get('at')} {event.get('event')}: {event.get('message')}"
             for name, seat in self.seats.items()
             if seat.daemon is not None
-            for event in seat.daemon.events[-8:]
+            for event in seat.daemon.events[-12:]
         )
+
+    def written_by(self, name: str) -> list[int]:
+        """The generations that this member has written."""
+        return [each["generation"] for each in self.seats[name].running.named("change.applied")]
 
     # -- etcd ----------------------------------------------------------------------------------------------------------
 
@@ -349,6 +379,14 @@ class ThreeClouds:
         raise ConnectionError("no etcd answers")
 
     # -- what is answered ----------------------------------------------------------------------------------------------
+
+    async def answer(self, *regions: str, within: float = ACTS) -> Seen:
+        """Until it is that of exactly these regions, or of all."""
+        wanted = regions or CLOUDS
+        try:
+            return await self.watch.until(self.answers(*wanted), within, f"the answer is {', '.join(wanted)}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.told()}") from None
 
     def answers(self, *regions: str) -> Callable[[Seen], bool]:
         """Whether the answer is that of exactly these regions."""
