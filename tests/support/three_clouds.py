@@ -448,7 +448,7 @@ def _etcds(net: Network, folder: Path) -> Iterator[Etcd]:
     for cloud in CLOUDS:
         host, address = net[f"{cloud}-site"], f"http://{_etcd(cloud)}"
         places = (f"{address}:{_CLIENT}", f"{address}:{_PEER}")
-        members.append(EtcdMember(cloud, *places, data, _ETCD, host.command, host.connect))
+        members.append(EtcdMember(cloud, *places, data, _ETCD, None, host.command, host.connect))
     cluster = Etcd(tuple(members))
     try:
         cluster.start()

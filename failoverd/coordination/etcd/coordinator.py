@@ -5,12 +5,12 @@ epoch: each new leader's is higher. Every value is replaced by comparing its rev
 leader's key where a leader writes, so a leader that was replaced replaces nothing.
 """
 
+from asyncio import Lock
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from failoverd.coordination.etcd.gateway import Gateway, KeyValue, below, encoded
-from failoverd.core.errors import CoordinationError
 from failoverd.ports import Leadership, SharedValue
 
 _LEADER: Final = "leader"
@@ -32,12 +32,10 @@ class EtcdCoordinator:
     member: str
     lease: float
     _lease_id: str = ""
+    _granting: Lock = field(default_factory=Lock)
 
     async def campaign(self, *, stands: bool = True) -> Leadership:
-        if not await self._renewed():
-            self._lease_id = ""
-            granted = await self.gateway.ask("lease/grant", {"TTL": str(round(self.lease))}, twice=True)
-            self._lease_id = str(granted["ID"])
+        await self._hold_lease()
         key = encoded(self.prefix + _LEADER)
         found = await self._txn(
             # nothing was ever made at revision -1: who does not stand only reads
@@ -70,8 +68,7 @@ class EtcdCoordinator:
         return int(said["header"]["revision"]) if said.get("succeeded") else None
 
     async def publish(self, key: str, value: bytes) -> None:
-        if not self._lease_id:
-            raise CoordinationError(f"{self.member} holds no lease in etcd", reason="no_lease")
+        await self._hold_lease()
         put = {"key": encoded(self.prefix + key), "value": encoded(value), "lease": self._lease_id}
         await self.gateway.ask("kv/put", put, twice=True)
 
@@ -87,6 +84,15 @@ class EtcdCoordinator:
 
     def _short(self, key: str) -> str:
         return key.removeprefix(self.prefix)
+
+    async def _hold_lease(self) -> None:
+        """Have one that lasts for the whole time from now on: a single one, whoever asks meanwhile."""
+        async with self._granting:
+            if await self._renewed():
+                return
+            self._lease_id = ""
+            granted = await self.gateway.ask("lease/grant", {"TTL": str(round(self.lease))}, twice=True)
+            self._lease_id = str(granted["ID"])
 
     async def _renewed(self) -> bool:
         """Whether the lease is there still, and for the whole time again from now on."""
