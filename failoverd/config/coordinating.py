@@ -13,8 +13,7 @@ from failoverd.config.drafts import ProviderEntry
 from failoverd.config.schema.coordination import CoordinationEntry, EtcdSettings, KubernetesSettings
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
-from failoverd.core.members import Member, Uncoordinated
-from failoverd.core.records import Fence
+from failoverd.core.members import Member, Membership, Uncoordinated
 from failoverd.outgoing import is_here
 
 MEMBER_VARIABLE: Final = "FAILOVERD_MEMBER"
@@ -48,6 +47,12 @@ class Coordination:
     def me(self) -> Member | None:
         """This daemon."""
         return next((each for each in self.members if each.name == self.member), None)
+
+    @property
+    def membership(self) -> Membership | None:
+        """This daemon among the others."""
+        me = self.me
+        return Membership(me, self.members, self.when_uncoordinated, self.probe_factor) if me is not None else None
 
     @property
     def may_lead(self) -> bool:
@@ -185,7 +190,7 @@ def _leading(entry: CoordinationEntry) -> list[str]:
 
 
 def _unfenced(provider: ProviderEntry) -> bool:
-    return provider.capabilities.fence is Fence.CHECKED_BEFORE
+    return not provider.capabilities.fence.strict
 
 
 def _warned(document: Document, code: Code, place: Place, message: str, hint: str) -> Diagnostic:

@@ -367,6 +367,11 @@ class Fence(StrEnum):
     PER_OBJECT = "per_object"  # its API compares the version of the one object that holds the answers and the marker
     CHECKED_BEFORE = "checked_before"  # only looked at before: one writer at a time has to be seen to in another way
 
+    @property
+    def strict(self) -> bool:
+        """Whether the provider itself refuses a stale writer."""
+        return self is not Fence.CHECKED_BEFORE
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

@@ -160,6 +160,7 @@ class Engine:
         self._sinks.append(self.practising.take)
         self._background: list[asyncio.Task[None]] = []
         self.memory = self._remember(around.coordinator)
+        self._named = said.instance
 
     def _member(self, said: Installation, around: Surroundings) -> Leading | None:
         if around.coordinator is None or said.membership is None:
@@ -373,6 +374,9 @@ class Engine:
 
         For who calls regularly. `statuses` are those of the daemon itself.
         """
+        if self.instance != self._named:  # the others gave the installation its name
+            await self.writer.belong(self.instance)
+            self._named = self.instance
         if not self.writer.lacks:
             return
         self.writer.lacks = False
@@ -384,9 +388,9 @@ class Engine:
     async def halt(self) -> None:
         """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are."""
         await self.runner.close()
-        await self.prover.close()
         if self.leading is not None:
             await self.leading.resign(abstain=float("inf"))
+        await self.prover.close()
 
     async def close(self) -> None:
         """End what goes on in the background, and write the last events."""

@@ -25,8 +25,9 @@ class Reconciler:
         self._policy = policy
         self._tools = tools
         self._rounds = Rounds(statuses)
+        targets = policy.targets if tools.states.lead.candidate else ()  # a vantage has nothing to do with providers
         self._workers = [
-            TargetWorker(policy, target, providers[target.provider], tools, self._rounds) for target in policy.targets
+            TargetWorker(policy, target, providers[target.provider], tools, self._rounds) for target in targets
         ]
 
     @property
@@ -65,6 +66,8 @@ class Reconciler:
                 tools, policy = self._tools, self._policy.name
                 work = supervise(name, worker.run, tools.emit, tools.clock, policy=policy, chance=tools.chance)
                 group.create_task(work)
+            if not self._workers:
+                await asyncio.Event().wait()
 
     async def finish(self, patience: float) -> None:
         """Begin nothing more, and wait up to `patience` seconds for what is under way."""

@@ -46,6 +46,7 @@ class Lead(Protocol):
         leads: whether it is the leader now.
         lone: whether nobody can lead, and it takes traffic off what is down all the same.
         acts: whether it writes anything: it leads, or is lone.
+        candidate: whether it ever does: a vantage only looks.
         speaks: whether it is for this member to tell people: it leads, or nobody knows who does.
         epoch: of the leader, as far as this member knows; one member alone is epoch 0.
         instance: the name of this installation in markers.
@@ -57,6 +58,8 @@ class Lead(Protocol):
     def lone(self) -> bool: ...
     @property
     def acts(self) -> bool: ...
+    @property
+    def candidate(self) -> bool: ...
     @property
     def speaks(self) -> bool: ...
     @property
@@ -79,6 +82,7 @@ class Alone:
     leads: bool = True
     lone: bool = False
     acts: bool = True
+    candidate: bool = True
     speaks: bool = True
     epoch: int = 0
 
@@ -140,7 +144,7 @@ class Leading:
         self._clock = clock
         self._catch_up = catch_up
         self._turned = turned
-        self._candidate = membership.me.may_lead
+        self.candidate = membership.me.may_lead
         self._uncoordinated = membership.uncoordinated
         self._mine = False
         self._until = 0.0  # nothing is begun after this
@@ -166,7 +170,7 @@ class Leading:
 
     @property
     def speaks(self) -> bool:
-        return self.leads or (self._candidate and not self.coordinated)
+        return self.leads or (self.candidate and not self.coordinated)
 
     @property
     def coordinated(self) -> bool:
@@ -178,7 +182,7 @@ class Leading:
     def lone(self) -> bool:
         """Whether this member may take traffic off what is down though nobody coordinates it."""
         known = self.standing.heard_at is not None
-        return known and self._candidate and self._uncoordinated is Uncoordinated.FAILING_OUT and not self.coordinated
+        return known and self.candidate and self._uncoordinated is Uncoordinated.FAILING_OUT and not self.coordinated
 
     @property
     def acts(self) -> bool:
@@ -254,7 +258,7 @@ class Leading:
         """Ask once who leads, and act on it."""
         async with self._busy:
             asked_at = self._clock()
-            stands = self._candidate and asked_at >= self._abstains_until
+            stands = self.candidate and asked_at >= self._abstains_until
             try:
                 async with asyncio.timeout(self._patience):
                     found = await self._coordinator.campaign(stands=stands)
@@ -331,7 +335,7 @@ class Leading:
         self.standing = replace(self.standing, trouble=error)
         if self._lost_at is None:
             self._lost_at = now
-            may_act = self._candidate and self._uncoordinated is Uncoordinated.FAILING_OUT
+            may_act = self.candidate and self._uncoordinated is Uncoordinated.FAILING_OUT
             self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=may_act))
         if self._mine and now >= self._until:
             self._mine = False
