@@ -53,7 +53,7 @@ async def test_a_leader_that_was_frozen_wakes_up_and_writes_nothing(tmp_path: Pa
             await world.answer(first, others[1])
             await world.regions[others[0]].start()
             await world.answer()
-        await world.heard(first)
+        await world.follows(first, second)
         world.regions[others[1]].stop()
         await world.answer(first, others[0])
         assert await world.led() == second
@@ -82,7 +82,7 @@ async def test_a_leader_that_is_cut_off_etcd_alone_stops_and_another_one_leads(t
         world.regions[first].stop()
         await world.answer(*others)
         world.net.heal()
-        await world.heard(first)
+        await world.follows(first, second)
         await world.regions[first].start()
         await world.answer()
         assert await world.led() == second

@@ -307,7 +307,8 @@ class ThreeClouds:
         """All members run, and one of them has published all regions; which, and the others."""
         await self.start()
         first = await self.led()
-        await self.answer(within=_PATIENCE)
+        await self.seats[first].running.event("change.verified")
+        await self.answer()
         return first, self.others(first)
 
     async def kill(self, name: str) -> None:
@@ -329,12 +330,9 @@ class ThreeClouds:
         found = await self.key("leader")
         return (b64decode(found["value"]).decode(), int(found["create_revision"])) if found else ("", 0)
 
-    async def heard(self, name: str) -> None:
-        """Until this member says anew that it lives."""
-        before = await self.key(f"members/{name}")
-        async with asyncio.timeout(_PATIENCE):
-            while (found := await self.key(f"members/{name}")) is None or found == before:  # noqa: ASYNC110 - etcd is asked
-                await asyncio.sleep(_EVERY)
+    async def follows(self, name: str, leader: str) -> None:
+        """Until this member has told that it follows that one."""
+        await self.seats[name].running.event("leader.elected", leader=leader, mine=False)
 
     async def led(self, *by: str, after: int = 0, within: float = _PATIENCE) -> str:
         """Until one of these leads, with a higher epoch than that; gives its name."""
@@ -377,6 +375,36 @@ class ThreeClouds:
                 with suppress(OSError, HTTPException, ValueError):
                     return await asyncio.to_thread(_posted, self.net[f"{name}-site"], _etcd(name), call, body)
         raise ConnectionError("no etcd answers")
+
+    async def etcd_ready(self) -> None:
+        """Until each member of etcd that runs says so."""
+        await asyncio.to_thread(self.etcd.await_ready)
+
+    def etcd_backup(self, path: Path) -> Path:
+        """A snapshot, as etcd's manual says."""
+        self._etcdctl(0, "snapshot", "save", str(path))
+        return path
+
+    async def etcd_restored(self, backup: Path) -> None:
+        """The whole cluster is gone, and is made anew of a backup, in which everything is as it was then."""
+        for each in self.etcd.members:
+            each.kill()
+        for number, each in enumerate(self.etcd.members):
+            data = each.directory / each.name
+            shutil.rmtree(data)
+            told = ("--name", each.name, "--initial-advertise-peer-urls", each.peer, "--data-dir", str(data))
+            cluster = ("--initial-cluster", self.etcd.cluster, "--initial-cluster-token", "tests")
+            self._etcdctl(number, "snapshot", "restore", str(backup), *told, *cluster)
+        await asyncio.to_thread(self.etcd.start)
+
+    def _etcdctl(self, number: int, *words: str) -> None:
+        """It asks the member of that number, where it asks any."""
+        each = self.etcd.members[number]
+        command = self.net[f"{each.name}-site"].command(program("etcdctl"), "--endpoints", each.client, *words)
+        done = subprocess.run(
+            command, env={**os.environ, "ETCDCTL_API": "3"}, capture_output=True, text=True, check=False, timeout=30
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
     # -- what is answered ----------------------------------------------------------------------------------------------
 
