@@ -71,6 +71,8 @@ class Surroundings:
         chance: where jitter comes from.
         sources: who measures what policies want to know, by the name that they call them.
         coordinator: where several members agree; None where one is alone.
+        lease_clock: the time for what is held by a lease, which goes on while the machine is suspended; by default the
+            same as `clock`.
     """
 
     journal: Journal
@@ -82,6 +84,7 @@ class Surroundings:
     chance: random.Random = field(default_factory=random.Random)
     sources: Mapping[str, MetricsSource] = field(default_factory=dict)
     coordinator: Coordinator | None = None
+    lease_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ class Engine:
             said.membership,
             said.instance,
             self.emit,
-            around.clock,
+            around.lease_clock or around.clock,
             catch_up=self._catch_up,
             turned=self._turned,
         )
@@ -324,19 +327,30 @@ class Engine:
             CoordinationError: the leader does not hear of it.
         """
         if self.memory is None or not await self.memory.say(word):
-            leader = self.leading.standing.leader if self.leading is not None else ""
-            raise CoordinationError(
-                f"this member does not lead, and cannot let {leader or 'a leader'} know, for the coordinator does not "
-                f"answer it: nothing was changed",
-                reason="not_leader",
-                remedy=f"give it to {leader or 'the member that leads'} itself; failoverctl members names it",
-            )
+            raise self._not_leading("cannot let the leader know, for the coordinator does not answer it")
+
+    def require_lead(self) -> None:
+        """Raises CoordinationError: this is for the member that leads, and this one does not."""
+        if not self.lead.leads:
+            raise self._not_leading("what writes is for the leader")
+
+    def _not_leading(self, why: str) -> CoordinationError:
+        leader = self.leading.standing.leader if self.leading is not None else ""
+        return CoordinationError(
+            f"this member does not lead, and {why}: nothing was changed",
+            reason="not_leader",
+            remedy=f"say it to {leader or 'the member that leads'} itself; failoverctl members names it",
+        )
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:
         """A person says that who else wrote these names is gone: they are written as before. Returns the names.
 
         Whoever still writes them is found again, after a few writes.
+
+        Raises:
+            CoordinationError: this member does not lead.
         """
+        self.require_lead()
         settled: set[tuple[str, str, str]] = set()
         for policy in tuple(self.runner.policies):
             state = self.states.of(policy)
