@@ -6,7 +6,7 @@
 from pathlib import Path
 
 import pytest
-from support.three_clouds import ACTS, CLOUDS, LEASE, TAKEOVER, three_clouds
+from support.three_clouds import ACTS, CLOUDS, LEASE, TAKEOVER, WITH_ETCD, three_clouds
 
 pytestmark = [pytest.mark.server, pytest.mark.members]
 
@@ -62,7 +62,7 @@ async def test_a_cloud_that_is_gone_with_the_leader_is_out_of_the_answer_until_i
         first, others = await world.begun()
         wrote = world.written_by(first)
         world.net.cut(world.cloud(first), [*world.cloud(*others), world.provider])
-        second = await world.led(*others, within=TAKEOVER)
+        second = await world.led(*others, within=WITH_ETCD)
         await world.answer(*others)
         world.net.heal()
         await world.answer()
@@ -77,7 +77,7 @@ async def test_every_cloud_is_cut_off_from_every_other_and_all_hold(tmp_path: Pa
             world.net.cut(world.cloud(each), world.cloud(*world.others(each)))
         await world.watch.stays(LEASE + ACTS, "nobody has a majority")
         world.net.heal()
-        await world.led(within=TAKEOVER)
+        await world.led(within=WITH_ETCD)
         world.regions["aws"].stop()
         await world.answer("azure", "oci")
 
@@ -87,7 +87,7 @@ async def test_a_leader_that_is_heard_by_nobody_though_it_hears_them_is_followed
         first, others = await world.begun()
         wrote = world.written_by(first)
         world.net.cut_one_way(world.cloud(first), world.cloud(*others))
-        second = await world.led(*others, within=TAKEOVER)
+        second = await world.led(*others, within=WITH_ETCD)
         await world.answer(*others)
         world.net.heal()
         await world.answer()

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.three_clouds import ACTS, LEASE, TAKEOVER, three_clouds
+from support.three_clouds import ACTS, LEASE, TAKEOVER, WITH_ETCD, three_clouds
 
 pytestmark = pytest.mark.server
 
@@ -65,7 +65,7 @@ async def test_a_cloud_that_is_cut_off_with_the_leader_holds_and_the_others_take
         first, others = await world.begun()
         wrote = world.written_by(first)
         world.net.cut(world.cloud(first), world.cloud(*others))
-        second = await world.led(*others, within=TAKEOVER)
+        second = await world.led(*others, within=WITH_ETCD)
         await world.answer(*others)
         world.net.heal()
         await world.answer()

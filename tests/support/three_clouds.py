@@ -23,6 +23,7 @@ import socket
 import subprocess
 import time
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ LEASE: Final = 5.0
 """Seconds: the shortest that a configuration may say."""
 TAKEOVER: Final = LEASE + 2.0
 """Seconds from the last sign of a leader to the first one of the next."""
+WITH_ETCD: Final = TAKEOVER + 3.0
+"""The same where the leader of etcd may go with it: the next one is elected first, and begins each lease anew."""
 ACTS: Final = 8.0
 """Seconds from a region's fall to another answer: 4.5 at most until three probes had no answer, and a busy machine."""
 
@@ -187,6 +190,13 @@ class Watch:
         self.sound()
         return self.last
 
+    async def pass_by(self, seconds: float) -> None:
+        """Watch for so long, whatever is answered."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._news:
+                await self._news.wait_for(lambda: self._wrong)
+        self.sound()
+
     async def stays(self, seconds: float, words: str) -> None:
         """Nothing else is answered for so long."""
         number = len(self.seen)
@@ -235,12 +245,12 @@ def _wrong(before: Seen, found: Seen) -> str:
 
 @dataclass
 class Seat:
-    """Where one member runs: its host, its folder, and its process while it has one."""
+    """Where one member runs: its host, its folder, and its processes, of which the last may be at work."""
 
     name: str
     host: Host
     folder: Path
-    daemon: RunningDaemon | None = None
+    daemons: list[RunningDaemon] = field(default_factory=list)
 
     @property
     def config(self) -> Path:
@@ -248,8 +258,17 @@ class Seat:
 
     @property
     def running(self) -> RunningDaemon:
-        assert self.daemon is not None, f"{self.name} does not run"
-        return self.daemon
+        assert self.daemons, f"{self.name} was never started"
+        return self.daemons[-1]
+
+    @property
+    def runs(self) -> bool:
+        return bool(self.daemons) and self.running.process.returncode is None
+
+    @property
+    def written(self) -> list[int]:
+        """The generations that it has written, before each restart too."""
+        return [each["generation"] for daemon in self.daemons for each in daemon.named("change.applied")]
 
 
 @dataclass
@@ -301,7 +320,7 @@ class ThreeClouds:
                 env=environment,
                 keeper=seat.host.pid,
             )
-            seat.daemon = await self._running.enter_async_context(followed(process))
+            seat.daemons.append(await self._running.enter_async_context(followed(process)))
 
     async def begun(self) -> tuple[str, list[str]]:
         """All members run, and one of them has published all regions; which, and the others."""
@@ -352,13 +371,17 @@ class ThreeClouds:
         return "\n".join(
             f"{name}: {event.get('at')} {event.get('event')}: {event.get('message')}"
             for name, seat in self.seats.items()
-            if seat.daemon is not None
-            for event in seat.daemon.events[-12:]
+            for event in (seat.running.events[-12:] if seat.daemons else ())
         )
 
     def written_by(self, name: str) -> list[int]:
-        """The generations that this member has written."""
-        return [each["generation"] for each in self.seats[name].running.named("change.applied")]
+        return self.seats[name].written
+
+    def sound(self) -> None:
+        """No generation was written twice."""
+        written = Counter(generation for seat in self.seats.values() for generation in seat.written)
+        twice = [generation for generation, times in written.items() if times > 1]
+        assert not twice, f"generations {twice} were written twice; {self.told()}"
 
     # -- etcd ----------------------------------------------------------------------------------------------------------
 
@@ -465,7 +488,9 @@ async def three_clouds(folder: Path) -> AsyncIterator[ThreeClouds]:
             await region.start()
             stack.callback(region.stop)
         async with _watched(net["dns"]) as watch, AsyncExitStack() as running:
-            yield ThreeClouds(net, cluster, watch, regions, seats, running)
+            world = ThreeClouds(net, cluster, watch, regions, seats, running)
+            yield world
+        world.sound()
 
 
 @contextmanager
