@@ -157,7 +157,7 @@ class BallotBox:
         elif parted is not None and lasts and not dispute.told:
             dispute.told = True
             seen = (said.of(of.endpoint).evidence for said in policy.heard.values())
-            evidence = of.own.evidence if of.own.state is Health.UNHEALTHY else next(filter(None, seen), "")
+            evidence = of.own.gist if of.own.state is Health.UNHEALTHY else next(filter(None, seen), "")
             self._told(ReachabilityTurned(policy.policy, of.endpoint, *parted, evidence))
 
     @staticmethod

@@ -23,6 +23,7 @@ A result that changes nothing ends in the first lines of `feed`, and costs one t
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from failoverd.core.health.ballot_box import BallotBox, contested
@@ -230,12 +231,13 @@ class HealthTable:
         """What this vantage sees of a policy."""
         policy = self._policies[name]
         said = {of.endpoint: of.vote for of in policy.answering}
-        unknown = sum(vote.health is Health.UNKNOWN for vote in said.values()) * 2 > len(said)
-        rest = Health.UNKNOWN if unknown else Health.HEALTHY
-        listed = {
-            endpoint: vote for endpoint, vote in said.items() if vote != Vote(rest) and _is_said(policy, endpoint, vote)
-        }
-        return Votes(rest, listed, policy.elsewhere)
+        elsewhere = policy.elsewhere
+        if _mostly_seen(said[endpoint] for endpoint in elsewhere if endpoint in said):
+            elsewhere = frozenset()  # as after a start: it is shorter to say what is not seen
+        rest = Health.HEALTHY if _mostly_seen(said[each] for each in said if each not in elsewhere) else Health.UNKNOWN
+        plain = Votes(rest, elsewhere=elsewhere)
+        listed = {endpoint: vote for endpoint, vote in said.items() if vote != plain.of(endpoint)}
+        return replace(plain, listed=listed)
 
     def leave(self, name: str, elsewhere: frozenset[Endpoint]) -> tuple[Transition, ...]:
         """Leave endpoints of a policy to other vantages: probe them only while there is a reason to look."""
@@ -261,8 +263,6 @@ class HealthTable:
         """Another vote on an endpoint; yields whom that makes worth a probe."""
         was_open, name = of.disputed, of.endpoint.region
         self._hold(policy, of, now)
-        if of.endpoint in policy.elsewhere and before.adverse is not after.adverse:
-            self._told.append(Voted(policy.policy.name))  # what is known of it matters now, or no longer
         if before[:2] == after[:2] or not after.contradicts(of.verdict.state):
             return
         if of.disputed and not was_open:
@@ -607,8 +607,6 @@ class HealthTable:
             self._told.append(Voted(policy.policy.name))
         after = of.verdict = self._box.weigh(policy, of, now)
         turned = after.state is not before.state
-        if turned and of.endpoint in policy.elsewhere:
-            self._told.append(Voted(policy.policy.name))
         if turned and of.dependency:
             self._turn_dependency(policy, of, now)
         elif turned:
@@ -714,13 +712,10 @@ def _differing(policy: PolicyHealth, before: Votes, after: Votes) -> Iterator[En
             yield of
 
 
-def _is_said(policy: PolicyHealth, endpoint: Endpoint, vote: Vote) -> bool:
-    """Whether a vote is to be heard: of what others probe, what nobody has another opinion of is left out."""
-    return (
-        endpoint not in policy.elsewhere
-        or vote.adverse
-        or (vote.health is not Health.UNKNOWN and _looked_into(policy, policy.endpoints[endpoint]))
-    )
+def _mostly_seen(votes: Iterable[Vote]) -> bool:
+    """Whether most of them say something."""
+    seen = [vote.health is not Health.UNKNOWN for vote in votes]
+    return sum(seen) * 2 > len(seen)
 
 
 def _looked_into(policy: PolicyHealth, of: EndpointHealth) -> bool:
