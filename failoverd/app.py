@@ -19,7 +19,7 @@ from failoverd import __version__
 from failoverd.api.credentials import SOON
 from failoverd.api.service import ServiceSurroundings
 from failoverd.api.serving import Api, api_of
-from failoverd.assembly import authorities_of, provider_set
+from failoverd.assembly import authorities_of, coordinator_of, provider_set
 from failoverd.config.loader import Config
 from failoverd.core.errors import JournalError, ProviderError, describe
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed, TaskCrashed
@@ -33,7 +33,7 @@ from failoverd.operations.glance import headline
 from failoverd.operations.judging import people_for
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.self_check import DAY, SelfCheck, until_night
-from failoverd.ports import Access, Emit, MetricsSource, ProbeContext, Prober
+from failoverd.ports import Access, Coordinator, Emit, MetricsSource, ProbeContext, Prober
 from failoverd.reloader import Reloader
 from failoverd.runtime.descriptors import budget, raise_limit
 from failoverd.runtime.engine import Engine, Installation, Surroundings
@@ -126,7 +126,8 @@ class Daemon:
             self._timetable = stack.enter_context(ApTimetable(self.emit, self._clock))
             self.providers = provider_set(config, Access.WRITE, stack)
             sources = await self._sources(config, stack)
-            self._engine = self._assemble(config, await self._instance(), sources)
+            coordinator = await coordinator_of(config, stack)
+            self._engine = self._assemble(config, await self._instance(), sources, coordinator)
             self._emit = self._engine.emit
             self._statuses = self._engine.statuses
             self._reloader = Reloader(
@@ -166,7 +167,13 @@ class Daemon:
             for name, said in config.prometheus.items()
         }
 
-    def _assemble(self, config: Config, instance: str, sources: Mapping[str, MetricsSource]) -> Engine:
+    def _assemble(
+        self,
+        config: Config,
+        instance: str,
+        sources: Mapping[str, MetricsSource],
+        coordinator: Coordinator | None,
+    ) -> Engine:
         around = Surroundings(
             journal=self._journal,
             providers=self.providers,
@@ -175,6 +182,7 @@ class Daemon:
             clock=self._clock,
             emit=self._tell,
             sources=sources,
+            coordinator=coordinator,
         )
         said = Installation(
             owner=config.owner,
@@ -183,11 +191,14 @@ class Daemon:
             pace=pace_of(config),
             dispute_after=config.dispute_after,
             instance=instance,
+            membership=config.coordination.membership if config.coordination is not None else None,
+            unfenced=frozenset(name for name, entry in config.providers.items() if not entry.capabilities.fence.strict),
         )
         return Engine(said, around)
 
     async def _start(self, config: Config) -> None:
-        await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
+        if self._engine.lead.candidate:  # a vantage has no credentials
+            await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
         await self._watch_sentinels(config)
         async with self._taking_in:
             await self._reloader.load()
@@ -282,13 +293,18 @@ class Daemon:
                 clock=self._clock,
             )
         )
-        self._sinks.append(self._notifications.take)
+        self._sinks.append(self._tell_people)
         self._notifications.resume(await self._told_before(config))
 
     async def _told_before(self, config: Config) -> NotificationsStatus | None:
         """What an earlier process told people of, once the journal is brought to this version."""
         await self._engine.writer.protect(self._journal.touch())
         return await asyncio.to_thread(_told_before, config.journal)
+
+    def _tell_people(self, event: Event) -> None:
+        """Of several members one tells people: who leads, or everybody while nobody knows who does."""
+        if self._notifications is not None and self._engine.lead.speaks:
+            self._notifications.take(event)
 
     def _runbook_of(self, policy: str) -> str:
         found = self._engine.runner.policies.get(policy)
@@ -453,7 +469,7 @@ class Daemon:
         self._notifier.status(self._signs.headline)
         await self._engine.writer.update_status(self._signs_of_life("running"))
         await self._engine.remind(self._orphans.status, *self._telling())
-        if self._notifications is not None:
+        if self._notifications is not None and self._engine.lead.speaks:
             self._notifications.look(self._standing())
 
     async def _prune(self, retention: float) -> None:

@@ -235,6 +235,84 @@ class ClockJumped(Event):
     seconds: float
 
 
+# -- several members ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderElected(Event):
+    """One of several members writes from now on, `leader`, in this `epoch`. `mine`: it is who tells this.
+
+    `was` led before, as far as this member knows.
+    """
+
+    name: ClassVar[str] = "leader.elected"
+
+    leader: str
+    epoch: int
+    was: str = ""
+    mine: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderLost(Event):
+    """This member, which led, writes no more."""
+
+    name: ClassVar[str] = "leader.lost"
+    level: ClassVar[Level] = Level.WARNING
+
+    leader: str
+    epoch: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorLost(Event):
+    """What the members agree by does not answer this one. `leads`: it leads, until its lease may be over.
+
+    `lone`: until it is back, this member takes traffic off what is down all the same; otherwise it writes nothing.
+    """
+
+    name: ClassVar[str] = "coordinator.lost"
+    level: ClassVar[Level] = Level.ERROR
+
+    error: str
+    leads: bool
+    lone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorRegained(Event):
+    name: ClassVar[str] = "coordinator.regained"
+
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorRestored(Event):
+    """Markers show a higher epoch, `seen`, than the coordinator knows that it gave: an older state of it came back.
+
+    Epochs go on above what was seen; what it knew of policies may be old.
+    """
+
+    name: ClassVar[str] = "coordinator.restored"
+    level: ClassVar[Level] = Level.WARNING
+
+    seen: int
+    was: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedStateUnread(Event):
+    """Something that the members remember together cannot be read here, and is left as it is."""
+
+    name: ClassVar[str] = "shared_state.unread"
+    level: ClassVar[Level] = Level.WARNING
+
+    key: str
+    error: str
+
+
 # -- health ------------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,9 @@ from failoverd.core.events import (
     ClockJumped,
     ConfigDeferred,
     ConfigRejected,
+    CoordinatorLost,
+    CoordinatorRegained,
+    CoordinatorRestored,
     DaemonStarted,
     DaemonStopped,
     DecisionCrashed,
@@ -36,6 +39,8 @@ from failoverd.core.events import (
     IncidentClosed,
     IncidentOpened,
     JournalFailed,
+    LeaderElected,
+    LeaderLost,
     MetricsFailed,
     NotificationDelivered,
     NotificationFailed,
@@ -63,6 +68,7 @@ from failoverd.core.events import (
     RequestRefused,
     RivalDetected,
     RivalSettled,
+    SharedStateUnread,
     SignalCleared,
     SignalClipped,
     SignalEvent,
@@ -123,6 +129,47 @@ def _(event: DaemonStarted) -> str:
 @say.register
 def _(event: DaemonStopped) -> str:
     return f"stopped ({event.cause}); records stay exactly as they are"
+
+
+@say.register
+def _(event: LeaderElected) -> str:
+    after = f", after {event.was}" if event.was and event.was != event.leader else ""
+    who = f"this member, {event.leader}, leads" if event.mine else f"{event.leader} leads"
+    return f"{who} since now, in epoch {event.epoch}{after}: it alone writes"
+
+
+@say.register
+def _(event: LeaderLost) -> str:
+    return f"{event.leader} leads no more and writes nothing: {event.cause}"
+
+
+@say.register
+def _(event: CoordinatorLost) -> str:
+    if event.lone:
+        then = "only what is down is taken off"
+    elif event.leads:
+        then = "this member leads, and stops writing before its lease can end"
+    else:
+        then = "this member writes nothing"
+    return f"the coordinator does not answer; {then} until it does: {event.error}"
+
+
+@say.register
+def _(event: CoordinatorRegained) -> str:
+    return f"the coordinator answers again, after {event.lasted:.0f}s"
+
+
+@say.register
+def _(event: CoordinatorRestored) -> str:
+    return (
+        f"the coordinator was restored to an older state: markers show epoch {event.seen}, and it gave {event.was}; "
+        f"epochs go on at {event.epoch}"
+    )
+
+
+@say.register
+def _(event: SharedStateUnread) -> str:
+    return f"{event.key} in the members' common memory cannot be read here, and is left as it is: {event.error}"
 
 
 @say.register
