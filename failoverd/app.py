@@ -27,7 +27,7 @@ from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.overrides import KNOWN
 from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, NotificationsStatus, Overview, Status
-from failoverd.installed import kinds, opened, probers, read_config, steady_clock
+from failoverd.installed import kinds, lease_clock, opened, probers, read_config, steady_clock
 from failoverd.operations.commanding import Desk, past_of
 from failoverd.operations.glance import headline
 from failoverd.operations.judging import people_for
@@ -183,6 +183,7 @@ class Daemon:
             emit=self._tell,
             sources=sources,
             coordinator=coordinator,
+            lease_clock=lease_clock(),
         )
         said = Installation(
             owner=config.owner,

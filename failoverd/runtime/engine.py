@@ -71,6 +71,8 @@ class Surroundings:
         chance: where jitter comes from.
         sources: who measures what policies want to know, by the name that they call them.
         coordinator: where several members agree; None where one is alone.
+        lease_clock: the time for what is held by a lease, which goes on while the machine is suspended; by default the
+            same as `clock`.
     """
 
     journal: Journal
@@ -82,6 +84,7 @@ class Surroundings:
     chance: random.Random = field(default_factory=random.Random)
     sources: Mapping[str, MetricsSource] = field(default_factory=dict)
     coordinator: Coordinator | None = None
+    lease_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ class Engine:
             said.membership,
             said.instance,
             self.emit,
-            around.clock,
+            around.lease_clock or around.clock,
             catch_up=self._catch_up,
             turned=self._turned,
         )
