@@ -12,6 +12,11 @@ heard for a while (`Roster`).
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Final
+
+from failoverd.core.records import Endpoint, Policy
+
+_MOST_ROSTERS: Final = 8
 
 
 def assigned(what: str, members: Collection[str], factor: int | None) -> frozenset[str]:
@@ -60,3 +65,27 @@ def left_to_others(me: str, what: Iterable[str], members: Collection[str], facto
     if factor is None or factor >= len(members):
         return frozenset()
     return frozenset(each for each in what if me not in assigned(each, members, factor))
+
+
+class PolicyShares:
+    """Who leaves which endpoints of one policy to others, as each member counts on others.
+
+    Made for all of them at once, and kept: members notice at different moments that one is gone.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._known: dict[tuple[frozenset[str], int], dict[str, frozenset[Endpoint]]] = {}
+
+    def left_by(self, member: str, among: frozenset[str], factor: int | None) -> frozenset[Endpoint]:
+        if factor is None or factor >= len(among):
+            return frozenset()
+        if (among, factor) not in self._known:
+            if len(self._known) >= _MOST_ROSTERS:
+                self._known.clear()
+            endpoints = [each for spec in self.policy.regions for each in spec.endpoints]
+            probing = {each: assigned(each.id, among, factor) for each in endpoints}
+            self._known[among, factor] = {
+                name: frozenset(each for each in endpoints if name not in probing[each]) for name in among
+            }
+        return self._known[among, factor].get(member, frozenset())

@@ -69,7 +69,7 @@ class BallotBox:
         if found is None:
             return False
         mine, before = self._isolated(), self._speaking
-        self._voters = {family: found.asked(family, now, doubts_itself=family in mine) for family in Family}
+        self._voters = {family: found.asked(family, doubts_itself=family in mine) for family in Family}
         self._speaking = {
             family: frozenset(each.name for each in voters if speaks(each, now, found.fresh))
             for family, voters in self._voters.items()

@@ -30,10 +30,10 @@ class Electorate:
     fresh: float
     isolated: Mapping[str, frozenset[Family]] = field(default_factory=lambda: _NOBODY)
 
-    def asked(self, family: Family, now: float, *, doubts_itself: bool) -> tuple[Voter, ...]:
+    def asked(self, family: Family, *, doubts_itself: bool) -> tuple[Voter, ...]:
         """All voters as they count for a family of addresses. Of itself a vantage always hears."""
         return tuple(
-            replace(each, heard_at=now, isolated=doubts_itself)
+            replace(each, heard_at=float("inf"), isolated=doubts_itself)
             if each.name == self.me
             else replace(each, isolated=each.isolated or family in self.isolated.get(each.name, frozenset()))
             for each in self.voters
