@@ -19,7 +19,7 @@ import aiohttp
 
 from failoverd.core.errors import Compacted, CoordinationError, FailoverdError
 from failoverd.foreign import quoted
-from failoverd.http_client import CaFiles, ClientCertificate, read_bounded, unreached
+from failoverd.http_client import CaFiles, ShownCertificate, read_bounded, unreached
 from failoverd.outgoing import place_of, read_secret
 
 MOST_BYTES: Final = 16_777_216
@@ -76,7 +76,7 @@ class Gateway:
     user: str = ""
     password_file: Path | None = None
     ca_file: Path | None = None
-    shown: ClientCertificate | None = None
+    shown: ShownCertificate | None = None
     _asked: int = 0  # the member that is asked first: the last that answered
     _token: str = field(default="", repr=False)
     _ca_files: CaFiles = field(default_factory=CaFiles)
