@@ -89,10 +89,10 @@ async def coordinator_of(config: Config, stack: AsyncExitStack) -> Coordinator |
 async def _etcd(said: EtcdSettings, member: str, lease: float, stack: AsyncExitStack) -> Coordinator:
     from failoverd.coordination.etcd.coordinator import EtcdCoordinator  # noqa: PLC0415 - HTTP, for those who want it
     from failoverd.coordination.etcd.gateway import Gateway  # noqa: PLC0415 - the same reason
-    from failoverd.http_client import ClientCertificate, http_session  # noqa: PLC0415 - the same reason
+    from failoverd.http_client import ShownCertificate, http_session  # noqa: PLC0415 - the same reason
 
     session = await stack.enter_async_context(http_session("etcd", limit=CONNECTIONS, per_host=CONNECTIONS))
-    shown = ClientCertificate(said.cert_file, said.key_file) if said.cert_file and said.key_file else None
+    shown = ShownCertificate(said.cert_file, said.key_file) if said.cert_file and said.key_file else None
     gateway = Gateway(
         session,
         said.endpoints,

@@ -76,14 +76,14 @@ async def read_lines(content: aiohttp.StreamReader, most: int) -> AsyncIterator[
             raise ValueError("a line without an end")
 
 
-class ClientCertificate(NamedTuple):
+class ShownCertificate(NamedTuple):
     """What we show of ourselves to who asks for it: files with a certificate and its chain, and with its key (PEM)."""
 
     certificate: Path
     key: Path
 
 
-_Files = tuple[Path | None, ClientCertificate | None]
+_Files = tuple[Path | None, ShownCertificate | None]
 
 
 class CaFiles:
@@ -96,7 +96,7 @@ class CaFiles:
     def __init__(self) -> None:
         self._loaded: dict[_Files, tuple[tuple[FileVersion | None, ...], ssl.SSLContext]] = {}
 
-    async def trusted(self, ca_file: Path | None, shown: ClientCertificate | None = None) -> ssl.SSLContext | bool:
+    async def trusted(self, ca_file: Path | None, shown: ShownCertificate | None = None) -> ssl.SSLContext | bool:
         """Who is signed for by the certificates in the file; by the system's without one.
 
         Raises:
@@ -119,7 +119,7 @@ class CaFiles:
         return context
 
 
-def _loaded(ca_file: Path | None, shown: ClientCertificate | None) -> ssl.SSLContext:
+def _loaded(ca_file: Path | None, shown: ShownCertificate | None) -> ssl.SSLContext:
     try:
         if ca_file is not None:
             require_regular(ca_file)

@@ -371,10 +371,7 @@ class Coordinator(Protocol):
 
     @property
     def lease(self) -> float:
-        """Seconds for which what a member holds stays when it is silent, from the moment that it last asked.
-
-        To campaign and to publish is to ask. Only what is asked and heard counts: to read is not enough.
-        """
+        """Seconds for which what a member holds stays when it is silent, from the moment that it last campaigned."""
 
     async def campaign(self, *, stands: bool = True) -> Leadership:
         """Stay, or become if nobody is, the leader. To be called several times within `lease`.
@@ -395,10 +392,10 @@ class Coordinator(Protocol):
         """
 
     async def publish(self, key: str, value: bytes) -> None:
-        """Say something for as long as this member lives, whether or not it campaigns.
+        """Say something for as long as this member lives: it is gone `lease` seconds after it last campaigned.
 
-        What was published before stays as long. It is gone `lease` seconds after this member last asked, or at once
-        when its lease is taken away: who said it hears that in `changes` like everybody, and may say it again.
+        Or at once, when a person takes away its lease, or it resigns. Who said it hears that in `changes` like
+        everybody, and may say it again.
         """
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:

@@ -23,7 +23,7 @@ from failoverd.core.members import Membership
 from failoverd.core.overrides import ITSELF, Override, Scope
 from failoverd.core.records import Check, Endpoint, Policy, Target
 from failoverd.core.rules import Rule
-from failoverd.core.status import Status
+from failoverd.core.status import MembersStatus, Status
 from failoverd.ports import (
     Authorities,
     Clock,
@@ -44,6 +44,7 @@ from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.leading import Alone, Lead, Leading
 from failoverd.runtime.members.memory import SharedMemory
+from failoverd.runtime.members.roster import roster
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
@@ -71,6 +72,8 @@ class Surroundings:
         chance: where jitter comes from.
         sources: who measures what policies want to know, by the name that they call them.
         coordinator: where several members agree; None where one is alone.
+        lease_clock: the time for what is held by a lease, which goes on while the machine is suspended; by default the
+            same as `clock`.
     """
 
     journal: Journal
@@ -82,6 +85,7 @@ class Surroundings:
     chance: random.Random = field(default_factory=random.Random)
     sources: Mapping[str, MetricsSource] = field(default_factory=dict)
     coordinator: Coordinator | None = None
+    lease_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Engine:
         self.writer = JournalWriter(around.journal, self.emit, clock)
         self._heard: dict[str, tuple[int, bool]] = {}
         self._sinks += [self.writer.take, self._follow]
+        self._membership = said.membership
         self.leading = self._member(said, around)
         self.lead: Lead = self.leading or Alone(said.instance)
         self.overrides = Overrides(self.writer, self.emit, clock, self.lead)
@@ -170,7 +175,7 @@ class Engine:
             said.membership,
             said.instance,
             self.emit,
-            around.clock,
+            around.lease_clock or around.clock,
             catch_up=self._catch_up,
             turned=self._turned,
         )
@@ -324,19 +329,30 @@ class Engine:
             CoordinationError: the leader does not hear of it.
         """
         if self.memory is None or not await self.memory.say(word):
-            leader = self.leading.standing.leader if self.leading is not None else ""
-            raise CoordinationError(
-                f"this member does not lead, and cannot let {leader or 'a leader'} know, for the coordinator does not "
-                f"answer it: nothing was changed",
-                reason="not_leader",
-                remedy=f"give it to {leader or 'the member that leads'} itself; failoverctl members names it",
-            )
+            raise self._not_leading("cannot let the leader know, for the coordinator does not answer it")
+
+    def require_lead(self) -> None:
+        """Raises CoordinationError: this is for the member that leads, and this one does not."""
+        if not self.lead.leads:
+            raise self._not_leading("what writes is for the leader")
+
+    def _not_leading(self, why: str) -> CoordinationError:
+        leader = self.leading.standing.leader if self.leading is not None else ""
+        return CoordinationError(
+            f"this member does not lead, and {why}: nothing was changed",
+            reason="not_leader",
+            remedy=f"say it to {leader or 'the member that leads'} itself; failoverctl members names it",
+        )
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:
         """A person says that who else wrote these names is gone: they are written as before. Returns the names.
 
         Whoever still writes them is found again, after a few writes.
+
+        Raises:
+            CoordinationError: this member does not lead.
         """
+        self.require_lead()
         settled: set[tuple[str, str, str]] = set()
         for policy in tuple(self.runner.policies):
             state = self.states.of(policy)
@@ -411,6 +427,12 @@ class Engine:
 
     def statuses(self) -> list[Status]:
         return self.runner.statuses()
+
+    def members(self) -> MembersStatus:
+        """Who of several members writes; without a name where this one is alone."""
+        if self.leading is None or self._membership is None:
+            return MembersStatus(self._clock())
+        return roster(self.leading, self._membership, (), self._clock())
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""

@@ -50,11 +50,11 @@ async def leads(member: Coordinator) -> Leadership:
             await asyncio.sleep(0.05)
 
 
-async def stays(member: Coordinator, seconds: float) -> None:
+async def stays(member: Coordinator, seconds: float, *, stands: bool = True) -> None:
     """It campaigns as often as it should, for so long."""
     until = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < until:
-        await member.campaign()
+        await member.campaign(stands=stands)
         await asyncio.sleep(LEASE / 10)
 
 
@@ -277,6 +277,7 @@ async def test_what_is_published_goes_with_who_said_it(servers: Servers) -> None
 @of_each_engine
 async def test_what_is_published_goes_a_lease_after_who_fell_silent(servers: Servers) -> None:
     azure, oci = servers.member("azure"), servers.member("oci")
+    await azure.campaign(stands=False)
     await azure.publish("votes/azure", b"well")
     _, known = await oci.entries("votes/")
     ((key, entry),) = await heard(oci.changes("votes/", known), 1)
@@ -284,21 +285,32 @@ async def test_what_is_published_goes_a_lease_after_who_fell_silent(servers: Ser
 
 
 @of_each_engine
-async def test_who_never_campaigns_publishes_and_what_it_said_before_stays(servers: Servers) -> None:
+async def test_who_does_not_stand_publishes_and_hears_who_leads(servers: Servers) -> None:
     """A member that only watches."""
     aws, oci = servers.member("aws"), servers.member("oci")
+    assert await aws.campaign(stands=False) == Leadership("", 0, mine=False)
     await aws.publish("votes/aws", b"ill")
-    for number in range(6):
-        await aws.publish("members/aws", str(number).encode())
-        await asyncio.sleep(LEASE / 4)
+    await stays(aws, 1.5 * LEASE, stands=False)
     assert (await oci.entries("votes/"))[0]["votes/aws"].value == b"ill"
-    assert (await oci.campaign()).mine
+    led = await oci.campaign()
+    assert led.mine
+    assert await aws.campaign(stands=False) == Leadership("oci", led.epoch, mine=False)
+
+
+@of_each_engine
+async def test_who_leads_and_stands_no_more_leads_until_it_resigns(servers: Servers) -> None:
+    azure = servers.member("azure")
+    led = await azure.campaign()
+    assert await azure.campaign(stands=False) == led
+    await azure.resign()
+    assert await azure.campaign(stands=False) == Leadership("", 0, mine=False)
 
 
 @of_each_engine
 async def test_who_campaigns_keeps_what_it_published(servers: Servers) -> None:
     azure, oci = servers.member("azure"), servers.member("oci")
     await oci.campaign()
+    await azure.campaign()
     await azure.publish("votes/azure", b"well")
     await stays(azure, 1.5 * LEASE)
     assert (await oci.entries("votes/"))[0]["votes/azure"].value == b"well"
@@ -318,11 +330,13 @@ async def test_who_publishes_and_campaigns_at_once_holds_a_single_lease(servers:
 @of_each_engine
 async def test_who_lost_its_lease_hears_that_its_words_are_gone_and_says_them_again(servers: Servers) -> None:
     azure = servers.member("azure")
+    await azure.campaign()
     await azure.publish("votes/azure", b"well")
     _, known = await azure.entries("votes/")
     await servers.revoke(azure)
     ((_, gone),) = await heard(azure.changes("votes/", known), 1)
     assert gone.value is None
+    await azure.campaign()
     await azure.publish("votes/azure", b"well")
     assert (await azure.entries("votes/"))[0]["votes/azure"].value == b"well"
 

@@ -185,6 +185,9 @@ class PaperQuorum:
         self._ends[lease] = self._now() + self.lease
         return True
 
+    def lasts(self, lease: int) -> bool:
+        return lease in self._ends
+
     def end(self, lease: int) -> None:
         if self._ends.pop(lease, None) is not None:
             self._drop([key for key, each in self.kept.items() if each.lease == lease])
@@ -330,11 +333,9 @@ class PaperCoordinator:
         return await self._call(lambda: self.quorum.swap(key, value, after, epoch))
 
     async def publish(self, key: str, value: bytes) -> None:
-        if await self._call(lambda: self._said(key, value)):
-            return
-        await self._hold_lease()
-        if not await self._call(lambda: self._said(key, value)):
-            raise CoordinationError(f"the lease of {self.name} was taken away at once", reason="no_lease")
+        if not self.holds:
+            await self._hold_lease()
+        await self._call(lambda: self._said(key, value))
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         return await self._call(lambda: self.quorum.entries(below_key))
@@ -371,11 +372,10 @@ class PaperCoordinator:
     def _led(self, *, stands: bool) -> Leadership | None:
         return self.quorum.lead(self.name, self.holds, stands=stands) if self.quorum.renewed(self.holds) else None
 
-    def _said(self, key: str, value: bytes) -> bool:
-        if not self.quorum.renewed(self.holds):
-            return False
+    def _said(self, key: str, value: bytes) -> None:
+        if not self.quorum.lasts(self.holds):
+            raise CoordinationError(f"the lease of {self.name} is over", reason="no_lease")
         self.quorum.put(key, value, self.holds)
-        return True
 
     async def _call(self, effect: Callable[[], T]) -> T:
         await self._woken()

@@ -19,7 +19,7 @@ import aiohttp
 
 from failoverd.core.errors import Compacted, CoordinationError, FailoverdError
 from failoverd.foreign import quoted
-from failoverd.http_client import CaFiles, ClientCertificate, read_bounded, read_lines, unreached
+from failoverd.http_client import CaFiles, ShownCertificate, read_bounded, read_lines, unreached
 from failoverd.outgoing import place_of, read_secret
 
 MOST_BYTES: Final = 16_777_216
@@ -76,7 +76,7 @@ class Gateway:
     user: str = ""
     password_file: Path | None = None
     ca_file: Path | None = None
-    shown: ClientCertificate | None = None
+    shown: ShownCertificate | None = None
     _asked: int = 0  # the member that is asked first: the last that answered
     _token: str = field(default="", repr=False)
     _ca_files: CaFiles = field(default_factory=CaFiles)
@@ -96,6 +96,12 @@ class Gateway:
         await self._authenticate()
         return await self._of_anyone(call, body, twice=twice)
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What stands in an answer; whatever is not written there as etcd writes it is a CoordinationError."""
+        with _as_etcd_writes(self.endpoints[self._asked]):
+            yield
+
     async def changes(self, prefix: str, after: int) -> AsyncIterator[KeyValue]:
         """Every change below the prefix that came after that revision, as it happens, in order. Ends by an error only.
 
@@ -111,7 +117,9 @@ class Gateway:
         try:
             async with self._posting(place, "watch", {"create_request": create}, patience) as answer:
                 async for line in read_lines(answer.content, MOST_BYTES):
-                    for change in _told(place, line, after):
+                    with _as_etcd_writes(place):
+                        told = list(_told(place, line, after))
+                    for change in told:
                         yield change
         except Unheard:
             self._ask_another()
@@ -200,9 +208,21 @@ def _parsed(place: str, body: bytes | None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
-        words = f"{place_of(place)} answers with what is no answer of etcd"
-        raise CoordinationError(words, reason="not_etcd", remedy="correct the address in `endpoints`")
+        raise _not_etcd(place)
     return said
+
+
+@contextmanager
+def _as_etcd_writes(place: str) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise _not_etcd(place) from None
+
+
+def _not_etcd(place: str) -> CoordinationError:
+    words = f"{place_of(place)} answers with what is no answer of etcd"
+    return CoordinationError(words, reason="not_etcd", remedy="correct the address in `endpoints`")
 
 
 def _refused(place: str, status: int, body: bytes | None) -> CoordinationError:
