@@ -381,6 +381,7 @@ class RosterTold(ToldModel):
     heard_at: Moment | None = Field(description="when the coordinator last answered it; null while it never did")
     trouble: str = Field(description="why the coordinator does not answer; empty while it does")
     lease_seconds: float = Field(validation_alias=AliasChoices("lease_seconds", "lease"))
+    listens_since: Moment = Field(description="when this member began to listen to the others")
     members: tuple[MemberTold, ...] = Field(description="all of them, by name")
 
 

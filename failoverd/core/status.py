@@ -426,6 +426,7 @@ class MembersStatus:
         heard_at: when the coordinator last answered it; None while it never did.
         trouble: why it does not answer now; empty while it does.
         lease: seconds of silence after which another one may lead.
+        listens_since: when it began to listen to the others.
         members: all of them, this one included, by name.
     """
 
@@ -440,7 +441,13 @@ class MembersStatus:
     heard_at: float | None = None
     trouble: str = ""
     lease: float = 0.0
+    listens_since: float = 0.0
     members: tuple[MemberStatus, ...] = ()
+
+    @property
+    def has_listened(self) -> bool:
+        """Whether it would have heard of each member by now that is there."""
+        return self.at - self.listens_since > self.lease
 
     @property
     def voting(self) -> tuple[MemberStatus, ...]:

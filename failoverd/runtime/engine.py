@@ -126,6 +126,7 @@ class Engine:
         self._heard: dict[str, tuple[int, bool]] = {}
         self._sinks += [self.writer.take, self._follow]
         self._membership = said.membership
+        self._began = clock()
         self.leading = self._member(said, around)
         self.lead: Lead = self.leading or Alone(said.instance)
         self.overrides = Overrides(self.writer, self.emit, clock, self.lead)
@@ -432,7 +433,7 @@ class Engine:
         """Who of several members writes; without a name where this one is alone."""
         if self.leading is None or self._membership is None:
             return MembersStatus(self._clock())
-        return roster(self.leading, self._membership, (), self._clock())
+        return roster(self.leading, self._membership, (), self._clock(), self._began)
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""

@@ -18,7 +18,7 @@ from failoverd.core.overrides import Announced, Override, Verb
 from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import ELSEWHERE, WHOLE, Target
-from failoverd.core.status import Overview, RegionStatus, Status
+from failoverd.core.status import MembersStatus, Overview, RegionStatus, Status
 from failoverd.core.tallies import CallFigures, ProbingFigures
 from failoverd.telemetry.exposition import MetricFamily
 
@@ -107,6 +107,8 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
     yield from _practices(taken.overview)
     yield from _budgets(taken.work)
     yield from _files(taken.overview)
+    if taken.overview.members is not None:
+        yield from _members(taken.overview.members)
     yield from _calls(taken.work)
     yield from _words(taken.work)
     yield from _signals(taken.work.signals)
@@ -114,6 +116,29 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
     failures = "Calls of the journal that did not work."
     yield _counter("journal_failures", failures, taken.work.journal_failures)
     yield from _replayed(taken.work.replayed)
+
+
+def _members(told: MembersStatus) -> Iterator[MetricFamily]:
+    """What one of several members knows of them; a daemon that is alone has none of it."""
+    yield _gauge("leader", "1 while this member leads: it alone writes.", told.leads)
+    yield _gauge(
+        "leader_known",
+        "1 while this member knows who leads, itself or another one.",
+        bool(told.leader and told.coordinated),
+    )
+    yield _gauge("leader_epoch", "The number of the leader that this member knows; it grows with each.", told.epoch)
+    yield _gauge("coordinator_failing", "1 while the coordinator does not answer this member.", not told.coordinated)
+    silence = told.at - (told.heard_at if told.heard_at is not None else told.listens_since)
+    yield _gauge("coordinator_silence_seconds", "How long ago the coordinator answered this member.", max(0.0, silence))
+    yield _gauge("members", "Members that the configuration names.", len(told.members))
+    yield _gauge("members_voting", "Those of them whose votes count.", len(told.voting))
+    differing = MetricFamily(
+        "gauge", "failoverd_member_differing", "Policies of which a member has another revision.", ("member",)
+    )
+    for each in told.members:
+        if each.differing:
+            differing.add((each.name,), len(each.differing))
+    yield differing
 
 
 def _replayed(figures: ReplayedFigures) -> Iterator[MetricFamily]:

@@ -9,7 +9,9 @@ from failoverd.core.status import MembersStatus, MemberStanding, MemberStatus
 from failoverd.runtime.members.leading import Leading
 
 
-def roster(leading: Leading, membership: Membership, heard: Iterable[MemberStatus], now: float) -> MembersStatus:
+def roster(
+    leading: Leading, membership: Membership, heard: Iterable[MemberStatus], now: float, listens_since: float
+) -> MembersStatus:
     """Where the members stand.
 
     Args:
@@ -17,6 +19,7 @@ def roster(leading: Leading, membership: Membership, heard: Iterable[MemberStatu
         membership: all of them.
         heard: what each of them said of itself. Whoever is not among them was not heard of, but for this one.
         now: the time.
+        listens_since: when this one began to listen to the others.
     """
     known, standing = {each.name: each for each in heard}, leading.standing
     known.setdefault(membership.me.name, _itself(membership.me, now))
@@ -33,6 +36,7 @@ def roster(leading: Leading, membership: Membership, heard: Iterable[MemberStatu
         heard_at=standing.heard_at,
         trouble=standing.trouble,
         lease=leading.lease,
+        listens_since=listens_since,
         members=tuple(sorted(told, key=lambda each: each.name)),
     )
 
