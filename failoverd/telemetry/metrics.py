@@ -107,8 +107,7 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
     yield from _practices(taken.overview)
     yield from _budgets(taken.work)
     yield from _files(taken.overview)
-    if taken.overview.members is not None:
-        yield from _members(taken.overview.members)
+    yield from _members(taken.overview.members)
     yield from _calls(taken.work)
     yield from _words(taken.work)
     yield from _signals(taken.work.signals)
@@ -118,27 +117,33 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
     yield from _replayed(taken.work.replayed)
 
 
-def _members(told: MembersStatus) -> Iterator[MetricFamily]:
-    """What one of several members knows of them; a daemon that is alone has none of it."""
-    yield _gauge("leader", "1 while this member leads: it alone writes.", told.leads)
-    yield _gauge(
-        "leader_known",
-        "1 while this member knows who leads, itself or another one.",
-        bool(told.leader and told.coordinated),
-    )
-    yield _gauge("leader_epoch", "The number of the leader that this member knows; it grows with each.", told.epoch)
-    yield _gauge("coordinator_failing", "1 while the coordinator does not answer this member.", not told.coordinated)
-    silence = told.at - (told.heard_at if told.heard_at is not None else told.listens_since)
-    yield _gauge("coordinator_silence_seconds", "How long ago the coordinator answered this member.", max(0.0, silence))
-    yield _gauge("members", "Members that the configuration names.", len(told.members))
-    yield _gauge("members_voting", "Those of them whose votes count.", len(told.voting))
+def _members(told: MembersStatus | None) -> Iterator[MetricFamily]:
+    """What one of several members knows of them; nothing of a daemon that is alone."""
+    for name, words, value in (
+        ("leader", "1 while this member leads: it alone writes.", lambda it: it.leads),
+        ("leader_known", "1 while this member knows who leads.", lambda it: bool(it.leader) and it.coordinated),
+        ("leader_epoch", "The number of the leader that this member knows; it grows with each.", lambda it: it.epoch),
+        ("coordinator_failing", "1 while the coordinator does not answer.", lambda it: not it.coordinated),
+        ("coordinator_silence_seconds", "How long ago the coordinator answered.", _silence),
+        ("members", "Members that the configuration names.", lambda it: len(it.members)),
+        ("members_voting", "Those of them whose votes count.", lambda it: len(it.voting)),
+    ):
+        family = MetricFamily("gauge", f"failoverd_{name}", words)
+        if told is not None:
+            family.add((), value(told))
+        yield family
     differing = MetricFamily(
         "gauge", "failoverd_member_differing", "Policies of which a member has another revision.", ("member",)
     )
-    for each in told.members:
+    for each in told.members if told is not None else ():
         if each.differing:
             differing.add((each.name,), len(each.differing))
     yield differing
+
+
+def _silence(told: MembersStatus) -> float:
+    """Seconds; of one that never answered, since this member asks it."""
+    return max(0.0, told.at - (told.heard_at if told.heard_at is not None else told.listens_since))
 
 
 def _replayed(figures: ReplayedFigures) -> Iterator[MetricFamily]:
