@@ -121,6 +121,7 @@ complete -c failoverctl -n '__failoverctl_is files' -l help -s h -d 'Show this m
 complete -c failoverctl -n '__failoverctl_is history' -l policy -s p -x -d 'only this policy'
 complete -c failoverctl -n '__failoverctl_is history' -l since -x -d 'how far back, such as 24h  [default: 7d]'
 complete -c failoverctl -n '__failoverctl_is history' -l limit -x -d 'the last so many of each: changes, overrides, holds, edits  [default: 50; 1<=x<=10000]'
+complete -c failoverctl -n '__failoverctl_is history' -l member -x -d 'only what this one of several members did or found'
 complete -c failoverctl -n '__failoverctl_is history' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
 complete -c failoverctl -n '__failoverctl_is history' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
 complete -c failoverctl -n '__failoverctl_is history' -l help -s h -d 'Show this message and exit.'
