@@ -51,6 +51,8 @@ class SimulatedDaemon:
         tick: float = TICK,
         sources: Mapping[str, MetricsSource] | None = None,
         clock: Clock | None = None,
+        coordinator: Coordinator | None = None,
+        membership: Membership | None = None,
         heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
         leaps: bool = False,
         coordinator: Coordinator | None = None,

@@ -221,12 +221,12 @@ class Leading:
         """Something may have changed about who leads: ask now."""
         self._news.set()
 
-    async def resign(self, abstain: float = 0.0) -> bool:
+    async def resign(self, abstain: float = 0.0, cause: str = "it resigned") -> bool:
         """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
         self._abstains_until = self._clock() + abstain
         led, self._mine = self._mine, False
         if led:
-            self._lose("it resigned")
+            self._lose(cause)
             self._tell_turn()
         async with self._busy:
             try:
