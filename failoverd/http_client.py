@@ -59,6 +59,23 @@ async def read_bounded(content: aiohttp.StreamReader, most: int) -> bytes | None
     return bytes(found)
 
 
+async def read_lines(content: aiohttp.StreamReader, most: int) -> AsyncIterator[bytes]:
+    """The lines of an answer as they come, without what follows the last line break.
+
+    Raises:
+        ValueError: one of them has more than so many bytes.
+    """
+    begun = bytearray()
+    async for chunk in content.iter_any():
+        begun += chunk
+        *whole, rest = begun.split(b"\n")
+        for line in whole:
+            yield bytes(line)
+        begun = bytearray(rest)
+        if len(begun) > most:
+            raise ValueError("a line without an end")
+
+
 class ShownCertificate(NamedTuple):
     """What we show of ourselves to who asks for it: files with a certificate and its chain, and with its key (PEM)."""
 
