@@ -52,6 +52,25 @@ _EVENTS: Final[Mapping[str, str]] = {
     "clock.jumped": (
         "The system clock was moved by `seconds`; times are told by the clock as it was at the start, until a restart."
     ),
+    "leader.elected": (
+        "Of several members `leader` writes from now on; each tells it when it hears of it, and `mine` says that it is "
+        "the one."
+    ),
+    "leader.lost": (
+        "This member, which led, writes no more. `unheard`: the coordinator does not answer it, and it cannot know "
+        "whether another one leads."
+    ),
+    "coordinator.lost": (
+        "What the members agree by does not answer this one. `leads`: it leads, until its lease may be over. `lone`: "
+        "it takes traffic off what is down all the same."
+    ),
+    "coordinator.regained": "It answers again, after `lasted` seconds.",
+    "coordinator.restored": (
+        "Markers show a higher epoch than the coordinator gave: an older state of it came back. What it knows of "
+        "policies may be old."
+    ),
+    "shared_state.unread": "Something that the members remember together cannot be read here, and is left as it is.",
+    "shared_state.read": "All of it can be read here again, after `lasted` seconds.",
     "endpoint.failed": "An endpoint is down.",
     "endpoint.degraded": "It is alive and slow or full.",
     "endpoint.recovered": "It is up again.",
@@ -211,6 +230,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "digest": "what a person approves, who lets the plan through",
     "disagreeing": "authoritative servers that answer something else, with what they say",
     "endpoint": "address or host name",
+    "epoch": "number of the leader, which grows with each: markers show it",
     "error": "what went wrong, in words",
     "errors": "each error, with its place in the file",
     "evidence": "what was seen, in words",
@@ -230,16 +250,21 @@ _FIELDS: Final[Mapping[str, str]] = {
     "inputs": "what was decided on, as JSON",
     "instance": "the id by which markers name this daemon",
     "keeps": "the revision that runs on",
+    "key": "under which it stands in the members' common memory",
     "kind": "which kind of change, or of drift (lost, edited, intended)",
     "lag": "99th percentile of how late probes begin; seconds",
     "lasted": "how long it took, from its beginning to its end; seconds",
+    "leader": "the member that writes",
+    "leads": "whether this member leads, as far as it knows",
     "left": "how long until it ends; seconds",
     "limits": "each limit that was looked at, with its numbers",
     "lines": "how many lines",
     "listen": "address at which it should be served",
     "logger": "the library's logger",
+    "lone": "whether it acts though nobody can lead",
     "manual": "commands that do it without failoverd, for bash",
     "measured": "what was answered",
+    "mine": "whether it is the member that tells this",
     "needed": "how many people have to agree",
     "origin": "from where it was asked",
     "others": "the median of the other regions' burn",
@@ -271,6 +296,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "runbook": "address of the policy's runbook",
     "score": "of a region's endpoints, in basis points: one that is slow or full counts half",
     "seconds": "by how much it was moved; seconds",
+    "seen": "the highest epoch that a marker shows",
     "servers": "how many authoritative servers agree; 0 where none is asked",
     "settings": "dotted keys in the file",
     "share": "what the region gets, in basis points",
@@ -290,6 +316,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "took": "how long it took; seconds",
     "ttl": "time to live of the answer; seconds",
     "unasked": "authoritative servers that this host cannot reach",
+    "unheard": "whether the coordinator is silent, so that nobody can be known to lead",
     "unconfirmed": "where nobody says that the provider's servers have it",
     "undo": "the command that takes it back",
     "until": "when it ends, or passes by itself; seconds since the epoch",
