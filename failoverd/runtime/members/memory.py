@@ -41,7 +41,7 @@ _WORDS: Final = "words/"
 _HEARD: Final = "heard/"
 
 
-class Part(Protocol):
+class SharedPart(Protocol):
     """Something else that the members remember together, under names of its own."""
 
     async def take(self, name: str, body: codec.Json) -> None:
@@ -108,7 +108,7 @@ class SharedMemory:
         self._reached = asyncio.Condition()
         self._stale = asyncio.Event()
         self._unread: dict[str, float] = {}
-        self.parts: dict[str, Part] = {}
+        self.parts: dict[str, SharedPart] = {}
         self.known = asyncio.Event()
 
     # -- following -----------------------------------------------------------------------------------------------------
