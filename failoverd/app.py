@@ -27,9 +27,10 @@ from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.overrides import KNOWN
 from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, NotificationsStatus, Overview, Status
-from failoverd.installed import kinds, opened, probers, read_config, steady_clock
+from failoverd.installed import kinds, lease_clock, opened, probers, read_config, steady_clock
 from failoverd.operations.commanding import Desk, past_of
 from failoverd.operations.glance import headline
+from failoverd.operations.handing_over import Resigned, hand_over
 from failoverd.operations.judging import people_for
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.self_check import DAY, SelfCheck, until_night
@@ -183,6 +184,7 @@ class Daemon:
             emit=self._tell,
             sources=sources,
             coordinator=coordinator,
+            lease_clock=lease_clock(),
         )
         said = Installation(
             owner=config.owner,
@@ -345,6 +347,7 @@ class Daemon:
             overview=self._overview,
             heartbeat=lambda: self._heartbeat("running"),
             reload=self._reload_for,
+            hand_over=self._hand_over,
             journal=config.journal,
             keeper=self._engine.writer,
             emit=self.emit,
@@ -361,6 +364,11 @@ class Daemon:
         await self._soon(self.reload())
         return self._with_api(self._reloader.refused, SOON)
 
+    async def _hand_over(self, seconds: float, actor: str, reason: str, anyway: bool) -> Resigned:
+        """For an operator."""
+        engine = self._engine
+        return await hand_over(engine.leading, engine.members(), self._clock, seconds, actor, reason, anyway=anyway)
+
     def _files(self) -> FilesStatus:
         """What of all that files say is not at work."""
         return self._with_api(self._reloader.status)
@@ -376,7 +384,7 @@ class Daemon:
         return replace(Overview.of([*self._told_by_metrics(), *own]), journal=engine.writer.trouble)
 
     def _told_by_metrics(self) -> list[Status]:
-        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files()]
+        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files(), self._engine.members()]
         return [*own, *self._telling(), *self._engine.runner.statuses()]
 
     def _telling(self) -> list[Status]:
@@ -493,6 +501,7 @@ class Daemon:
             self._engine.probing.status(),
             self._files(),
             self._engine.overrides.planned(),
+            self._engine.members(),
         ]
         return [*own, *self._engine.runner.overview()]
 
@@ -511,7 +520,7 @@ class Daemon:
             return f"where things stand cannot be said, for a defect in failoverd; it goes on steering: {told}"
 
     def _standing(self) -> Overview:
-        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files()]
+        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files(), self._engine.members()]
         whole = Overview.of([*own, *self._telling(), *self._engine.runner.standing()])
         return replace(whole, journal=self._engine.writer.trouble, overrides=self._engine.words())
 

@@ -3,6 +3,7 @@
 A process that answers one question imports this, and not the daemon.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,8 +13,8 @@ from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.config.coordinating import MEMBER_VARIABLE, unsaid
 from failoverd.config.drills import planner_of_all
 from failoverd.config.loader import Config, PolicySet, load_policies
-from failoverd.config.schema.coordination import EtcdSettings
-from failoverd.core.errors import ConfigError, JournalError
+from failoverd.config.schema.coordination import EtcdSettings, KubernetesSettings
+from failoverd.core.errors import ConfigError, CoordinationError, JournalError
 from failoverd.core.events import Event
 from failoverd.core.overrides import KNOWN
 from failoverd.installed import kinds, opened, read_config, steady_clock
@@ -71,7 +72,7 @@ async def coordinator_of(config: Config, stack: AsyncExitStack) -> Coordinator |
     Nobody is asked yet.
 
     Raises:
-        ConfigError: nothing says which of the members this daemon is.
+        ConfigError: nothing says which of the members this daemon is, or it is in no cluster that could be asked.
     """
     said = config.coordination
     if said is None:
@@ -82,16 +83,16 @@ async def coordinator_of(config: Config, stack: AsyncExitStack) -> Coordinator |
         raise ConfigError(unsaid(), reason="member_unknown", remedy=remedy, place=str(config.file))
     if isinstance(said.engine, EtcdSettings):
         return await _etcd(said.engine, said.member, said.lease, stack)
-    raise ConfigError("Kubernetes cannot be asked yet", reason="engine_unknown", place=str(config.file))
+    return await _kubernetes(said.engine, config, said.member, said.lease, stack)
 
 
 async def _etcd(said: EtcdSettings, member: str, lease: float, stack: AsyncExitStack) -> Coordinator:
     from failoverd.coordination.etcd.coordinator import EtcdCoordinator  # noqa: PLC0415 - HTTP, for those who want it
     from failoverd.coordination.etcd.gateway import Gateway  # noqa: PLC0415 - the same reason
-    from failoverd.http_client import ClientCertificate, http_session  # noqa: PLC0415 - the same reason
+    from failoverd.http_client import ShownCertificate, http_session  # noqa: PLC0415 - the same reason
 
     session = await stack.enter_async_context(http_session("etcd", limit=CONNECTIONS, per_host=CONNECTIONS))
-    shown = ClientCertificate(said.cert_file, said.key_file) if said.cert_file and said.key_file else None
+    shown = ShownCertificate(said.cert_file, said.key_file) if said.cert_file and said.key_file else None
     gateway = Gateway(
         session,
         said.endpoints,
@@ -102,6 +103,27 @@ async def _etcd(said: EtcdSettings, member: str, lease: float, stack: AsyncExitS
         shown=shown,
     )
     return EtcdCoordinator(gateway, said.prefix or "", member, lease)
+
+
+async def _kubernetes(
+    said: KubernetesSettings, config: Config, member: str, lease: float, stack: AsyncExitStack
+) -> Coordinator:
+    from failoverd.coordination.kubernetes.api_server import ApiServer  # noqa: PLC0415 - HTTP, for those who want it
+    from failoverd.coordination.kubernetes.config_maps import Installation  # noqa: PLC0415 - the same reason
+    from failoverd.coordination.kubernetes.kubernetes_coordinator import (  # noqa: PLC0415 - the same reason
+        KubernetesCoordinator,
+    )
+    from failoverd.coordination.kubernetes.service_account import ServiceAccount  # noqa: PLC0415 - the same reason
+    from failoverd.http_client import http_session  # noqa: PLC0415 - the same reason
+
+    try:
+        account = ServiceAccount.of_pod(os.environ)
+        namespace = said.namespace or await account.namespace()
+    except CoordinationError as error:
+        raise ConfigError(error.detail, reason=error.reason, remedy=error.remedy, place=str(config.file)) from None
+    session = await stack.enter_async_context(http_session("kubernetes", limit=CONNECTIONS, per_host=CONNECTIONS))
+    server = ApiServer(session, account, namespace, patience=max(lease / 10, LEAST_PATIENCE))
+    return KubernetesCoordinator(server, Installation(config.owner), member, lease, steady_clock())
 
 
 Files = Callable[[Config, Kinds], PolicySet]

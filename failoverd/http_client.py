@@ -59,14 +59,31 @@ async def read_bounded(content: aiohttp.StreamReader, most: int) -> bytes | None
     return bytes(found)
 
 
-class ClientCertificate(NamedTuple):
+async def read_lines(content: aiohttp.StreamReader, most: int) -> AsyncIterator[bytes]:
+    """The lines of an answer as they come, without what follows the last line break.
+
+    Raises:
+        ValueError: one of them has more than so many bytes.
+    """
+    begun = bytearray()
+    async for chunk in content.iter_any():
+        begun += chunk
+        *whole, rest = begun.split(b"\n")
+        for line in whole:
+            yield bytes(line)
+        begun = bytearray(rest)
+        if len(begun) > most:
+            raise ValueError("a line without an end")
+
+
+class ShownCertificate(NamedTuple):
     """What we show of ourselves to who asks for it: files with a certificate and its chain, and with its key (PEM)."""
 
     certificate: Path
     key: Path
 
 
-_Files = tuple[Path | None, ClientCertificate | None]
+_Files = tuple[Path | None, ShownCertificate | None]
 
 
 class CaFiles:
@@ -79,7 +96,7 @@ class CaFiles:
     def __init__(self) -> None:
         self._loaded: dict[_Files, tuple[tuple[FileVersion | None, ...], ssl.SSLContext]] = {}
 
-    async def trusted(self, ca_file: Path | None, shown: ClientCertificate | None = None) -> ssl.SSLContext | bool:
+    async def trusted(self, ca_file: Path | None, shown: ShownCertificate | None = None) -> ssl.SSLContext | bool:
         """Who is signed for by the certificates in the file; by the system's without one.
 
         Raises:
@@ -102,7 +119,7 @@ class CaFiles:
         return context
 
 
-def _loaded(ca_file: Path | None, shown: ClientCertificate | None) -> ssl.SSLContext:
+def _loaded(ca_file: Path | None, shown: ShownCertificate | None) -> ssl.SSLContext:
     try:
         if ca_file is not None:
             require_regular(ca_file)

@@ -257,7 +257,7 @@ class LeaderElected(Event):
 class LeaderLost(Event):
     """This member, which led, writes no more.
 
-    `unheard`: for the coordinator does not answer it, so that it does not know of anybody who leads in its place.
+    `uncoordinated`: for the coordinator does not answer it, so that it does not know of anybody who leads in its place.
     """
 
     name: ClassVar[str] = "leader.lost"
@@ -266,7 +266,7 @@ class LeaderLost(Event):
     leader: str
     epoch: int
     cause: str
-    unheard: bool = False
+    uncoordinated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +326,71 @@ class SharedStateRead(Event):
     lasted: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberEvent(Event):
+    """Another member, as this one hears of it. `network` is what it shares with others that fail with it."""
+
+    member: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberLost(MemberEvent):
+    """It said nothing for longer than the lease, `silent_for` seconds: it has no vote, and others probe what it did."""
+
+    name: ClassVar[str] = "member.lost"
+    level: ClassVar[Level] = Level.WARNING
+
+    silent_for: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberFound(MemberEvent):
+    """It is heard again."""
+
+    name: ClassVar[str] = "member.found"
+
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteRefused(Event):
+    """What a member says is not counted here; told once for each reason, until it is counted again."""
+
+    name: ClassVar[str] = "vote.refused"
+    level: ClassVar[Level] = Level.WARNING
+
+    member: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumEvent(Event):
+    """Whether enough vantages can vote on endpoints. `live` are those who can, as this one knows."""
+
+    live: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumLost(QuorumEvent):
+    """Fewer than two of three or more can: what was agreed on before holds, and no failure is acted on.
+
+    `unheard` say nothing, and `isolated` do not trust what they see.
+    """
+
+    name: ClassVar[str] = "quorum.lost"
+    level: ClassVar[Level] = Level.ERROR
+
+    unheard: tuple[str, ...]
+    isolated: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumRegained(QuorumEvent):
+    name: ClassVar[str] = "quorum.regained"
+
+
 # -- health ------------------------------------------------------------------------------------------------------------
 
 
@@ -381,6 +446,33 @@ class EndpointLost(EndpointEvent):
 
     name: ClassVar[str] = "endpoint.lost"
     level: ClassVar[Level] = Level.WARNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachabilityEvent(Event):
+    """From where an endpoint can be reached, by what the vantages see."""
+
+    region: str
+    endpoint: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachabilitySplit(ReachabilityEvent):
+    """From some networks it can, and from others not at all. Told once, when it lasts longer than it takes to agree."""
+
+    name: ClassVar[str] = "reachability.split"
+    level: ClassVar[Level] = Level.WARNING
+
+    reachable_from: tuple[str, ...]
+    unreachable_from: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachabilityRestored(ReachabilityEvent):
+    """From all of them the same is seen again."""
+
+    name: ClassVar[str] = "reachability.restored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from failoverd.core.members import Membership
 from failoverd.core.overrides import ITSELF, Override, Scope
 from failoverd.core.records import Check, Endpoint, Policy, Target
 from failoverd.core.rules import Rule
-from failoverd.core.status import Status
+from failoverd.core.status import MembersStatus, Status
 from failoverd.ports import (
     Authorities,
     Clock,
@@ -44,6 +44,7 @@ from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.leading import Alone, Lead, Leading
 from failoverd.runtime.members.memory import SharedMemory
+from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.shared_notices import SharedNotices
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
@@ -72,6 +73,8 @@ class Surroundings:
         chance: where jitter comes from.
         sources: who measures what policies want to know, by the name that they call them.
         coordinator: where several members agree; None where one is alone.
+        lease_clock: the time for what is held by a lease, which goes on while the machine is suspended; by default the
+            same as `clock`.
     """
 
     journal: Journal
@@ -83,6 +86,7 @@ class Surroundings:
     chance: random.Random = field(default_factory=random.Random)
     sources: Mapping[str, MetricsSource] = field(default_factory=dict)
     coordinator: Coordinator | None = None
+    lease_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class Engine:
         self.writer = JournalWriter(around.journal, self.emit, clock)
         self._heard: dict[str, tuple[int, bool]] = {}
         self._sinks += [self.writer.take, self._follow]
+        self._membership = said.membership
         self.leading = self._member(said, around)
         self.lead: Lead = self.leading or Alone(said.instance)
         self.overrides = Overrides(self.writer, self.emit, clock, self.lead)
@@ -172,7 +177,7 @@ class Engine:
             said.membership,
             said.instance,
             self.emit,
-            around.clock,
+            around.lease_clock or around.clock,
             catch_up=self._catch_up,
             turned=self._turned,
         )
@@ -430,6 +435,12 @@ class Engine:
 
     def statuses(self) -> list[Status]:
         return self.runner.statuses()
+
+    def members(self) -> MembersStatus:
+        """Who of several members writes; without a name where this one is alone."""
+        if self.leading is None or self._membership is None:
+            return MembersStatus(self._clock())
+        return roster(self.leading, self._membership, (), self._clock())
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""

@@ -51,10 +51,10 @@ class SimulatedDaemon:
         tick: float = TICK,
         sources: Mapping[str, MetricsSource] | None = None,
         clock: Clock | None = None,
-        heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
-        leaps: bool = False,
         coordinator: Coordinator | None = None,
         membership: Membership | None = None,
+        heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
+        leaps: bool = False,
     ) -> None:
         clock = self._clock = clock or asyncio.get_running_loop().time
         self._every = tick

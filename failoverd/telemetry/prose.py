@@ -41,6 +41,8 @@ from failoverd.core.events import (
     JournalFailed,
     LeaderElected,
     LeaderLost,
+    MemberFound,
+    MemberLost,
     MetricsFailed,
     NotificationDelivered,
     NotificationFailed,
@@ -58,6 +60,10 @@ from failoverd.core.events import (
     PracticeStarted,
     ProbingRestored,
     ProbingShed,
+    QuorumLost,
+    QuorumRegained,
+    ReachabilityRestored,
+    ReachabilitySplit,
     RecordOrphaned,
     RegionDegraded,
     RegionEvent,
@@ -83,6 +89,7 @@ from failoverd.core.events import (
     TaskCrashed,
     VantageIsolated,
     VantageRejoined,
+    VoteRefused,
 )
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import UNSAID, by
@@ -142,7 +149,7 @@ def _(event: LeaderElected) -> str:
 @say.register
 def _(event: LeaderLost) -> str:
     whole = f"{event.leader} leads no more and writes nothing: {event.cause}"
-    return f"{whole}; until that answers, it cannot know whether another member leads" if event.unheard else whole
+    return f"{whole}; until that answers, it cannot know whether another member leads" if event.uncoordinated else whole
 
 
 @say.register
@@ -177,6 +184,48 @@ def _(event: SharedStateRead) -> str:
 @say.register
 def _(event: SharedStateUnread) -> str:
     return f"{event.key} in the members' common memory cannot be read here, and is left as it is: {event.error}"
+
+
+@say.register
+def _(event: MemberLost) -> str:
+    return (
+        f"{event.member} in {event.network} is not heard for {event.silent_for:.0f}s: it has no vote, and others probe "
+        "what it did"
+    )
+
+
+@say.register
+def _(event: MemberFound) -> str:
+    return f"{event.member} in {event.network} is heard again, after {event.lasted:.0f}s"
+
+
+@say.register
+def _(event: VoteRefused) -> str:
+    about = f" on {event.policy}" if event.policy else ""
+    return f"what {event.member} says{about} is not counted: {event.detail}"
+
+
+@say.register
+def _(event: QuorumLost) -> str:
+    who = "nobody" if not event.live else f"only {', '.join(event.live)}"
+    missing = [f"{', '.join(names)} {why}" for names, why in _missing(event) if names]
+    return (
+        f"too few vantages can vote, {who}: what they agreed on before holds, and no failure is acted on "
+        f"({'; '.join(missing)})"
+    )
+
+
+def _missing(event: QuorumLost) -> tuple[tuple[tuple[str, ...], str], ...]:
+    several = len(event.unheard) > 1, len(event.isolated) > 1
+    return (
+        (event.unheard, "are not heard" if several[0] else "is not heard"),
+        (event.isolated, "do not trust what they see" if several[1] else "does not trust what it sees"),
+    )
+
+
+@say.register
+def _(event: QuorumRegained) -> str:
+    return f"enough vantages can vote again: {', '.join(event.live)}"
 
 
 @say.register
@@ -279,8 +328,8 @@ def _why(event: EndpointEvent) -> str:
 def _(event: EndpointFailed) -> str:
     probes = f" of {event.failures + event.passes} probes" if event.passes else ""
     since = f" since {moment(event.failing_since)}" if event.failing_since is not None else ""
-    seen = f"{counted(event.failures, 'failure')}{probes} of {event.check}{since}"
-    return f"{event.endpoint} in {event.region} is down after {seen}: {_why(event)}"
+    seen = f" after {counted(event.failures, 'failure')}{probes} of {event.check}{since}" if event.failures else ""
+    return f"{event.endpoint} in {event.region} is down{seen}: {_why(event)}"
 
 
 @say.register
@@ -290,6 +339,8 @@ def _(event: EndpointDegraded) -> str:
 
 @say.register
 def _(event: EndpointRecovered) -> str:
+    if not event.passes:  # others saw it
+        return f"{event.endpoint} in {event.region} is up: {event.evidence}"
     passes = counted(event.passes, "pass", "passes")
     return f"{event.endpoint} in {event.region} is up after {passes} of {event.check} in a row"
 
@@ -302,6 +353,18 @@ def _(event: EndpointSuppressed) -> str:
 @say.register
 def _(event: EndpointLost) -> str:
     return f"no fresh verdict on {event.endpoint} in {event.region}: {event.evidence}; its share stays as it is"
+
+
+@say.register
+def _(event: ReachabilitySplit) -> str:
+    here, not_here = ", ".join(event.reachable_from), ", ".join(event.unreachable_from)
+    why = f": {event.evidence}" if event.evidence else ""
+    return f"{event.endpoint} in {event.region} can be reached from {here}, and not from {not_here}{why}"
+
+
+@say.register
+def _(event: ReachabilityRestored) -> str:
+    return f"{event.endpoint} in {event.region} is the same from all networks again"
 
 
 @say.register

@@ -7,12 +7,16 @@ from functools import wraps
 from typing import Any
 
 import pytest
-from support.engines import ETCD, LEASE, MEMORY, Engine, Servers
+from support.engines import ETCD, KUBERNETES, LEASE, MEMORY, Engine, Servers
 
 from failoverd.core.errors import Compacted, CoordinationError
 from failoverd.ports import Coordinator, Leadership, SharedValue
 
-ENGINES = [pytest.param(MEMORY, id=MEMORY.name), pytest.param(ETCD, id=ETCD.name, marks=pytest.mark.server)]
+ENGINES = [
+    pytest.param(MEMORY, id=MEMORY.name),
+    pytest.param(ETCD, id=ETCD.name, marks=pytest.mark.server),
+    pytest.param(KUBERNETES, id=KUBERNETES.name),
+]
 
 SOON = 20.0
 """Seconds, far more than anything here takes."""

@@ -12,16 +12,23 @@ from contextlib import (
 )
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import aiohttp
 from support.coordinating import Backup, PaperCoordinator, PaperQuorum
 from support.etcd import Etcd, etcd
+from support.kube_api import NAMESPACE, KubeApi, kube_api
 
 from failoverd.coordination.etcd.coordinator import EtcdCoordinator
 from failoverd.coordination.etcd.gateway import Gateway
+from failoverd.coordination.kubernetes.api_server import ApiServer
+from failoverd.coordination.kubernetes.config_maps import Installation
+from failoverd.coordination.kubernetes.kubernetes_coordinator import KubernetesCoordinator
+from failoverd.coordination.kubernetes.service_account import ServiceAccount
 from failoverd.http_client import http_session
-from failoverd.ports import Coordinator
+from failoverd.installed import steady_clock
+from failoverd.ports import Clock, Coordinator
 from failoverd.simulation.virtual_time import run
 
 LEASE = 2.0
@@ -168,9 +175,60 @@ async def in_etcd() -> AsyncIterator[InEtcd]:
             yield InEtcd(cluster, session)
 
 
+# -- Kubernetes --------------------------------------------------------------------------------------------------------
+
+OWNER = "prod"
+
+
+@dataclass
+class InKubernetes:
+    """The members of one installation, in one namespace."""
+
+    api: KubeApi
+    session: aiohttp.ClientSession
+    clock: Clock = field(default_factory=steady_clock)
+
+    def member(self, name: str) -> KubernetesCoordinator:
+        account = ServiceAccount(self.api.address, self.api.folder)
+        server = ApiServer(self.session, account, NAMESPACE, PATIENCE)
+        return KubernetesCoordinator(server, Installation(OWNER), name, LEASE, self.clock)
+
+    def silent(self) -> AbstractContextManager[None]:
+        return self.api.frozen()
+
+    def restart(self) -> None:
+        self.api.restart()
+
+    async def compact(self) -> None:
+        self.api.compact()
+
+    async def revoke(self, member: Coordinator) -> None:
+        """Whom it holds is written by hand, for who leads; and what it publishes ends with its session."""
+        assert isinstance(member, KubernetesCoordinator)
+        installation = Installation(OWNER)
+        if self.api.found("leases", installation.name) is not None:
+            self.api.edit("leases", installation.name, lambda lease: lease["spec"].update(holderIdentity=""))
+        if member.sessions.own:
+            self.api.delete("configmaps", installation.session_name(member.sessions.own))
+
+    def back_up(self) -> None:
+        self.api.back_up()
+
+    def put_back(self) -> None:
+        self.api.put_back()
+
+
+@asynccontextmanager
+async def in_kubernetes() -> AsyncIterator[InKubernetes]:
+    with TemporaryDirectory(prefix="kube-") as folder:
+        async with kube_api(Path(folder)) as api, http_session("test", limit=32, per_host=32) as session:
+            yield InKubernetes(api, session)
+
+
 def in_real_time(scenario: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(scenario, 60.0))
 
 
 MEMORY = Engine("memory", in_memory, run)
 ETCD = Engine("etcd", in_etcd, in_real_time)
+KUBERNETES = Engine("kubernetes", in_kubernetes, in_real_time)

@@ -1,20 +1,24 @@
 """A real etcd on loopback, of as many members as a test wants, each an ordinary process in a directory of its own."""
 
 import os
-import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.parse import urlsplit
 
 import trustme
+from support.servers import program
+
+Connect = Callable[[tuple[str, int], float], socket.socket]
+"""As `socket.create_connection`."""
 
 READY_WITHIN = 20.0
 """Seconds. A cluster of three has a leader in about one."""
@@ -22,7 +26,10 @@ READY_WITHIN = 20.0
 
 @dataclass
 class Member:
-    """One etcd process. It can be killed, frozen and started again on the same directory."""
+    """One etcd process. It can be killed, frozen and started again on the same directory.
+
+    `command` makes the command that starts a program on its host, `connect` a connection from there.
+    """
 
     name: str
     client: str
@@ -30,11 +37,13 @@ class Member:
     directory: Path
     arguments: Sequence[str] = ()
     context: ssl.SSLContext | None = None
+    command: Callable[..., list[str]] = lambda *words: list(words)
+    connect: Connect = socket.create_connection
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, cluster: str) -> None:
         command = [
-            shutil.which("etcd") or "/usr/bin/etcd",
+            program("etcd"),
             *("--name", self.name, "--data-dir", str(self.directory / self.name)),
             *("--listen-client-urls", self.client, "--advertise-client-urls", self.client),
             *("--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer),
@@ -43,7 +52,7 @@ class Member:
             *self.arguments,
         ]
         with (self.directory / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(*command), stdout=log, stderr=log)
 
     def kill(self) -> None:
         if self.process is not None:
@@ -63,8 +72,14 @@ class Member:
 
     @property
     def ready(self) -> bool:
-        with suppress(OSError), urlopen(f"{self.client}/health", timeout=2, context=self.context) as answer:  # noqa: S310 - on loopback
-            return b'"health":"true"' in answer.read()
+        place = urlsplit(self.client)
+        host, port = place.hostname or "", place.port or 0
+        with suppress(OSError, HTTPException), closing(HTTPConnection(host, port)) as asked:
+            asked.sock = self.connect((host, port), 2)
+            if self.context is not None:
+                asked.sock = self.context.wrap_socket(asked.sock, server_hostname=host)
+            asked.request("GET", "/health")
+            return b'"health":"true"' in asked.getresponse().read()
         return False
 
 

@@ -19,7 +19,7 @@ import aiohttp
 
 from failoverd.core.errors import Compacted, CoordinationError, FailoverdError
 from failoverd.foreign import quoted
-from failoverd.http_client import CaFiles, ClientCertificate, read_bounded, unreached
+from failoverd.http_client import CaFiles, ShownCertificate, read_bounded, read_lines, unreached
 from failoverd.outgoing import place_of, read_secret
 
 MOST_BYTES: Final = 16_777_216
@@ -76,7 +76,7 @@ class Gateway:
     user: str = ""
     password_file: Path | None = None
     ca_file: Path | None = None
-    shown: ClientCertificate | None = None
+    shown: ShownCertificate | None = None
     _asked: int = 0  # the member that is asked first: the last that answered
     _token: str = field(default="", repr=False)
     _ca_files: CaFiles = field(default_factory=CaFiles)
@@ -116,7 +116,7 @@ class Gateway:
         place = self.endpoints[self._asked]
         try:
             async with self._posting(place, "watch", {"create_request": create}, patience) as answer:
-                async for line in _lines(answer.content):
+                async for line in read_lines(answer.content, MOST_BYTES):
                     with _as_etcd_writes(place):
                         told = list(_told(place, line, after))
                     for change in told:
@@ -184,19 +184,6 @@ def encoded(said: str | bytes) -> str:
 def below(prefix: str) -> dict[str, str]:
     """The fields that ask for every key that begins so: up to the first one that is beyond all of them."""
     return {"key": encoded(prefix), "range_end": encoded(prefix[:-1] + chr(ord(prefix[-1]) + 1))}
-
-
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """The messages of a watch, one on a line, of any length that is bounded."""
-    begun = bytearray()
-    async for chunk in content.iter_any():
-        begun += chunk
-        *whole, rest = begun.split(b"\n")
-        for line in whole:
-            yield bytes(line)
-        begun = bytearray(rest)
-        if len(begun) > MOST_BYTES:
-            raise ValueError("a message without an end")
 
 
 def _told(place: str, line: bytes, after: int) -> Iterator[KeyValue]:

@@ -151,6 +151,7 @@ class Leading:
         self._floor = 0
         self._own_epoch = 0  # as the coordinator counts it
         self._abstains_until = 0.0
+        self._vain_since: float | None = None  # the lease is held, and what there is to know is not learnt
         self._lost_at: float | None = None
         self._told_leader: tuple[str, int] | None = None
         self._told_turn = False, False
@@ -220,12 +221,12 @@ class Leading:
         """Something may have changed about who leads: ask now."""
         self._news.set()
 
-    async def resign(self, abstain: float = 0.0) -> bool:
+    async def resign(self, abstain: float = 0.0, cause: str = "it resigned") -> bool:
         """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
         self._abstains_until = self._clock() + abstain
         led, self._mine = self._mine, False
         if led:
-            self._lose("it resigned")
+            self._lose(cause)
             self._tell_turn()
         async with self._busy:
             try:
@@ -279,17 +280,16 @@ class Leading:
             self._turned()
 
     async def _heard(self, found: Leadership, asked_at: float) -> None:
-        began = found.mine and not self._mine
+        if found.mine and not self._mine:
+            await self._learn(asked_at)
         self._mark_heard(found, asked_at)
-        if not found.mine:
-            if self._mine:
-                self._mine = False
-                self._lose(f"{found.leader or 'nobody'} leads now")
-        elif began:
-            await self._take_over(asked_at)
-        else:
-            self._until = asked_at + self.lease / 2
-            await self._raise_floor(asked_at)
+        if found.mine:
+            self._mine, self._until = True, asked_at + self.lease / 2
+            async with asyncio.timeout(self._patience):
+                await self._raise_floor(asked_at)
+        elif self._mine:
+            self._mine = False
+            self._lose(f"{found.leader or 'nobody'} leads now")
         self._tell_leader(found)
 
     def _mark_heard(self, found: Leadership, asked_at: float) -> None:
@@ -302,8 +302,8 @@ class Leading:
             lost_at, self._lost_at = self._lost_at, None
             self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))
 
-    async def _take_over(self, asked_at: float) -> None:
-        """Lead once what the others knew is known here: the lease is held already, so nobody else does meanwhile.
+    async def _learn(self, asked_at: float) -> None:
+        """Know what the others knew before this member leads: it holds the lease, so nobody else does meanwhile.
 
         Raises:
             CoordinationError: it could not be learnt. It is tried again with the next call.
@@ -311,15 +311,23 @@ class Leading:
         try:
             async with asyncio.timeout(self._patience):
                 await self._catch_up()
-        except TimeoutError:
-            raise CoordinationError(
-                f"what the members remember together was not read within {self._patience:g}s", reason="slow"
-            ) from None
-        self._mine, self._until = True, asked_at + self.lease / 2
+        except (CoordinationError, TimeoutError) as error:
+            await self._give_way(asked_at)
+            words = str(error) or f"what the members remember together was not read within {self._patience:g}s"
+            raise CoordinationError(words, reason="not_caught_up") from None
+        self._vain_since = None
+
+    async def _give_way(self, asked_at: float) -> None:
+        """Who cannot learn what there is to know for a whole lease lets somebody else lead."""
+        since = self._vain_since = asked_at if self._vain_since is None else self._vain_since
+        if asked_at - since >= self.lease:
+            self._vain_since, self._abstains_until = None, asked_at + self.lease
+            async with asyncio.timeout(self._patience):
+                await self._coordinator.resign()
 
     def _tell_leader(self, found: Leadership) -> None:
         known = found.leader, self.standing.epoch
-        if not found.leader or known == self._told_leader or (found.mine and not self._mine):
+        if not found.leader or known == self._told_leader:
             return
         was = self._told_leader[0] if self._told_leader is not None else ""
         self._told_leader = known
@@ -327,8 +335,9 @@ class Leading:
             LeaderElected(at=self._clock(), leader=found.leader, epoch=self.standing.epoch, was=was, mine=found.mine)
         )
 
-    def _lose(self, cause: str, *, unheard: bool = False) -> None:
-        self._emit(LeaderLost(at=self._clock(), leader=self.member, epoch=self.epoch, cause=cause, unheard=unheard))
+    def _lose(self, cause: str, *, uncoordinated: bool = False) -> None:
+        now, epoch = self._clock(), self.epoch
+        self._emit(LeaderLost(at=now, leader=self.member, epoch=epoch, cause=cause, uncoordinated=uncoordinated))
 
     def _unheard(self, error: str) -> None:
         now = self._clock()
@@ -339,7 +348,7 @@ class Leading:
             self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=may_act))
         if self._mine and now >= self._until:
             self._mine = False
-            self._lose("the coordinator did not answer, and the lease may end elsewhere", unheard=True)
+            self._lose("the coordinator did not answer, and the lease may end elsewhere", uncoordinated=True)
 
     # -- what is kept whoever leads ------------------------------------------------------------------------------------
 

@@ -298,7 +298,7 @@ def _prolonged(event: OverrideChanged) -> Sequence[str]:
 
 
 def _nobody_leads(event: LeaderLost) -> Sequence[str]:
-    return _leader(event) if event.unheard else ()
+    return _leader(event) if event.uncoordinated else ()
 
 
 def _leader(_: Event) -> Sequence[str]:
