@@ -57,8 +57,8 @@ _EVENTS: Final[Mapping[str, str]] = {
         "the one."
     ),
     "leader.lost": (
-        "This member, which led, writes no more. `uncoordinated`: the coordinator does not answer it, and it cannot know "
-        "whether another one leads."
+        "This member, which led, writes no more. `uncoordinated`: the coordinator does not answer it, and it cannot "
+        "know whether another one leads."
     ),
     "coordinator.lost": (
         "What the members agree by does not answer this one. `leads`: it leads, until its lease may be over. `lone`: "
