@@ -52,24 +52,21 @@ _EVENTS: Final[Mapping[str, str]] = {
     "clock.jumped": (
         "The system clock was moved by `seconds`; times are told by the clock as it was at the start, until a restart."
     ),
-    "leader.elected": (
-        "Of several members `leader` writes from now on; each tells it when it hears of it, and `mine` says that it is "
-        "the one."
-    ),
+    "leader.elected": "One of several members, `leader`, writes from now on; `mine`: it is who tells this.",
     "leader.lost": (
-        "This member, which led, writes no more. `uncoordinated`: the coordinator does not answer it, and it cannot "
-        "know whether another one leads."
+        "This member, which led, writes no more (`cause`); another one can lead. `uncoordinated`: the coordinator does "
+        "not answer it, and it cannot know whether one does."
     ),
     "coordinator.lost": (
-        "What the members agree by does not answer this one. `leads`: it leads, until its lease may be over. `lone`: "
-        "it takes traffic off what is down all the same."
+        "What members agree by does not answer this one: it writes nothing once its lease may be over, or (`lone`) "
+        "takes off what is down alone."
     ),
     "coordinator.regained": "It answers again, after `lasted` seconds.",
     "coordinator.restored": (
-        "Markers show a higher epoch than the coordinator gave: an older state of it came back. What it knows of "
-        "policies may be old."
+        "Markers show a higher epoch (`seen`) than the coordinator gave (`was`): an older state of it was restored. "
+        "Epochs go on above that."
     ),
-    "shared_state.unread": "Something that the members remember together cannot be read here, and is left as it is.",
+    "shared_state.unread": "What members remember together under `key` cannot be read here, and is left as it is.",
     "shared_state.read": "All of it can be read here again, after `lasted` seconds.",
     "member.lost": "A member is not heard for longer than the lease: it has no vote, and others probe what it did.",
     "member.found": "It is heard again, after `lasted` seconds.",
@@ -208,6 +205,7 @@ _EVERY_LINE: Final[Mapping[str, str]] = {
     "message": "one plain sentence",
     "policy": "the policy that it is about; left out when it is about the daemon",
     "incident_id": "the incident that it belongs to; left out when there is none",
+    "told_by": "the one of several members that tells it; left out where a daemon is alone",
 }
 
 _FIELDS: Final[Mapping[str, str]] = {
@@ -243,7 +241,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "digest": "what a person approves, who lets the plan through",
     "disagreeing": "authoritative servers that answer something else, with what they say",
     "endpoint": "address or host name",
-    "epoch": "number of the leader, which grows with each: markers show it",
+    "epoch": "number of the leader, which grows with each",
     "error": "what went wrong, in words",
     "errors": "each error, with its place in the file",
     "evidence": "what was seen, in words",
@@ -271,18 +269,18 @@ _FIELDS: Final[Mapping[str, str]] = {
     "inputs": "what was decided on, as JSON",
     "instance": "the id by which markers name this daemon",
     "keeps": "the revision that runs on",
-    "key": "under which it stands in the members' common memory",
+    "key": "what it stands under in the members' common memory",
     "kind": "which kind of change, or of drift (lost, edited, intended)",
     "lag": "99th percentile of how late probes begin; seconds",
     "lasted": "how long it took, from its beginning to its end; seconds",
     "leader": "the member that writes",
-    "leads": "whether this member leads, as far as it knows",
+    "leads": "whether this member leads still, until its lease may be over",
     "left": "how long until it ends; seconds",
     "limits": "each limit that was looked at, with its numbers",
     "lines": "how many lines",
     "listen": "address at which it should be served",
+    "lone": "whether this member takes off what is down though nobody leads",
     "logger": "the library's logger",
-    "lone": "whether it acts though nobody can lead",
     "manual": "commands that do it without failoverd, for bash",
     "measured": "what was answered",
     "mine": "whether it is the member that tells this",
@@ -317,8 +315,8 @@ _FIELDS: Final[Mapping[str, str]] = {
     "runbook": "address of the policy's runbook",
     "score": "of a region's endpoints, in basis points: one that is slow or full counts half",
     "seconds": "by how much it was moved; seconds",
-    "seen": "the highest epoch that a marker shows",
     "servers": "how many authoritative servers agree; 0 where none is asked",
+    "seen": "the epoch that markers show",
     "settings": "dotted keys in the file",
     "share": "what the region gets, in basis points",
     "shares": "what each region is to get, in basis points",
@@ -393,7 +391,7 @@ def _schema_of(kind: Kind) -> dict[str, Any]:
         "at": {"type": "string", "format": "date-time"},
         "level": {"enum": [level.value for level in kind.levels]},
         "event": {"const": kind.name},
-        **{name: {"type": "string"} for name in ("message", "policy", "incident_id")},
+        **{name: {"type": "string"} for name in ("message", "policy", "incident_id", "told_by")},
     }
     own = {name: _json_type(hint) for name, hint in kind.fields.items()}
     told = {**_EVERY_LINE, **_FIELDS}
