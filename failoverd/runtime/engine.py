@@ -46,6 +46,7 @@ from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.leading import Alone, Lead, Leading
 from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
+from failoverd.runtime.members.shared_notices import SharedNotices
 from failoverd.runtime.members.voting import Introduction, Voting
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
@@ -167,6 +168,7 @@ class Engine:
         self.practising = Practising(self.states, self.board, self.shared, lambda: self.runner, self.emit, clock)
         self._sinks.append(self.practising.take)
         self._background: list[asyncio.Task[None]] = []
+        self.notices: SharedNotices | None = None
         self.memory = self._remember(around.coordinator)
         self.voting = self._vote(around.coordinator)
         self._named = said.instance
@@ -193,6 +195,7 @@ class Engine:
         )
         self.states.share(found)
         self.overrides.share(found.say)
+        self.notices = SharedNotices(self.leading, found)
         return found
 
     def _vote(self, coordinator: Coordinator | None) -> Voting | None:
@@ -429,9 +432,14 @@ class Engine:
             await self.states.keep_all()
             await self.overrides.keep_all()
 
-    async def halt(self) -> None:
-        """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are."""
+    async def halt(self, hand_over: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are.
+
+        `hand_over` is called when this member writes no more, and leads still.
+        """
         await self.runner.close()
+        if hand_over is not None:
+            await hand_over()
         if self.leading is not None:
             await self.leading.resign(abstain=float("inf"))
         await self.prover.close()
