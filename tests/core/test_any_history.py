@@ -400,6 +400,7 @@ class World(RuleBasedStateMachine):
             returning=frozenset(self.regions) if returning else frozenset(),
             drifted=drifted(self.observed, good),
             last_shares=good.shares if good is not None else {},
+            overruled=good.overruled if good is not None else None,
         )
 
     # -- what operators said -------------------------------------------------------------------------------------------

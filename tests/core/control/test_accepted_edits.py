@@ -13,9 +13,10 @@ from support.stories import Story
 
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.control.state import PolicyState
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitNote
-from failoverd.core.records import ELSEWHERE, Limits, OnDrift
+from failoverd.core.records import ELSEWHERE, Limits, OnDrift, RampRules
 
 ONE, OTHER = "192.0.2.10", "198.51.100.10"
 STRANGERS = {"203.0.113.1": 1_500, "203.0.113.2": 1_500}
@@ -91,3 +92,29 @@ def test_in_a_pause_nobody_leaves_but_what_is_down(edit: dict[str, int]) -> None
     before = story.published[ELSEWHERE]
     assert story.look(one="U").cause is Cause.FAILING_OUT
     assert story.published == {"other": 100 - before, ELSEWHERE: before}
+
+
+def test_an_accepted_edit_stands_although_a_ramp_would_bring_back_whom_it_took_out() -> None:
+    """What failoverd wants is reckoned from what it wanted, and not from the edit: time alone ends none."""
+    of = policy(region("one", 50, ONE), region("other", 50, OTHER), region("standby", 0, priority=2))
+    story = Story(replace(of, on_drift=OnDrift.ADOPT, failback_after=300.0, ramp=RampRules(judge=60.0)))
+    story.look()
+    for edit in ({"203.0.113.1": 1}, {ONE: 1}, {ONE: 1, "203.0.113.1": 1}):
+        story.observed = replace(story.observed, records=records(edit))
+        assert story.look(10.0).kind is OutcomeKind.WRITE
+        stands = story.look(1.0)
+        assert (stands.kind, stands.until) == (OutcomeKind.IN_SYNC, None)
+        assert stands.decision.shares == {"one": 5_000, "other": 5_000}
+        assert story.look(7 * 86_400.0).kind is OutcomeKind.IN_SYNC
+        assert story.observed.records == records(edit)
+
+
+def test_where_nobody_answers_who_is_known_the_regions_come_by_no_ramp() -> None:
+    """The journal is lost, and the record was edited: by steps of 10% each, the standby would get most of it."""
+    of = policy(region("one", 50, ONE), region("other", 50, OTHER), region("standby", 0, priority=2))
+    story = Story(replace(of, ramp=RampRules(judge=60.0)))
+    story.look()
+    story.state = PolicyState(of.name)
+    story.observed = replace(story.observed, records=records({"203.0.113.1": 1}))
+    outcome = story.look(600.0)
+    assert outcome.decision.shares == {"one": 5_000, "other": 5_000}
