@@ -22,7 +22,7 @@ from support.sums import found, redone
 from failoverd.codec import dump, load
 from failoverd.core.control import progress
 from failoverd.core.control.allocation import normal_shares
-from failoverd.core.control.decision import Decision, DecisionKind, View
+from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind, View
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Approved, Held, shift
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
@@ -679,6 +679,10 @@ class World(RuleBasedStateMachine):
         mine = {heard[answer.value] for answer in found_there if self.region_of.get(answer.value) == name}
         return health.state is RegionState.DOWN or (health.state is RegionState.UNKNOWN and mine <= {"U"})
 
+    @staticmethod
+    def fell_after(region: RegionHealth, moment: float) -> bool:
+        return region.state is RegionState.DOWN and region.since > moment
+
     def check_held(self, held: Held, outcome: Outcome) -> None:
         assert held.blocking
         assert Limit.NEVER_EMPTY not in {check.limit for check in held.blocking}
@@ -698,6 +702,9 @@ class World(RuleBasedStateMachine):
         What is drained and well may wait, for a word meets the rates.
         """
         good = outcome.state.of(TARGET).last_good
+        if good is not None and good.overruled and not self.memory.left_by and outcome.decision.kind not in ALL_DOWN:
+            fell = {name for name, each in self.seen_regions.items() if self.fell_after(each, good.at)}
+            assert not fell & good.records.shares(self.region_of).keys(), "an edit outlives whom it answers with"
         edited = outcome.kind in {OutcomeKind.DRIFT, OutcomeKind.REFUSE} or (good is not None and good.overruled)
         adopted = outcome.plan is not None and outcome.plan.kind in {PlanKind.ADOPT, PlanKind.MARK}
         narrow = outcome.held is not None and outcome.held.keeps_dead

@@ -118,3 +118,19 @@ def test_where_nobody_answers_who_is_known_the_regions_come_by_no_ramp() -> None
     story.observed = replace(story.observed, records=records({"203.0.113.1": 1}))
     outcome = story.look(600.0)
     assert outcome.decision.shares == {"one": 5_000, "other": 5_000}
+
+
+def test_an_accepted_edit_does_not_keep_what_is_down_although_nothing_else_is_wanted_than_before() -> None:
+    """It brought back by hand whom a manual failback kept out, and that fails again."""
+    of = policy(region("one", 50, ONE), region("other", 50, OTHER))
+    story = Story(replace(of, limits=STILL, on_drift=OnDrift.ADOPT, failback_after=None))
+    story.look()
+    story.look(600.0, one="U")
+    story.look(600.0, one="H")
+    assert story.published == {"other": 100}
+    story.observed = replace(story.observed, records=records({ONE: 7, "203.0.113.1": 3}))
+    story.settled(10.0)
+    assert story.published == {"one": 70, ELSEWHERE: 30}
+    outcome = story.look(600.0, one="U")
+    assert (outcome.kind, outcome.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
+    assert story.published == {"other": 70, ELSEWHERE: 30}
