@@ -100,6 +100,16 @@ class ExtendAsked(AskedModel):
     comment: Words
 
 
+class ResignAsked(AskedModel):
+    """The leader is to let another member lead."""
+
+    comment: Words
+    for_seconds: Annotated[float, Field(gt=0, le=LONGEST)] = Field(
+        default=60.0, description="how long it does not stand again"
+    )
+    anyway: bool = Field(default=False, description="although no other member is heard of that could lead")
+
+
 class _Foreign(AskedModel):
     """What others define: the parts that are for us are checked, and the rest is passed over."""
 
@@ -217,6 +227,10 @@ class InventoryQuery(Query):
     pass
 
 
+class MembersQuery(Query):
+    pass
+
+
 class PageQuery(Query):
     policy: Glob | None = Field(default=None, description="only records whose policy or name are like this glob")
 
@@ -233,6 +247,7 @@ class HistoryQuery(Query):
     policy: Glob | None = Field(default=None, description="only changes of this policy")
     since: Moment | None = Field(default=None, description="only changes since then")
     limit: Limit = Field(default=50, description="the newest of them")
+    member: Mark | None = Field(default=None, description="only what this one of several members did or found")
 
 
 class WhyQuery(Query):

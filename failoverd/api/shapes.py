@@ -281,6 +281,7 @@ class TargetStatusTold(ToldModel):
         description="how much of each region is planned with, over all policies; without those of which nobody says",
     )
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
+    outranked: bool = Field(default=False, description="a newer leader wrote it, and nothing is written here")
     lost_overrides: tuple[str, ...] = Field(
         default=(),
         validation_alias=AliasChoices("lost_overrides", "lost_words"),
@@ -345,6 +346,44 @@ class NotificationsTold(ToldModel):
     at: Moment
     receivers: tuple[ReceiverTold, ...]
     notices: tuple[NoticeTold, ...]
+
+
+class MemberTold(ToldModel):
+    """One member of an installation, as another one hears of it."""
+
+    name: str
+    network: str
+    role: Literal["member", "vantage"] = Field(description="whether it may ever lead")
+    standing: Literal["leads", "follows", "watches", "silent", "unheard"] = Field(
+        description="what it does; silent: not heard of for a whole lease; unheard: not yet"
+    )
+    heard_at: Moment | None = Field(description="null while it was never heard of")
+    version: str = Field(description="empty while not known")
+    uncounted: str = Field(description="why its votes do not count, in words; empty where they do")
+    isolated: tuple[str, ...] = Field(description="address families in which it does not trust its own network")
+    differing: tuple[str, ...] = Field(description="policies of which it has another revision than who tells this")
+    offset_seconds: float | None = Field(
+        validation_alias=AliasChoices("offset_seconds", "offset"),
+        description="its clock is so much ahead; null while not known",
+    )
+
+
+class RosterTold(ToldModel):
+    """Who of several members writes, as one of them knows it."""
+
+    at: Moment
+    member: str = Field(description="who tells this")
+    leads: bool = Field(description="it is the leader")
+    lone: bool = Field(description="nobody can lead, and it takes traffic off what is down all the same")
+    leader: str = Field(description="empty while nobody leads")
+    epoch: int = Field(description="grows with each leader")
+    since: Moment = Field(description="when this member first heard of that leader, or that there is none")
+    coordinated: bool = Field(description="it heard the coordinator lately enough to know who leads")
+    heard_at: Moment | None = Field(description="when the coordinator last answered it; null while it never did")
+    trouble: str = Field(description="why the coordinator does not answer; empty while it does")
+    lease_seconds: float = Field(validation_alias=AliasChoices("lease_seconds", "lease"))
+    listens_since: Moment = Field(description="when this member began to listen to the others")
+    members: tuple[MemberTold, ...] = Field(description="all of them, by name")
 
 
 class CommentTold(ToldModel):
@@ -536,6 +575,7 @@ class GlanceTold(AnswerBody):
     regions: tuple[RegionLineTold, ...]
     overrides: tuple[WordLineTold, ...] = Field(description="what operators said, and is not over")
     planned: tuple[PlannedTold, ...] = Field(description="planned work that is open, or soon will be")
+    speaker: str = Field(default="", description="who of several members writes; empty where a daemon is alone")
 
 
 class RegionAtLargeTold(ToldModel):
@@ -665,6 +705,29 @@ class StatusTold(AnswerBody):
     planned: tuple[PlannedTold, ...] = Field(description="planned work, the next one first")
     notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
     overrides: tuple[WordStatusTold, ...]
+    members: RosterTold | None = Field(default=None, description="who of several members writes; null: it is alone")
+
+
+class MembersTold(AnswerBody):
+    """Who leads, who is there, and whose votes count."""
+
+    at: Moment
+    level: Level = Field(description="the worst of what is not as it should be about the members")
+    headline: str
+    stale: bool = Field(description="no daemon is at work here: all of this is what it knew last")
+    roster: RosterTold | None = Field(description="null where a daemon is alone")
+    concerns: tuple[ConcernTold, ...] = Field(description="what is not as it should be, the worst first")
+
+
+class ResignedTold(AnswerBody):
+    """A member leads no more, of its own accord."""
+
+    member: str
+    epoch: int = Field(description="in which it led")
+    stands_again_at: Moment = Field(description="before that it does not lead again")
+    told: bool = Field(
+        description="the coordinator knows: another one can lead at once; or else when the lease is over"
+    )
 
 
 class ChangeTold(ToldModel):
@@ -689,6 +752,7 @@ class ChangeTold(ToldModel):
         default=False, description="it was written and read back, and nobody is to be asked whether it is answered"
     )
     disputed: bool
+    member: str = Field(default="", description="which of several members; empty where a daemon is alone")
 
 
 class SaidTold(ToldModel):
@@ -716,6 +780,7 @@ class HeldTold(ToldModel):
     text: str
     until: Moment | None = Field(description="when time alone would let it pass; null where that is not so")
     digest: str = Field(description="of a plan that a limit held")
+    member: str = Field(default="", description="which of several members; empty where a daemon is alone")
 
 
 class EditTold(ToldModel):
@@ -726,6 +791,7 @@ class EditTold(ToldModel):
     file: str
     from_revision: str = Field(validation_alias=AliasChoices("from_revision", "before"))
     to_revision: str = Field(validation_alias=AliasChoices("to_revision", "after"))
+    member: str = Field(default="", description="which of several members; empty where a daemon is alone")
 
 
 class HistoryTold(AnswerBody):

@@ -461,6 +461,17 @@ def inventory(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Outp
 
 
 @app.command()
+def members(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
+    """Who of several members leads, who is there, and whose votes count. Works with the daemon dead.
+
+    Exit 0: all is well. 3: a member is missing, say. 4: a person is needed. 12: not known, for no daemon is heard.
+    """
+    from failoverd.cli.views import who_leads
+
+    raise typer.Exit(who_leads.members(config, output))
+
+
+@app.command()
 def page(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="of 127.0.0.1; 0: any that is free")] = 8653,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -504,13 +515,16 @@ def history(
         int,
         typer.Option("--limit", min=1, max=10_000, help="the last so many of each: changes, overrides, holds, edits"),
     ] = 50,
+    member: Annotated[
+        str | None, typer.Option("--member", metavar="NAME", help="only what this one of several members did or found")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Every change and how it ended, what was held, which policies were edited, and what operators said."""
     from failoverd.cli.views import past
 
-    past.history(config, output, policy or about, since, limit)
+    past.history(config, output, policy or about, since, limit, member)
 
 
 @app.command()

@@ -31,7 +31,7 @@ _COARSEST = 255
 """The smallest full scale that weights were ever rounded to: that of Route 53 and of OCI's steering policies."""
 
 _MAX_DIGITS = 18
-"""Digits of a generation that is still believed: it fits into 64 bits, and nobody ever counted that far."""
+"""Digits of a generation, or an epoch, that is still believed: it fits into 64 bits, and nobody counted that far."""
 
 ELSEWHERE = "elsewhere"
 """The region of an answer that no region of the policy names: somebody else put it there."""
@@ -225,6 +225,8 @@ class Marker:
 
     Stands as one TXT string beside the name: `v=1 owner=prod policy=inference-api gen=7 types=A,AAAA`. `types` says
     which record types of the name are owned, so that an AAAA which somebody made by hand is not taken along with an A.
+    `epoch` is that of the leader who wrote it, where several members watch together (`epoch=`); one alone has none. It
+    never falls: a member that reads a higher one than its own is not the leader any more.
 
     What a daemon that lost its journal has to know besides follows, where there is any: `instance` is who wrote it
     (`inst=`); `overrides` are the ids of the operators' words that apply (`ovr=`), until when at most (`until=`, whole
@@ -239,6 +241,7 @@ class Marker:
     overrides: tuple[str, ...] = ()
     until: int = 0
     by_hand: bool = False
+    epoch: int = 0
 
     def to_text(self) -> str:
         said = {
@@ -246,6 +249,7 @@ class Marker:
             "owner": self.owner,
             "policy": self.policy,
             "gen": self.generation,
+            "epoch": self.epoch or "",
             "types": ",".join(sorted(self.types)),
             "inst": self.instance,
             "ovr": ",".join(self.overrides),
@@ -256,28 +260,36 @@ class Marker:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """The marker that `text` says, or None when it is not one of ours. What a later version says more is left."""
+        """The marker that `text` says, or None when it is not one of ours. What a later version says more is left.
+
+        Nor is it one whose numbers cannot be read: taken for 0, an epoch would let a stale leader write over a newer.
+        """
         parts = dict(part.split("=", 1) for part in text.split() if "=" in part)
         if parts.get("v") != "1" or not parts.get("owner") or not parts.get("policy"):
             return None
-        generation, types = parts.get("gen", ""), parts.get("types", "").split(",")
-        number = generation.isascii() and generation.isdigit() and len(generation) <= _MAX_DIGITS
-        if not number or not set(types) <= set(RecordType):
+        generation, epoch = _number(parts.get("gen", "")), _number(parts.get("epoch", "0"))
+        types = parts.get("types", "").split(",")
+        if generation is None or epoch is None or not set(types) <= set(RecordType):
             return None
         return cls(
             parts["owner"],
             parts["policy"],
-            int(generation),
+            generation,
             tuple(RecordType(t) for t in types),
             instance=parts.get("inst", ""),
             overrides=tuple(filter(None, parts.get("ovr", "").split(","))),
             until=_moment(parts.get("until", "")),
             by_hand=parts.get("by") == _HAND,
+            epoch=epoch,
         )
 
 
 _HAND = "hand"
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 def _moment(text: str) -> int:
@@ -354,6 +366,11 @@ class Fence(StrEnum):
     ATOMIC = "atomic"  # its API compares and replaces all of a change in one step, the marker included
     PER_OBJECT = "per_object"  # its API compares the version of the one object that holds the answers and the marker
     CHECKED_BEFORE = "checked_before"  # only looked at before: one writer at a time has to be seen to in another way
+
+    @property
+    def strict(self) -> bool:
+        """Whether the provider itself refuses a stale writer."""
+        return self is not Fence.CHECKED_BEFORE
 
 
 @dataclass(frozen=True, slots=True)

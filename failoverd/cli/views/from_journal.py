@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from failoverd.api.asked import WhyQuery
-from failoverd.api.shapes import GlanceTold, HistoryTold, InventoryTold, StatusTold, WhyTold, WordsTold
-from failoverd.api.telling import glance_told, history_told, inventory_told, status_told, why_told, words_told
+from failoverd.api.shapes import GlanceTold, HistoryTold, InventoryTold, MembersTold, StatusTold, WhyTold, WordsTold
+from failoverd.api.telling import (
+    glance_told,
+    history_told,
+    inventory_told,
+    members_told,
+    status_told,
+    why_told,
+    words_told,
+)
 from failoverd.cli.failing import note
 from failoverd.config.locating import journal_of
 from failoverd.core.errors import JournalError
@@ -52,6 +60,12 @@ def _seen(reading: StatusReading, now: float, *, healthy: bool, silent: bool) ->
     return found
 
 
+def members_read(config: Path, now: float, *, silent: bool = False) -> tuple[MembersTold, float | None]:
+    """`silent` as for `status_read`."""
+    with opened(StatusReading(journal_of(config))) as reading:
+        return members_told(_seen(reading, now, healthy=False, silent=silent), now), _alive(reading)
+
+
 def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
     with opened(StatusReading(journal_of(config))) as reading:
         return words_told(overview(reading, now, healthy=False), now), _alive(reading)
@@ -70,11 +84,11 @@ def inventory_read(config: Path, now: float, policies: Sequence[Policy]) -> tupl
 
 
 def history_read(
-    config: Path, now: float, *, policy: str | None, since: float, limit: int
+    config: Path, now: float, *, policy: str | None, since: float, limit: int, member: str | None
 ) -> tuple[HistoryTold, float | None]:
     with opened(HistoryReading(journal_of(config))) as reading:
         require_policy(reading, policy)
-        return history_told(past(reading, now, policy=policy, since=since, limit=limit)), _alive(reading)
+        return history_told(past(reading, now, policy=policy, since=since, limit=limit, member=member)), _alive(reading)
 
 
 def why_read(config: Path, now: float, query: WhyQuery, *, silent: bool) -> tuple[WhyTold, float | None]:
