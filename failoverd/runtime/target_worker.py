@@ -130,7 +130,8 @@ class Tools:
         shared = shared or self.shared
         grant, usual = shared.grants(policy, state, self.clock())
         spare = shared.spare(policy)
-        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare)
+        lone = self.states.lead.lone
+        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare, lone)
 
 
 class Rounds:

@@ -6,8 +6,17 @@ from support.trio import LEASE, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
 from failoverd.core.errors import CoordinationError
-from failoverd.core.events import ChangeApplied, CoordinatorLost, LeaderElected, LeaderLost
+from failoverd.core.events import (
+    ChangeApplied,
+    CoordinatorLost,
+    CoordinatorRestored,
+    LeaderElected,
+    LeaderLost,
+    LeaderOutranked,
+    PlanHeld,
+)
 from failoverd.core.members import MemberRole, Uncoordinated
+from failoverd.core.reasons import Limit
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 
@@ -173,3 +182,61 @@ async def test_what_one_of_several_members_tells_has_its_name_and_each_knows_who
             assert {event.told_by for event in stage.events} == {name}
             assert stage.engine.members().leader == found.leaders[0]
             assert stage.engine.members().leads is (name in found.leaders)
+
+
+@virtually
+async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_markers_and_epochs_go_on() -> None:
+    async with trio() as found:
+        await settled(found)
+        old = found.quorum.backup()
+        for _ in range(3):
+            leading = found.leader.engine.leading
+            assert leading is not None
+            await leading.resign(30.0)
+            await until(lambda: found.leaders)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        epoch = found.epoch
+        found.quorum.restore(old)
+        await elapse(2 * LEASE)
+        found.world.let(Does.ANSWER, AZURE)
+        await until(found.leader.steers(API, **NORMAL))
+        assert found.epoch > epoch
+        assert [event for stage in found.stages.values() for event in stage.told(CoordinatorRestored)]
+        writes = [write.marker.epoch for write in found.zonefile.writes]
+        assert writes == sorted(writes)
+
+
+@virtually
+async def test_another_estate_with_the_same_owner_is_left_alone() -> None:
+    """Its epochs may be higher: whoever reads one writes no more, and a person is told."""
+    async with trio() as found:
+        await settled(found)
+        other = Trio(estate="-elsewhere", zonefile=found.zonefile, world=found.world)
+        other.quorum.revision = 1_000
+        async with trio(of=other) as stranger:
+            await until(lambda: stranger.leaders)
+            found.world.let(Does.REFUSE, AZURE)
+            await until(lambda: found.epoch > 1_000)
+            await elapse(120.0)
+            assert found.leader.told(LeaderOutranked)
+            assert not found.leader.told(CoordinatorRestored)
+            writes = len(found.zonefile.writes)
+            found.world.let(Does.ANSWER, AZURE)
+            await until(stranger.leader.steers(API, **NORMAL))
+            assert {write.marker.epoch > 1_000 for write in found.zonefile.writes[writes:]} == {True}
+
+
+@virtually
+async def test_what_is_shown_while_nobody_can_lead_is_what_would_be_done() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT)) as found:
+        await settled(found)
+        found.quorum.lose_quorum()
+        await elapse(60.0)
+        some = next(iter(found.stages.values()))
+        some.fails(AZURE)
+        await until(some.steers(API, oci=100.0))
+        some.heals(AZURE)
+        await until(lambda: any(stage.told(PlanHeld) for stage in found.stages.values()))
+        held = next(event for stage in found.stages.values() for event in stage.told(PlanHeld))
+        assert [check.limit for check in held.limits] == [Limit.UNCOORDINATED]
