@@ -14,10 +14,10 @@ SUITE ?= trixie
 
 BENCHES := failover providers probes scale estate pausing detection page decide day
 
-.PHONY: help demo test quick lint unit servers screenshots docs lock rules bench soak mutations boot manual packages image clean $(BENCHES:%=bench-%)
+.PHONY: help demo test test-members quick lint unit servers screenshots docs lock rules bench soak mutations boot manual packages image clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
 
 demo: $(VENV)/runtime  ## break a region and watch the traffic move (about half a minute)
 	$(BIN)/failoverd demo
@@ -26,6 +26,10 @@ demo: $(VENV)/runtime  ## break a region and watch the traffic move (about half 
 # installs and the linters, and the tests begin when all of it is there.
 test: $(VENV)/made  ## everything: real servers, linters, types, import direction, tests
 	@$(MAKE) --no-print-directory --jobs=2 servers lint unit AFTER=servers
+
+# Two at a time on two cores: what takes a second on an idle machine must not take ten.
+test-members: $(VENV)/dev servers  ## partitions and other bad luck of three members in three clouds (minutes)
+	$(BIN)/pytest -n $$(nproc) -m members tests/app $(PYTEST_ARGS)
 
 quick: servers $(VENV)/dev  ## the tests that start no server (about a minute)
 	$(PYTEST) -m "not server and not slow" $(PYTEST_ARGS)
@@ -44,11 +48,12 @@ servers:  ## install the real servers that the tests start (bind9, knot, ...)
 screenshots: $(VENV)/dev servers  ## pictures of the pages, for a person's eye: in build/screenshots
 	PYTHONPATH=tests $(BIN)/python -m support.screenshots build/screenshots
 
-soak: $(VENV)/dev mutations  ## property tests, fuzzers and races fifty times as long, and 100,000 simulations (17 hours on two cores)
+soak: $(VENV)/dev servers mutations  ## property tests, fuzzers and races fifty times as long, 20 rounds of three clouds, and 100,000 simulations (17 hours on two cores)
 	FAILOVERD_SOAK=50 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core tests/config tests/probes \
 		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_members_simulation.py \
 		tests/runtime/test_estate_simulation.py tests/providers/test_powerdns_weights.py \
 		tests/providers/test_contract.py
+	FAILOVERD_ROUNDS=20 $(BIN)/pytest -n $$(nproc) -m members tests/app/test_member_luck.py
 	FAILOVERD_SEEDS=100000 $(PYTEST) tests/runtime/test_simulation.py
 
 mutations: $(VENV)/dev  ## break each rule that never bends in a copy, and see that a simulation notices (minutes)

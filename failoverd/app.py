@@ -19,7 +19,7 @@ from failoverd import __version__
 from failoverd.api.credentials import SOON
 from failoverd.api.service import ServiceSurroundings
 from failoverd.api.serving import Api, api_of
-from failoverd.assembly import authorities_of, provider_set
+from failoverd.assembly import authorities_of, coordinator_of, provider_set
 from failoverd.config.loader import Config
 from failoverd.core.errors import JournalError, ProviderError, describe
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed, TaskCrashed
@@ -27,13 +27,14 @@ from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.overrides import KNOWN
 from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, NotificationsStatus, Overview, Status
-from failoverd.installed import kinds, opened, probers, read_config, steady_clock
+from failoverd.installed import kinds, lease_clock, opened, probers, read_config, steady_clock
 from failoverd.operations.commanding import Desk, past_of
 from failoverd.operations.glance import headline
+from failoverd.operations.handing_over import Resigned, hand_over
 from failoverd.operations.judging import people_for
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.self_check import DAY, SelfCheck, until_night
-from failoverd.ports import Access, Emit, MetricsSource, ProbeContext, Prober
+from failoverd.ports import Access, Coordinator, Emit, MetricsSource, ProbeContext, Prober
 from failoverd.reloader import Reloader
 from failoverd.runtime.descriptors import budget, raise_limit
 from failoverd.runtime.engine import Engine, Installation, Surroundings
@@ -126,7 +127,8 @@ class Daemon:
             self._timetable = stack.enter_context(ApTimetable(self.emit, self._clock))
             self.providers = provider_set(config, Access.WRITE, stack)
             sources = await self._sources(config, stack)
-            self._engine = self._assemble(config, await self._instance(), sources)
+            coordinator = await coordinator_of(config, stack)
+            self._engine = self._assemble(config, await self._instance(), sources, coordinator)
             self._emit = self._engine.emit
             self._statuses = self._engine.statuses
             self._reloader = Reloader(
@@ -166,7 +168,13 @@ class Daemon:
             for name, said in config.prometheus.items()
         }
 
-    def _assemble(self, config: Config, instance: str, sources: Mapping[str, MetricsSource]) -> Engine:
+    def _assemble(
+        self,
+        config: Config,
+        instance: str,
+        sources: Mapping[str, MetricsSource],
+        coordinator: Coordinator | None,
+    ) -> Engine:
         around = Surroundings(
             journal=self._journal,
             providers=self.providers,
@@ -175,6 +183,8 @@ class Daemon:
             clock=self._clock,
             emit=self._tell,
             sources=sources,
+            coordinator=coordinator,
+            lease_clock=lease_clock(),
         )
         said = Installation(
             owner=config.owner,
@@ -183,11 +193,14 @@ class Daemon:
             pace=pace_of(config),
             dispute_after=config.dispute_after,
             instance=instance,
+            membership=config.coordination.membership if config.coordination is not None else None,
+            unfenced=frozenset(name for name, entry in config.providers.items() if not entry.capabilities.fence.strict),
         )
         return Engine(said, around)
 
     async def _start(self, config: Config) -> None:
-        await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
+        if self._engine.lead.candidate:  # a vantage has no credentials
+            await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
         await self._watch_sentinels(config)
         async with self._taking_in:
             await self._reloader.load()
@@ -282,13 +295,18 @@ class Daemon:
                 clock=self._clock,
             )
         )
-        self._sinks.append(self._notifications.take)
+        self._sinks.append(self._tell_people)
         self._notifications.resume(await self._told_before(config))
 
     async def _told_before(self, config: Config) -> NotificationsStatus | None:
         """What an earlier process told people of, once the journal is brought to this version."""
         await self._engine.writer.protect(self._journal.touch())
         return await asyncio.to_thread(_told_before, config.journal)
+
+    def _tell_people(self, event: Event) -> None:
+        """Of several members one tells people: who leads, or everybody while nobody knows who does."""
+        if self._notifications is not None and self._engine.lead.speaks:
+            self._notifications.take(event)
 
     def _runbook_of(self, policy: str) -> str:
         found = self._engine.runner.policies.get(policy)
@@ -329,6 +347,7 @@ class Daemon:
             overview=self._overview,
             heartbeat=lambda: self._heartbeat("running"),
             reload=self._reload_for,
+            hand_over=self._hand_over,
             journal=config.journal,
             keeper=self._engine.writer,
             emit=self.emit,
@@ -345,6 +364,11 @@ class Daemon:
         await self._soon(self.reload())
         return self._with_api(self._reloader.refused, SOON)
 
+    async def _hand_over(self, seconds: float, actor: str, reason: str, anyway: bool) -> Resigned:
+        """For an operator."""
+        engine = self._engine
+        return await hand_over(engine.leading, engine.members(), self._clock, seconds, actor, reason, anyway=anyway)
+
     def _files(self) -> FilesStatus:
         """What of all that files say is not at work."""
         return self._with_api(self._reloader.status)
@@ -360,7 +384,7 @@ class Daemon:
         return replace(Overview.of([*self._told_by_metrics(), *own]), journal=engine.writer.trouble)
 
     def _told_by_metrics(self) -> list[Status]:
-        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files()]
+        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files(), self._engine.members()]
         return [*own, *self._telling(), *self._engine.runner.statuses()]
 
     def _telling(self) -> list[Status]:
@@ -453,7 +477,7 @@ class Daemon:
         self._notifier.status(self._signs.headline)
         await self._engine.writer.update_status(self._signs_of_life("running"))
         await self._engine.remind(self._orphans.status, *self._telling())
-        if self._notifications is not None:
+        if self._notifications is not None and self._engine.lead.speaks:
             self._notifications.look(self._standing())
 
     async def _prune(self, retention: float) -> None:
@@ -477,6 +501,7 @@ class Daemon:
             self._engine.probing.status(),
             self._files(),
             self._engine.overrides.planned(),
+            self._engine.members(),
         ]
         return [*own, *self._engine.runner.overview()]
 
@@ -495,7 +520,7 @@ class Daemon:
             return f"where things stand cannot be said, for a defect in failoverd; it goes on steering: {told}"
 
     def _standing(self) -> Overview:
-        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files()]
+        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files(), self._engine.members()]
         whole = Overview.of([*own, *self._telling(), *self._engine.runner.standing()])
         return replace(whole, journal=self._engine.writer.trouble, overrides=self._engine.words())
 

@@ -3,21 +3,24 @@
 A process that answers one question imports this, and not the daemon.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
+from failoverd.config.coordinating import MEMBER_VARIABLE, unsaid
 from failoverd.config.drills import planner_of_all
 from failoverd.config.loader import Config, PolicySet, load_policies
-from failoverd.core.errors import JournalError
+from failoverd.config.schema.coordination import EtcdSettings, KubernetesSettings
+from failoverd.core.errors import ConfigError, CoordinationError, JournalError
 from failoverd.core.events import Event
 from failoverd.core.overrides import KNOWN
 from failoverd.installed import kinds, opened, read_config, steady_clock
 from failoverd.operations.session import Session
 from failoverd.operations.waiting import Waiting
-from failoverd.ports import Access, Clock, Kinds, ProbeContext
+from failoverd.ports import Access, Clock, Coordinator, Kinds, ProbeContext
 from failoverd.reloader import claims_of
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
@@ -30,6 +33,12 @@ from failoverd.store.failures import journal_errors
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
+
+CONNECTIONS: Final = 16
+"""To the coordinator at once: each watch keeps one."""
+
+LEAST_PATIENCE: Final = 1.0
+"""Seconds that one of the coordinator's servers gets to answer at least, however short the lease."""
 
 FRESH: Final = 60.0
 """Seconds for which what the daemon last said of a region's past is believed."""
@@ -55,6 +64,66 @@ def authorities_of(config: Config, clock: Clock) -> DnsAuthorities:
         name: Served(entry.settings.authorities(), entry.capabilities) for name, entry in config.providers.items()
     }
     return DnsAuthorities(served, Delegations(config.resolver, clock))
+
+
+async def coordinator_of(config: Config, stack: AsyncExitStack) -> Coordinator | None:
+    """Where the members of this installation agree, for as long as the stack is open. None: this daemon is alone.
+
+    Nobody is asked yet.
+
+    Raises:
+        ConfigError: nothing says which of the members this daemon is, or it is in no cluster that could be asked.
+    """
+    said = config.coordination
+    if said is None:
+        return None
+    if said.me is None:
+        names = ", ".join(each.name for each in said.members)
+        remedy = f"write `member` below `coordination`, or set {MEMBER_VARIABLE}: one of {names}"
+        raise ConfigError(unsaid(), reason="member_unknown", remedy=remedy, place=str(config.file))
+    if isinstance(said.engine, EtcdSettings):
+        return await _etcd(said.engine, said.member, said.lease, stack)
+    return await _kubernetes(said.engine, config, said.member, said.lease, stack)
+
+
+async def _etcd(said: EtcdSettings, member: str, lease: float, stack: AsyncExitStack) -> Coordinator:
+    from failoverd.coordination.etcd.coordinator import EtcdCoordinator  # noqa: PLC0415 - HTTP, for those who want it
+    from failoverd.coordination.etcd.gateway import Gateway  # noqa: PLC0415 - the same reason
+    from failoverd.http_client import ShownCertificate, http_session  # noqa: PLC0415 - the same reason
+
+    session = await stack.enter_async_context(http_session("etcd", limit=CONNECTIONS, per_host=CONNECTIONS))
+    shown = ShownCertificate(said.cert_file, said.key_file) if said.cert_file and said.key_file else None
+    gateway = Gateway(
+        session,
+        said.endpoints,
+        patience=max(lease / 10, LEAST_PATIENCE),
+        user=said.user or "",
+        password_file=said.password_file,
+        ca_file=said.ca_file,
+        shown=shown,
+    )
+    return EtcdCoordinator(gateway, said.prefix or "", member, lease)
+
+
+async def _kubernetes(
+    said: KubernetesSettings, config: Config, member: str, lease: float, stack: AsyncExitStack
+) -> Coordinator:
+    from failoverd.coordination.kubernetes.api_server import ApiServer  # noqa: PLC0415 - HTTP, for those who want it
+    from failoverd.coordination.kubernetes.config_maps import Installation  # noqa: PLC0415 - the same reason
+    from failoverd.coordination.kubernetes.kubernetes_coordinator import (  # noqa: PLC0415 - the same reason
+        KubernetesCoordinator,
+    )
+    from failoverd.coordination.kubernetes.service_account import ServiceAccount  # noqa: PLC0415 - the same reason
+    from failoverd.http_client import http_session  # noqa: PLC0415 - the same reason
+
+    try:
+        account = ServiceAccount.of_pod(os.environ)
+        namespace = said.namespace or await account.namespace()
+    except CoordinationError as error:
+        raise ConfigError(error.detail, reason=error.reason, remedy=error.remedy, place=str(config.file)) from None
+    session = await stack.enter_async_context(http_session("kubernetes", limit=CONNECTIONS, per_host=CONNECTIONS))
+    server = ApiServer(session, account, namespace, patience=max(lease / 10, LEAST_PATIENCE))
+    return KubernetesCoordinator(server, Installation(config.owner), member, lease, steady_clock())
 
 
 Files = Callable[[Config, Kinds], PolicySet]

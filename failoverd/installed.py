@@ -25,6 +25,13 @@ def steady_clock() -> Clock:
     return lambda: anchor + time.monotonic()
 
 
+def lease_clock() -> Clock:
+    """The same, which counts while the machine is suspended, too: what a member held then may be somebody else's."""
+    ticks = time.CLOCK_BOOTTIME if hasattr(time, "CLOCK_BOOTTIME") else time.CLOCK_MONOTONIC
+    anchor = time.time() - time.clock_gettime(ticks)
+    return lambda: anchor + time.clock_gettime(ticks)
+
+
 def probers(policy: Policy, known: Kinds, clock: Clock, ledger: Ledger | None = None) -> dict[str, Prober]:
     """A prober for each check of the policy and for each of its dependencies, by the name of the check.
 

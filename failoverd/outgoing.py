@@ -38,12 +38,13 @@ Url = Annotated[
 def require_tls(url: str) -> str:
     """An address that a secret may be sent to: over TLS, or on this machine. Raises ValueError."""
     parts = urlsplit(url)
-    if parts.scheme == "https" or _is_here(parts.hostname or ""):
+    if parts.scheme == "https" or is_here(parts.hostname or ""):
         return url
     raise ValueError("a secret would go over the network for all to read: write https://")
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether that is this machine, so that what goes there is on no network."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -371,31 +371,46 @@ class Coordinator(Protocol):
 
     @property
     def lease(self) -> float:
-        """Seconds for which what a member holds stays when it is silent, from the moment that it last asked."""
+        """Seconds for which what a member holds stays when it is silent, from the moment that it last campaigned."""
 
-    async def campaign(self) -> Leadership:
+    async def campaign(self, *, stands: bool = True) -> Leadership:
         """Stay, or become if nobody is, the leader. To be called several times within `lease`.
 
-        Who leads may do so until `lease` seconds after the call began, by its own clock.
+        Who leads may do so until `lease` seconds after the call began, by its own clock. A process that is started
+        again is another one: what it held before is followed after the lease, as if it were of anybody else. Who does
+        not stand (a vantage, or who has just resigned) keeps what it published alive, and hears who leads.
         """
 
     async def resign(self) -> None:
-        """Give up leading, and what was published. Somebody else can lead at once."""
+        """Give up leading, and what was published. Somebody else can lead at once. Harmless for who holds nothing."""
 
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
         """Replace what stands under a key at version `after` (0: nothing does); gives the new version.
 
-        None, having changed nothing, if something else stands there by now, or (`epoch`) somebody else leads.
+        None, having changed nothing, if something else stands there by now, or (`epoch`) somebody else leads or nobody.
+        What is replaced stays, whatever becomes of who did it.
         """
 
     async def publish(self, key: str, value: bytes) -> None:
-        """Say something for as long as this member lives."""
+        """Say something for as long as this member lives: it is gone `lease` seconds after it last campaigned.
+
+        Or at once, when a person takes away its lease, or it resigns. Who said it hears that in `changes` like
+        everybody, and may say it again.
+        """
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         """Everything whose key begins so, and up to which version that is known."""
 
     def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
-        """Every change of these after that version, in order, as it happens. Never ends but by a CoordinationError."""
+        """Every change of these after that version, in order, as it happens. Never ends but by a CoordinationError.
+
+        Several keys may change with one version. Who begins again after the last version that was heard misses
+        nothing, unless it is told so.
+
+        Raises:
+            Compacted: these changes are not known any more, or the coordinator was put back to an older state: begin
+                with `entries` again.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,6 +251,11 @@ class ProviderSettings(Settings):
         """Whom to ask after a change. A kind that serves its zones itself knows better than the delegation."""
         return self.nameservers
 
+    @property
+    def patience(self) -> float:
+        """Seconds that one request may take; 0 for a kind that asks nobody."""
+        return float(getattr(self, "timeout", 0.0))
+
     def narrowed(self, capabilities: Capabilities) -> Capabilities:
         """What these settings leave of what the kind can do."""
         return capabilities

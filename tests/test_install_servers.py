@@ -20,7 +20,7 @@ BASH = shutil.which("bash") or "/bin/bash"
 
 STARTED = (
     "named", "named-checkconf", "dig", "nsupdate", "knotd", "knotc", "kdig", "pdns_server", "pdnsutil", "etcd",
-    "aws", "curl", "jq", "systemd-analyze", "ip", "nft", "unshare", "setpriv", "prometheus-alertmanager",
+    "etcdctl", "aws", "curl", "jq", "systemd-analyze", "ip", "nft", "unshare", "setpriv", "prometheus-alertmanager",
     "amtool", "prometheus", "promtool",
     "systemd-nspawn", "nsenter", "sysctl", "useradd", "sqlite3",
     "kubectl", "mount", "umount", "pivot_root",

@@ -100,6 +100,16 @@ class ExtendAsked(AskedModel):
     comment: Words
 
 
+class ResignAsked(AskedModel):
+    """The leader is to let another member lead."""
+
+    comment: Words
+    for_seconds: Annotated[float, Field(gt=0, le=LONGEST)] = Field(
+        default=60.0, description="how long it does not stand again"
+    )
+    anyway: bool = Field(default=False, description="although no other member is heard of that could lead")
+
+
 class _Foreign(AskedModel):
     """What others define: the parts that are for us are checked, and the rest is passed over."""
 
@@ -214,6 +224,10 @@ class GlanceQuery(Query):
 
 
 class InventoryQuery(Query):
+    pass
+
+
+class MembersQuery(Query):
     pass
 
 

@@ -29,6 +29,7 @@ from failoverd.api.asked import (
     Query,
     ReleaseAsked,
     ReloadAsked,
+    ResignAsked,
     StatusQuery,
     UndoAsked,
     WhyQuery,
@@ -46,11 +47,13 @@ from failoverd.api.shapes import (
     GlanceTold,
     HistoryTold,
     InventoryTold,
+    MembersTold,
     NamesTold,
     PlanTold,
     Problem,
     ReleasedTold,
     ReloadedTold,
+    ResignedTold,
     StatusTold,
     WhyTold,
     WordAnswer,
@@ -149,6 +152,9 @@ class Client:
     async def inventory(self) -> InventoryTold:
         return await self._ask("inventory", InventoryTold)
 
+    async def members(self) -> MembersTold:
+        return await self._ask("members", MembersTold)
+
     async def names(self) -> NamesTold:
         return await self._ask("names", NamesTold)
 
@@ -212,6 +218,10 @@ class Client:
         """Changes as `plan` told them. It may take minutes, and goes on when nobody waits for it any more."""
         asked = _made(ApplyAsked, changes=tuple(map(dict, changes)))
         return await self._ask("apply", AppliedTold, asked=asked, key=key, patience=PLANNING + _GRACE)
+
+    async def resign(self, comment: str, seconds: float, *, anyway: bool = False, key: str = "") -> ResignedTold:
+        asked = _made(ResignAsked, comment=comment, for_seconds=seconds, anyway=anyway)
+        return await self._ask("resign", ResignedTold, asked=asked, key=key)
 
     async def reload(self, *, key: str = "") -> ReloadedTold:
         return await self._ask("reload", ReloadedTold, asked=ReloadAsked(), key=key)

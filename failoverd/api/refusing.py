@@ -9,10 +9,12 @@ from aiohttp import web
 from failoverd.api.actors import RefusedError
 from failoverd.api.shapes import problem
 from failoverd.api.trail import TrailReply
-from failoverd.core.errors import FailoverdError, JournalError, ProviderError, classified
+from failoverd.core.errors import CoordinationError, FailoverdError, JournalError, ProviderError, classified
 
 _STATUS: Final = {
     "too_many_plans": 429,
+    "not_leader": 409,
+    "nobody_else": 409,
     "override_conflict": 409,
     "override_over": 409,
     "override_unknown": 404,
@@ -28,7 +30,7 @@ _STATUS: Final = {
 def status_of(error: FailoverdError) -> int:
     if isinstance(error, RefusedError):
         return error.status
-    if isinstance(error, JournalError | ProviderError) or error.reason == "still_working":
+    if isinstance(error, CoordinationError | JournalError | ProviderError) or error.reason == "still_working":
         return 503
     return _STATUS.get(error.reason, 422)
 

@@ -32,10 +32,13 @@ from failoverd.api.asked import (
     GlanceQuery,
     HistoryQuery,
     InventoryQuery,
+    MembersQuery,
     PageQuery,
     PlanAsked,
     Query,
     ReleaseAsked,
+    ReloadAsked,
+    ResignAsked,
     StatusQuery,
     TimelineQuery,
     UndoAsked,
@@ -67,8 +70,10 @@ from failoverd.api.telling import (
     glance_told,
     history_told,
     inventory_told,
+    members_told,
     names_told,
     reloaded_told,
+    resigned_told,
     status_told,
     timeline_told,
     version_of,
@@ -87,6 +92,7 @@ from failoverd.operations.board import board
 from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.concerns import FEW
 from failoverd.operations.glance import asked_for
+from failoverd.operations.handing_over import HandOver
 from failoverd.operations.history import past
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Planned
@@ -133,6 +139,7 @@ class ServiceSurroundings:
         overview: where everything stands now.
         heartbeat: who the daemon is.
         reload: reads every file again; says what was refused.
+        hand_over: lets another member lead.
         journal: where history is read.
         keeper: writes the audit trail.
     """
@@ -142,6 +149,7 @@ class ServiceSurroundings:
     overview: Callable[[], Awaitable[Overview]]
     heartbeat: Callable[[], Heartbeat]
     reload: Callable[[], Awaitable[FilesStatus]]
+    hand_over: HandOver
     journal: Path
     keeper: Keeper
     emit: Emit
@@ -292,8 +300,8 @@ class Service:
             return _plain(await self._thread(partial(names_told, around.desk.policies)))
         if route.name == "word":
             return _plain((await self._word(word_id)).to_json())
-        if route.name == "inventory":
-            query = InventoryQuery()  # nothing is asked with it; made at most once a second, as the others are
+        if route.name in _UNASKED:
+            query = _UNASKED[route.name]  # nothing is asked with it; made at most once a second, as the others are
         if isinstance(query, _Shared):
             body = await self._made_lately(query)
         elif isinstance(query, WhyQuery):
@@ -333,7 +341,7 @@ class Service:
             return body
 
     async def _seen_by(self, query: Query) -> Callable[[], AnswerBody]:
-        if isinstance(query, StatusQuery | GlanceQuery | PageQuery | InventoryQuery):
+        if isinstance(query, StatusQuery | GlanceQuery | PageQuery | InventoryQuery | MembersQuery):
             return await self._standing(query)
         return self._view(query)
 
@@ -349,11 +357,13 @@ class Service:
                 raise TypeError(f"nobody knows what to answer to {type(query).__name__}")
 
     async def _standing(
-        self, query: StatusQuery | GlanceQuery | PageQuery | InventoryQuery
+        self, query: StatusQuery | GlanceQuery | PageQuery | InventoryQuery | MembersQuery
     ) -> Callable[[], AnswerBody]:
         around, found = self._around, await self._seen_now()
         if isinstance(query, PageQuery):
             return partial(_board, found, around.clock(), query.policy or "*")
+        if isinstance(query, MembersQuery):
+            return partial(members_told, found, around.clock(), by_daemon=True)
         if isinstance(query, InventoryQuery):
             policies = tuple(around.desk.policies)
             return lambda: inventory_told(
@@ -460,14 +470,9 @@ class Service:
 
     async def _done(self, route: Route, asked: AskedModel, said: _Request) -> TrailReply:
         try:
-            if route.name == "reload":
-                files = await self._around.reload()
+            if (of_daemon := await self._of_daemon(asked, said)) is not None:
                 self._made.clear()
-                return TrailReply(200, reloaded_told(files).to_json())
-            if isinstance(asked, ApplyAsked):  # it may take minutes, and no word is to wait for it
-                done = applied_told(await self._around.plans.apply(asked.changes, said.actor.name))
-                self._made.clear()
-                return TrailReply(200, done.to_json())
+                return TrailReply(200, of_daemon.to_json())
             urgent = isinstance(asked, WordAsked) and asked.verb in STOPPING  # it is said in one step, and never waits
             async with nullcontext() if urgent else self._turn:  # what was expected still holds when it is done
                 self._require_expected(said)
@@ -479,6 +484,19 @@ class Service:
             return problem_reply(error, status_of(error))
         except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
             return problem_reply(told_defect(defect), 500)
+
+    async def _of_daemon(self, asked: AskedModel, said: _Request) -> AnswerBody | None:
+        """What is about no word, so that none has to wait for it: it may take minutes. None: it is about one."""
+        around, actor = self._around, said.actor.name
+        match asked:
+            case ReloadAsked():
+                return reloaded_told(await around.reload())
+            case ResignAsked():
+                return resigned_told(await around.hand_over(asked.for_seconds, actor, asked.comment, asked.anyway))
+            case ApplyAsked():
+                return applied_told(await around.plans.apply(asked.changes, actor))
+            case _:
+                return None
 
     async def _command(self, route: Route, asked: AskedModel, said: _Request) -> AnswerBody:
         desk, actor = self._around.desk, said.actor.name
@@ -545,7 +563,10 @@ _NO_NEWS: Final = frozenset({400, 404, 405, 415})
 SHELL: Final = "/"
 """The page itself. It holds nothing of the installation, so that nobody has to be known who reads it."""
 
-_Shared: Final = StatusQuery | GlanceQuery | InventoryQuery | PageQuery | TimelineQuery
+_UNASKED: Final[Mapping[str, Query]] = {"inventory": InventoryQuery(), "members": MembersQuery()}
+"""What is asked of a route that takes no question, and is shared all the same."""
+
+_Shared: Final = StatusQuery | GlanceQuery | InventoryQuery | MembersQuery | PageQuery | TimelineQuery
 """What is made for one is made for all who ask the same within a second."""
 
 

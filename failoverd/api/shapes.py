@@ -348,6 +348,43 @@ class NotificationsTold(ToldModel):
     notices: tuple[NoticeTold, ...]
 
 
+class MemberTold(ToldModel):
+    """One member of an installation, as another one hears of it."""
+
+    name: str
+    network: str
+    role: Literal["member", "vantage"] = Field(description="whether it may ever lead")
+    standing: Literal["leads", "follows", "watches", "silent", "unheard"] = Field(
+        description="what it does; silent: not heard of for a whole lease; unheard: not yet"
+    )
+    heard_at: Moment | None = Field(description="null while it was never heard of")
+    version: str = Field(description="empty while not known")
+    uncounted: str = Field(description="why its votes do not count, in words; empty where they do")
+    isolated: bool = Field(description="it does not trust its own network")
+    differing: tuple[str, ...] = Field(description="policies of which it has another revision than who tells this")
+    offset_seconds: float | None = Field(
+        validation_alias=AliasChoices("offset_seconds", "offset"),
+        description="its clock is so much ahead; null while not known",
+    )
+
+
+class RosterTold(ToldModel):
+    """Who of several members writes, as one of them knows it."""
+
+    at: Moment
+    member: str = Field(description="who tells this")
+    leads: bool = Field(description="it is the leader")
+    lone: bool = Field(description="nobody can lead, and it takes traffic off what is down all the same")
+    leader: str = Field(description="empty while nobody leads")
+    epoch: int = Field(description="grows with each leader")
+    since: Moment = Field(description="when this member first heard of that leader, or that there is none")
+    coordinated: bool = Field(description="it heard the coordinator lately enough to know who leads")
+    heard_at: Moment | None = Field(description="when the coordinator last answered it; null while it never did")
+    trouble: str = Field(description="why the coordinator does not answer; empty while it does")
+    lease_seconds: float = Field(validation_alias=AliasChoices("lease_seconds", "lease"))
+    members: tuple[MemberTold, ...] = Field(description="all of them, by name")
+
+
 class CommentTold(ToldModel):
     at: Moment
     actor: str
@@ -537,6 +574,7 @@ class GlanceTold(AnswerBody):
     regions: tuple[RegionLineTold, ...]
     overrides: tuple[WordLineTold, ...] = Field(description="what operators said, and is not over")
     planned: tuple[PlannedTold, ...] = Field(description="planned work that is open, or soon will be")
+    speaker: str = Field(default="", description="who of several members writes; empty where a daemon is alone")
 
 
 class RegionAtLargeTold(ToldModel):
@@ -666,6 +704,29 @@ class StatusTold(AnswerBody):
     planned: tuple[PlannedTold, ...] = Field(description="planned work, the next one first")
     notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
     overrides: tuple[WordStatusTold, ...]
+    members: RosterTold | None = Field(default=None, description="who of several members writes; null: it is alone")
+
+
+class MembersTold(AnswerBody):
+    """Who leads, who is there, and whose votes count."""
+
+    at: Moment
+    level: Level = Field(description="the worst of what is not as it should be about the members")
+    headline: str
+    stale: bool = Field(description="no daemon is at work here: all of this is what it knew last")
+    roster: RosterTold | None = Field(description="null where a daemon is alone")
+    concerns: tuple[ConcernTold, ...] = Field(description="what is not as it should be, the worst first")
+
+
+class ResignedTold(AnswerBody):
+    """A member leads no more, of its own accord."""
+
+    member: str
+    epoch: int = Field(description="in which it led")
+    stands_again_at: Moment = Field(description="before that it does not lead again")
+    told: bool = Field(
+        description="the coordinator knows: another one can lead at once; or else when the lease is over"
+    )
 
 
 class ChangeTold(ToldModel):

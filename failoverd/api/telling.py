@@ -21,6 +21,7 @@ from failoverd.api.shapes import (
     HistoryTold,
     InventoryTold,
     JournalTold,
+    MembersTold,
     NamesTold,
     NotificationsTold,
     OrphanTold,
@@ -32,6 +33,8 @@ from failoverd.api.shapes import (
     RegionTold,
     ReloadedTold,
     RequestTold,
+    ResignedTold,
+    RosterTold,
     SaidTold,
     StatusTold,
     TargetStatusTold,
@@ -55,6 +58,7 @@ from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
 from failoverd.operations.overview import daemon_state
 from failoverd.operations.reviewing import Review
+from failoverd.operations.roll_call import roll_call
 from failoverd.operations.timeline import Timeline
 from failoverd.operations.why import Explanation
 from failoverd.operations.words import concerned, overruled, standing
@@ -64,6 +68,7 @@ from failoverd.telemetry import reasoning
 if TYPE_CHECKING:
     from failoverd.operations.commanding import Given
     from failoverd.operations.effects import Effect
+    from failoverd.operations.handing_over import Resigned
 
 
 def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy: bool = True) -> StatusTold:
@@ -93,7 +98,16 @@ def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy
         notifications=_told(NotificationsTold, found.notifications),
         planned=tuple(map(PlannedTold.model_validate, found.planned)),
         overrides=tuple(_word_status(word, found, now) for word in found.overrides if not word.over_by(now)),
+        members=_told(RosterTold, found.members),
     )
+
+
+def members_told(found: Overview, now: float, *, by_daemon: bool = False) -> MembersTold:
+    return MembersTold.model_validate(roll_call(found, now, by_daemon=by_daemon))
+
+
+def resigned_told(resigned: "Resigned") -> ResignedTold:
+    return ResignedTold.model_validate(resigned)
 
 
 def reloaded_told(files: FilesStatus) -> ReloadedTold:

@@ -461,6 +461,17 @@ def inventory(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Outp
 
 
 @app.command()
+def members(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
+    """Who of several members leads, who is there, and whose votes count. Works with the daemon dead.
+
+    Exit 0: all is well. 3: a member is missing, say. 4: a person is needed. 12: not known, for no daemon is heard.
+    """
+    from failoverd.cli.views import who_leads
+
+    raise typer.Exit(who_leads.members(config, output))
+
+
+@app.command()
 def page(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="of 127.0.0.1; 0: any that is free")] = 8653,
     config: ConfigOption = DEFAULT_CONFIG,

@@ -139,6 +139,12 @@ class Code(StrEnum):
     PRACTICE_ENDLESS = "FD382", "a practice is longer than the time between two of them"
     PRACTICE_CHECK = "FD383", "a practice names a check that is not there"
 
+    MEMBER_UNKNOWN = "FD390", "the member that a daemon is said to be is none of the members"
+    NOBODY_LEADS = "FD391", "no member may ever write"
+    PROBE_FACTOR = "FD392", "more members are to probe each endpoint than there are"
+    LEASE_SHORT = "FD393", "a write to a provider may outlast the lease of the member that began it"
+    PROVIDER_APART = "FD394", "a provider lives in each daemon, and there are several"
+
     SLOW_CHECK = "FD401", "a check may take longer than its interval"
     SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"
     LIMIT_BLOCKS = "FD403", "a limit holds back the failover of a region"
@@ -186,11 +192,19 @@ class Code(StrEnum):
     SIGNAL_IDLE = "FD470", "a signal compares regions, and the policy has one alone"
     UNIT_UNSAID = "FD471", "a unit is not said, and others that share the region say one, or several"
 
+    LEADER_ALONE = "FD480", "one member alone may lead"
+    VOTERS_EVEN = "FD481", "an even number of members votes on each endpoint"
+    VOTE_ALONE = "FD482", "one member alone probes each endpoint"
+    ONE_NETWORK = "FD483", "all members are in one network"
+    COORDINATION_OPEN = "FD484", "what members tell each other goes over the network for all to read"
+    HOLDS_UNFENCED = "FD485", "a provider without a fence is not written to while nobody can lead"
+
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"
     JOURNAL_PLACE = "FD503", "the journal has no place to be in"
     CHECK_UNFIT = "FD504", "a check or a sentinel cannot be set up on this machine"
     API_UNFIT = "FD505", "the API cannot use its certificate or its tokens, or the certificate has expired or soon will"
+    MEMBER_UNSAID = "FD506", "nobody says which member the daemon of this machine is"
     TEST_OF_NOBODY = "FD601", "a test or a scenario names a policy, region, endpoint or provider that is not there"
     TEST_CANNOT_FAIL = "FD602", "a test cannot fail, or a part of it cannot"
     TEST_TWICE = "FD603", "two tests of one policy have one name"

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from failoverd.config.build import build
 from failoverd.config.carrying import crowded
 from failoverd.config.contenders import contested
+from failoverd.config.coordinating import Coordination, coordination_of, misfits
 from failoverd.config.costs import data_from
 from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
@@ -100,6 +101,7 @@ class Config:
     notify: tuple[ReceiverEntry, ...] = ()
     api: ApiEntry = field(default_factory=ApiEntry)
     prometheus: Mapping[str, PrometheusEntry] = field(default_factory=dict)
+    coordination: Coordination | None = None
 
     @property
     def socket(self) -> Path:
@@ -177,7 +179,9 @@ def load_config(path: Path, kinds: Kinds) -> Loaded:
     sentinels, amiss = sentinels_of(document, kinds.probes)
     receivers, unfit = receivers_of(document, kinds.receivers)
     untimely = [wrong for each in sentinels for wrong in times(document, ("sentinels", each.name), each.check)]
-    shape = (*found.diagnostics, *wrong, *amiss, *untimely, *unfit)
+    shape = [*found.diagnostics, *wrong, *amiss, *untimely, *unfit]
+    if found.model is not None and found.model.coordination is not None:
+        shape.extend(misfits(found.model.coordination, document, providers))
     diagnostics = _apart((*parsed.diagnostics, *inline_secrets(document)), shape)
     if found.model is None or _has_error(diagnostics):
         return Loaded(None, diagnostics)
@@ -207,6 +211,7 @@ def _config(
         metrics=file.metrics,
         api=file.api,
         prometheus=file.prometheus,
+        coordination=coordination_of(file.coordination, file.owner) if file.coordination is not None else None,
     )
 
 

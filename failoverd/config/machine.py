@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from failoverd.config.coordinating import MEMBER_VARIABLE, Coordination, unsaid
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
 from failoverd.config.documents import Document, read
 from failoverd.config.drafts import ProviderEntry
@@ -21,7 +22,9 @@ def lacking(config: Config) -> Iterator[Diagnostic]:
     document = read(config.file).document
     if document is None:
         return
-    for name, entry in config.providers.items():
+    yield from _coordination(document, config.coordination)
+    writes = config.coordination is None or config.coordination.may_lead
+    for name, entry in config.providers.items() if writes else ():  # a vantage needs no credentials
         yield from _sdk(document, name, entry)
         for place, path in _files(entry.settings, ("providers", name)):
             yield from _file(document, place, path)
@@ -34,6 +37,19 @@ def lacking(config: Config) -> Iterator[Diagnostic]:
     for place, path in _files(config.api, ("api",)):
         yield from _file(document, place, path)
     yield from _journal(document, config.journal)
+
+
+def _coordination(document: Document, said: Coordination | None) -> Iterator[Diagnostic]:
+    if said is None:
+        return
+    for place, path in _files(said.engine, ("coordination", "etcd")):
+        yield from _file(document, place, path)
+    if not said.member:
+        names = ", ".join(each.name for each in said.members)
+        message = f"{unsaid()}; the members are {names}"
+        place = ("coordination", "members")
+        hint = f"write `member`, or set {MEMBER_VARIABLE} for the service; where no daemon runs it does not matter"
+        yield document.diagnose(Code.MEMBER_UNSAID, place, message, hint, key=True, severity=Severity.WARNING)
 
 
 def _sdk(document: Document, name: str, entry: ProviderEntry) -> Iterator[Diagnostic]:

@@ -66,6 +66,10 @@ class CoordinationError(FailoverdError):
     """The members' common memory could not be read or written. Who leads may not write until it can be."""
 
 
+class Compacted(CoordinationError):  # noqa: N818 - the word of the field
+    """What happened since then is not known any more, or was undone by a backup: read everything again."""
+
+
 class ConfigError(FailoverdError):
     """The configuration cannot be used at all, so there is nothing to run.
 

@@ -235,6 +235,149 @@ class ClockJumped(Event):
     seconds: float
 
 
+# -- several members ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderElected(Event):
+    """One of several members writes from now on, `leader`, in this `epoch`. `mine`: it is who tells this.
+
+    `was` led before, as far as this member knows.
+    """
+
+    name: ClassVar[str] = "leader.elected"
+
+    leader: str
+    epoch: int
+    was: str = ""
+    mine: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderLost(Event):
+    """This member, which led, writes no more."""
+
+    name: ClassVar[str] = "leader.lost"
+    level: ClassVar[Level] = Level.WARNING
+
+    leader: str
+    epoch: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorLost(Event):
+    """What the members agree by does not answer this one. `leads`: it leads, until its lease may be over.
+
+    `lone`: until it is back, this member takes traffic off what is down all the same; otherwise it writes nothing.
+    """
+
+    name: ClassVar[str] = "coordinator.lost"
+    level: ClassVar[Level] = Level.ERROR
+
+    error: str
+    leads: bool
+    lone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorRegained(Event):
+    name: ClassVar[str] = "coordinator.regained"
+
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorRestored(Event):
+    """Markers show a higher epoch, `seen`, than the coordinator knows that it gave: an older state of it came back.
+
+    Epochs go on above what was seen; what it knew of policies may be old.
+    """
+
+    name: ClassVar[str] = "coordinator.restored"
+    level: ClassVar[Level] = Level.WARNING
+
+    seen: int
+    was: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedStateUnread(Event):
+    """Something that the members remember together cannot be read here, and is left as it is."""
+
+    name: ClassVar[str] = "shared_state.unread"
+    level: ClassVar[Level] = Level.WARNING
+
+    key: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberEvent(Event):
+    """Another member, as this one hears of it. `network` is what it shares with others that fail with it."""
+
+    member: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberLost(MemberEvent):
+    """It said nothing for longer than the lease, `silent_for` seconds: it has no vote, and others probe what it did."""
+
+    name: ClassVar[str] = "member.lost"
+    level: ClassVar[Level] = Level.WARNING
+
+    silent_for: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberFound(MemberEvent):
+    """It is heard again."""
+
+    name: ClassVar[str] = "member.found"
+
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteRefused(Event):
+    """What a member says is not counted here; told once for each reason, until it is counted again."""
+
+    name: ClassVar[str] = "vote.refused"
+    level: ClassVar[Level] = Level.WARNING
+
+    member: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumEvent(Event):
+    """Whether enough vantages can vote on endpoints. `live` are those who can, as this one knows."""
+
+    live: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumLost(QuorumEvent):
+    """Fewer than two of three or more can: what was agreed on before holds, and no failure is acted on.
+
+    `unheard` say nothing, and `isolated` do not trust what they see.
+    """
+
+    name: ClassVar[str] = "quorum.lost"
+    level: ClassVar[Level] = Level.ERROR
+
+    unheard: tuple[str, ...]
+    isolated: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumRegained(QuorumEvent):
+    name: ClassVar[str] = "quorum.regained"
+
+
 # -- health ------------------------------------------------------------------------------------------------------------
 
 
@@ -290,6 +433,33 @@ class EndpointLost(EndpointEvent):
 
     name: ClassVar[str] = "endpoint.lost"
     level: ClassVar[Level] = Level.WARNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachabilityEvent(Event):
+    """From where an endpoint can be reached, by what the vantages see."""
+
+    region: str
+    endpoint: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachabilitySplit(ReachabilityEvent):
+    """From some networks it can, and from others not at all. Told once, when it lasts longer than it takes to agree."""
+
+    name: ClassVar[str] = "reachability.split"
+    level: ClassVar[Level] = Level.WARNING
+
+    reachable_from: tuple[str, ...]
+    unreachable_from: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachabilityRestored(ReachabilityEvent):
+    """From all of them the same is seen again."""
+
+    name: ClassVar[str] = "reachability.restored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

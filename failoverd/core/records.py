@@ -262,7 +262,7 @@ class Marker:
     def parse(cls, text: str) -> Self | None:
         """The marker that `text` says, or None when it is not one of ours. What a later version says more is left.
 
-        Nor is it one whose numbers cannot be read: an epoch taken for 0 would let a stale leader over a newer one.
+        Nor is it one whose numbers cannot be read: taken for 0, an epoch would let a stale leader write over a newer.
         """
         parts = dict(part.split("=", 1) for part in text.split() if "=" in part)
         if parts.get("v") != "1" or not parts.get("owner") or not parts.get("policy"):
@@ -366,6 +366,11 @@ class Fence(StrEnum):
     ATOMIC = "atomic"  # its API compares and replaces all of a change in one step, the marker included
     PER_OBJECT = "per_object"  # its API compares the version of the one object that holds the answers and the marker
     CHECKED_BEFORE = "checked_before"  # only looked at before: one writer at a time has to be seen to in another way
+
+    @property
+    def strict(self) -> bool:
+        """Whether the provider itself refuses a stale writer."""
+        return self is not Fence.CHECKED_BEFORE
 
 
 @dataclass(frozen=True, slots=True)

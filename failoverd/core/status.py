@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from failoverd.core.members import MemberRole
 from failoverd.core.overrides import Override
 from failoverd.core.practices import PastPractice
 from failoverd.core.reasons import Cause, LimitCheck, Reason, ReasonCode
@@ -374,6 +375,84 @@ class PlannedStatus:
     work: tuple[PlannedWork, ...] = ()
 
 
+class MemberStanding(StrEnum):
+    """What a member is doing, as another one hears of it."""
+
+    LEADS = "leads"
+    FOLLOWS = "follows"  # it may lead, and does not now
+    WATCHES = "watches"  # a vantage: it probes and votes, and never leads
+    SILENT = "silent"  # not heard of for a whole lease
+    UNHEARD = "unheard"  # not heard of since who tells this began to listen
+
+    @property
+    def is_heard(self) -> bool:
+        return self not in {MemberStanding.SILENT, MemberStanding.UNHEARD}
+
+
+@dataclass(frozen=True, slots=True)
+class MemberStatus:
+    """One member of an installation, as one of them, which may be itself, knows it.
+
+    Attributes:
+        name: of the member; `network` and `role` as the configuration says.
+        standing: what it does.
+        heard_at: when it last said anything, on the clock of who tells this; None while it never did.
+        version: of its failoverd; empty while not known.
+        uncounted: why its votes do not count, in words; empty where they do.
+        isolated: it does not trust its own network.
+        differing: policies of which it has another revision: its votes on these do not count.
+        offset: seconds that its clock is ahead; None while not known.
+    """
+
+    name: str
+    network: str
+    role: MemberRole
+    standing: MemberStanding
+    heard_at: float | None = None
+    version: str = ""
+    uncounted: str = ""
+    isolated: bool = False
+    differing: tuple[str, ...] = ()
+    offset: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MembersStatus:
+    """Who of several members writes, as one of them knows it. Without a `member`, it is alone.
+
+    Attributes:
+        member: who tells this.
+        leads: it is the leader.
+        lone: nobody can lead, and it takes traffic off what is down all the same.
+        leader: who leads, as far as it knows; empty while nobody does.
+        epoch: the leader's.
+        since: when it first heard of that leader, or that there is none.
+        coordinated: it heard the coordinator lately enough to know who leads.
+        heard_at: when the coordinator last answered it; None while it never did.
+        trouble: why it does not answer now; empty while it does.
+        lease: seconds of silence after which another one may lead.
+        members: all of them, this one included, by name.
+    """
+
+    at: float
+    member: str = ""
+    leads: bool = False
+    lone: bool = False
+    leader: str = ""
+    epoch: int = 0
+    since: float = 0.0
+    coordinated: bool = True
+    heard_at: float | None = None
+    trouble: str = ""
+    lease: float = 0.0
+    members: tuple[MemberStatus, ...] = ()
+
+    @property
+    def voting(self) -> tuple[MemberStatus, ...]:
+        """Those whose votes count."""
+        return tuple(each for each in self.members if not each.uncounted)
+
+
 Status = (
     ProbingStatus
     | VantageStatus
@@ -386,6 +465,7 @@ Status = (
     | FilesStatus
     | NotificationsStatus
     | PlannedStatus
+    | MembersStatus
 )
 
 
@@ -394,7 +474,8 @@ class Overview:
     """All of it together: the one shape that the terminal, JSON and the metrics are made from. Each part by its key.
 
     What an older version wrote, or did not write, is None. `overrides` are operators' words, as they are kept in full;
-    which of them are over is for the time of reading to say. `journal` is None while that works.
+    which of them are over is for the time of reading to say. `journal` is None while that works, `members` where a
+    daemon is alone.
     """
 
     heartbeat: Heartbeat | None = None
@@ -412,6 +493,7 @@ class Overview:
     notifications: NotificationsStatus | None = None
     planned: tuple[PlannedWork, ...] = ()
     overrides: tuple[Override, ...] = ()
+    members: MembersStatus | None = None
 
     @classmethod
     def of(cls, statuses: Iterable[Status]) -> "Overview":
@@ -433,4 +515,5 @@ class Overview:
             deferred=tuple(name for status in found[FilesStatus][-1:] for name in status.deferred),
             notifications=next(reversed(found[NotificationsStatus]), None),
             planned=tuple(work for status in found[PlannedStatus][-1:] for work in status.work),
+            members=next((status for status in reversed(found[MembersStatus]) if status.member), None),
         )

@@ -11,8 +11,8 @@ from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import few
-from failoverd.core.status import PATIENCE, Overview, PolicyStatus, TargetState, TargetStatus
-from failoverd.operations import words
+from failoverd.core.status import PATIENCE, MembersStatus, Overview, PolicyStatus, TargetState, TargetStatus
+from failoverd.operations import membership, words
 from failoverd.telemetry import phrases
 
 
@@ -67,6 +67,7 @@ def concerns_of(found: Overview, now: float) -> list[Concern]:
     """What needs a person before what does not, what loses traffic before what may."""
     targets = (concern for each in found.targets for concern in _of_target(each, now))
     told = [*targets, *_of_policies(found.policies), *_of_words(found.overrides, now), *_of_installation(found)]
+    told += of_members(found.members, now) if found.members is not None else ()
     return sorted(told, key=lambda each: -SEVERITY.index(each.level))
 
 
@@ -318,6 +319,42 @@ def _of_installation(found: Overview) -> Iterator[Concern]:
         )
 
 
+def of_members(told: MembersStatus, now: float) -> Iterator[Concern]:
+    """What of several members is not as it should be: first what keeps them from writing, or from seeing."""
+    if not told.coordinated:
+        text = f"the coordinator does not answer {told.member}, which {_left_to_it(told)}"
+        remedy = f"{told.trouble or 'it was not asked yet'}; it is asked again all the time, and no restart is needed"
+        yield Concern(Condition.PERSON, "", "coordinator", text, remedy, told.heard_at)
+    elif not told.leader:
+        lasts = now - told.since > _TWO_LEASES * told.lease
+        text, remedy = "nobody leads: no member writes", f"look at the members that may lead: {_MEMBERS}"
+        yield Concern(Condition.PERSON if lasts else Condition.MOVED, "", "leader", text, remedy, told.since)
+    if membership.too_few(told):
+        text = f"{membership.speaker(told)}: no verdict on an endpoint changes"
+        yield Concern(Condition.PERSON, "", "votes", text, f"{_MEMBERS} says why the others do not count")
+    for each in membership.silent(told):
+        remedy = f"look at its machine: {AT_WORK_AGAIN}"
+        yield Concern(Condition.MOVED, "", f"member {each.name}", membership.why_silent(each, now), remedy)
+    if differing := membership.differing(told):
+        text = f"members have other policies than {told.member}: {few(differing, _NAMED)}; these votes do not count"
+        command = failoverctl("reload")
+        remedy = f"bring the same files to each of them, then there: {command}"
+        yield Concern(Condition.PERSON, "", "revisions", text, remedy, command=command)
+    for each in told.members:
+        if each.isolated and each.name != told.member:
+            text = f"{each.name} ({each.network}) does not trust its own network, and does not vote"
+            yield Concern(Condition.MOVED, "", f"member {each.name}", text, "look at the network that it is in")
+    if apart := membership.clocks_apart(told):
+        text = f"clocks differ from that of {told.member}: {few(apart, _NAMED)}"
+        yield Concern(Condition.MOVED, "", "clocks", text, "set them by NTP, on each member's machine")
+
+
+def _left_to_it(told: MembersStatus) -> str:
+    if told.leads:
+        return "leads until its lease may be over"
+    return "takes off what is down, and writes nothing else" if told.lone else "writes nothing until it does"
+
+
 def unseen(found: Overview) -> list[str]:
     """Policies of which nothing is known yet: nobody has seen whether all is well."""
     seen = {each.target.policy for each in found.targets}
@@ -326,6 +363,10 @@ def unseen(found: Overview) -> list[str]:
 
 
 _CHECK: Final = failoverctl("check")
+_MEMBERS: Final = failoverctl("members")
+_TWO_LEASES: Final = 2
+"""For so many leases nobody may lead before that is a person's matter: one has to end before another begins."""
+
 _RESTART: Final = "systemctl restart failoverd"
 
 _NAMED: Final = 3

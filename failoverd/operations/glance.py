@@ -15,8 +15,8 @@ from failoverd.core.overrides import OF_NO_RECORD, Override, Verb
 from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import WHOLE, few
-from failoverd.core.status import Overview, PlannedWork, TargetStatus, VantageStatus
-from failoverd.operations import words
+from failoverd.core.status import MembersStatus, Overview, PlannedWork, TargetStatus, VantageStatus
+from failoverd.operations import membership, words
 from failoverd.operations.concerns import SEVERITY, Concern, Condition, concerns_of, nobody_at_work, unseen
 from failoverd.operations.overview import RUNNING, daemon_state
 from failoverd.operations.record_lines import RecordLine, moved_so, record_lines
@@ -86,7 +86,8 @@ class Glance:
     """All of it, or a part; what is said of the whole stays so. `policies` is how many there are.
 
     `stale`: no daemon is at work, so that all of this is what it saw last, at `seen`. `prober` says what it
-    thinks of its own network. `well` counts the records that are well, of those asked about, told or not.
+    thinks of its own network, `speaker` who of several members writes. `well` counts the records that are well, of
+    those asked about, told or not.
     """
 
     at: float
@@ -102,6 +103,7 @@ class Glance:
     regions: tuple[RegionLine, ...]
     overrides: tuple[WordLine, ...] = ()
     planned: tuple[PlannedWork, ...] = ()
+    speaker: str = ""
 
 
 def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
@@ -128,6 +130,7 @@ def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
             _word(word, found, now) for word in found.overrides if not (word.over_by(now) or words.to_come(word, now))
         ),
         planned=words.near(found.planned, now),
+        speaker=_speaker(found.members, stale=stale),
     )
 
 
@@ -280,6 +283,12 @@ def _word(word: Override, found: Overview, now: float) -> WordLine:
         records=len(words.concerned(word, found)) if of_records else None,
         planned=word.planned,
     )
+
+
+def _speaker(members: MembersStatus | None, *, stale: bool) -> str:
+    if members is None:
+        return ""
+    return f"{membership.speaker(members)}{' (as it was last)' if stale else ''}"
 
 
 def _prober(vantage: VantageStatus | None) -> str:

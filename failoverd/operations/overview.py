@@ -33,6 +33,7 @@ def overview(reading: StatusReading, now: float, *, healthy: bool = True) -> Ove
         notifications=reading.notifications(),
         planned=reading.planned(),
         overrides=overrides,
+        members=reading.members(),
     )
 
 

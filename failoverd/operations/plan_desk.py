@@ -99,8 +99,9 @@ class PlanDesk:
         """Do what these changes say, each if it is what would be done now.
 
         Raises:
-            FailoverdError: they are no changes (`plan_unreadable`), or too many ask.
+            FailoverdError: they are no changes (`plan_unreadable`), too many ask, or another member leads.
         """
+        self._engine.require_lead()
         said = await understood(changes)
         async with self._applies.place():
             at = _AtWork(self._engine, self._clock, actor)

@@ -50,8 +50,8 @@ class _Vain:
 class Applier:
     """Applies approved plans on behalf of `actor`.
 
-    `sending` counts those that are at their provider now. `unproved` are those that an earlier process applied, and
-    whose proof ended with it.
+    `unfenced` are the providers that have no fence of their own. `sending` counts those that are at their provider now.
+    `unproved` are those that an earlier process applied, and whose proof ended with it.
     """
 
     states: States
@@ -60,6 +60,7 @@ class Applier:
     emit: Emit
     clock: Clock
     actor: str
+    unfenced: frozenset[str] = frozenset()
     sending: int = 0
     unproved: dict[Target, Plan] = field(default_factory=dict)
     _vain: "dict[Target, _Vain]" = field(default_factory=dict)
@@ -221,13 +222,21 @@ class _Write:
     async def _journal_intent(self) -> None:
         states = self.applier.states
         states.put(progress.began(states.of(self.policy.name), self.plan))
+        await states.keep_shared(self.policy.name)
         await self.applier.journal.intend(self.plan, self.started)
 
     async def _send(self) -> None:
-        """An operator's word counts until the last moment: what was decided before it is not sent after it."""
+        """An operator's word counts until the last moment: what was decided before it is not sent after it.
+
+        So does who leads: of several members one writes.
+        """
         word = self.applier.states.overrides.forbids(self.policy, self.plan)
         if word is not None:
             raise Fenced(f"{word.id} {by(word.actor)} keeps {self.plan.target} as it is", reason="held_by_operator")
+        fenced = self.plan.target.provider not in self.applier.unfenced
+        other = self.applier.states.lead.refuses(self.plan, fenced=fenced)
+        if other:
+            raise Fenced(f"{self.plan.target} is not written by this member: {other}", reason="not_leader")
         self.applier.sending += 1
         try:
             self.seen = await self.provider.apply(self.approved)

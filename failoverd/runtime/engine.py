@@ -15,20 +15,36 @@ from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.rivals import UNNAMED, Rivalry
 from failoverd.core.control.state import PolicyState
+from failoverd.core.errors import CoordinationError
 from failoverd.core.events import ChangeVerified, Event, OverrideEvent, RivalSettled
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
 from failoverd.core.health.table import HealthTable
+from failoverd.core.members import Membership
 from failoverd.core.overrides import ITSELF, Override, Scope
 from failoverd.core.records import Check, Endpoint, Policy, Target
 from failoverd.core.rules import Rule
-from failoverd.core.status import Status
-from failoverd.ports import Authorities, Clock, Emit, Journal, MetricsSource, Prober, Provider, Timetable, Urgency
+from failoverd.core.status import MembersStatus, Status
+from failoverd.ports import (
+    Authorities,
+    Clock,
+    Coordinator,
+    Emit,
+    Journal,
+    MetricsSource,
+    Prober,
+    Provider,
+    Timetable,
+    Urgency,
+)
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.estate import Shared
 from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
+from failoverd.runtime.members.leading import Alone, Lead, Leading
+from failoverd.runtime.members.memory import SharedMemory
+from failoverd.runtime.members.roster import roster
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
@@ -55,6 +71,9 @@ class Surroundings:
         emit: is told of every event; the journal hears of it besides.
         chance: where jitter comes from.
         sources: who measures what policies want to know, by the name that they call them.
+        coordinator: where several members agree; None where one is alone.
+        lease_clock: the time for what is held by a lease, which goes on while the machine is suspended; by default the
+            same as `clock`.
     """
 
     journal: Journal
@@ -65,6 +84,8 @@ class Surroundings:
     emit: Emit
     chance: random.Random = field(default_factory=random.Random)
     sources: Mapping[str, MetricsSource] = field(default_factory=dict)
+    coordinator: Coordinator | None = None
+    lease_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +99,8 @@ class Installation:
         pace: the numbers of probing.
         dispute_after: seconds that servers may take to agree with a change.
         instance: which process of this installation it is, the same after a restart; empty, nobody looks for rivals.
+        membership: which of several members it is; None where it is alone.
+        unfenced: the providers that have no fence of their own.
     """
 
     owner: str
@@ -86,6 +109,8 @@ class Installation:
     pace: Pace = field(default_factory=Pace)
     dispute_after: float = DISPUTE_AFTER
     instance: str = ""
+    membership: Membership | None = None
+    unfenced: frozenset[str] = frozenset()
 
 
 class Engine:
@@ -97,12 +122,14 @@ class Engine:
         self.providers = around.providers
         self._clock = clock
         self.sentinels = said.sentinels
-        self.instance = said.instance
         self.writer = JournalWriter(around.journal, self.emit, clock)
         self._heard: dict[str, tuple[int, bool]] = {}
         self._sinks += [self.writer.take, self._follow]
-        self.overrides = Overrides(self.writer, self.emit, clock)
-        self.states = States(self.writer, self.emit, self.overrides)
+        self._membership = said.membership
+        self.leading = self._member(said, around)
+        self.lead: Lead = self.leading or Alone(said.instance)
+        self.overrides = Overrides(self.writer, self.emit, clock, self.lead)
+        self.states = States(self.writer, self.emit, self.overrides, self.lead)
         self.incidents = Incidents(self.states, clock)
         table = HealthTable(clock(), said.isolation, said.sentinels)
         self.board = HealthBoard(self.emit, clock, self.incidents, self._wake, table)
@@ -114,12 +141,11 @@ class Engine:
             incidents=self.incidents,
             states=self.states,
             journal=self.writer,
-            applier=Applier(self.states, self.writer, self.prover, self.emit, clock, actor=ITSELF),
+            applier=Applier(self.states, self.writer, self.prover, self.emit, clock, ITSELF, said.unfenced),
             names=NameLocks(),
             emit=self.emit,
             clock=clock,
             owner=said.owner,
-            instance=said.instance,
             chance=chance,
             shared=self.shared,
         )
@@ -138,6 +164,49 @@ class Engine:
         self.practising = Practising(self.states, self.board, self.shared, lambda: self.runner, self.emit, clock)
         self._sinks.append(self.practising.take)
         self._background: list[asyncio.Task[None]] = []
+        self.memory = self._remember(around.coordinator)
+        self._named = said.instance
+
+    def _member(self, said: Installation, around: Surroundings) -> Leading | None:
+        if around.coordinator is None or said.membership is None:
+            return None
+        return Leading(
+            around.coordinator,
+            said.membership,
+            said.instance,
+            self.emit,
+            around.lease_clock or around.clock,
+            catch_up=self._catch_up,
+            turned=self._turned,
+        )
+
+    def _remember(self, coordinator: Coordinator | None) -> SharedMemory | None:
+        """What the members remember together, where there are several."""
+        if coordinator is None or self.leading is None:
+            return None
+        found = SharedMemory(
+            coordinator, self.leading, self.states, self.overrides, self.runner.heed, self.emit, self._clock
+        )
+        self.states.share(found)
+        self.overrides.share(found.say)
+        return found
+
+    @property
+    def instance(self) -> str:
+        """The name of this installation in markers."""
+        return self.lead.instance
+
+    async def _catch_up(self) -> None:
+        if self.memory is not None:
+            await self.memory.catch_up()
+
+    def _turned(self) -> None:
+        """This member leads from now on, or does no more."""
+        if self.memory is not None and not self.lead.leads:
+            self.memory.again()
+        self.overrides.nap.wake()
+        self.practising.nap.wake()
+        self.runner.take_over()
 
     def emit(self, event: Event) -> None:
         """Tell everybody, the journal last."""
@@ -181,6 +250,8 @@ class Engine:
             "decisions": self.writer.run_decisions,
             "overrides": self.overrides.run,
         }
+        if self.leading is not None and self.memory is not None:
+            own |= {"leading": self.leading.run, "common memory": self.memory.run}
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 
@@ -245,15 +316,43 @@ class Engine:
 
     async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         """Heed an operator's word, in all policies that it concerns. Whether the journal keeps it."""
+        if not self.lead.acts:
+            await self._tell_leader(word)
         kept = await self.overrides.put(word, event)
         self.runner.heed(word)
         return kept
+
+    async def _tell_leader(self, word: Override) -> None:
+        """A word that only this member heard moves nothing: whoever gives it has to know.
+
+        Raises:
+            CoordinationError: the leader does not hear of it.
+        """
+        if self.memory is None or not await self.memory.say(word):
+            raise self._not_leading("cannot let the leader know, for the coordinator does not answer it")
+
+    def require_lead(self) -> None:
+        """Raises CoordinationError: this is for the member that leads, and this one does not."""
+        if not self.lead.leads:
+            raise self._not_leading("what writes is for the leader")
+
+    def _not_leading(self, why: str) -> CoordinationError:
+        leader = self.leading.standing.leader if self.leading is not None else ""
+        return CoordinationError(
+            f"this member does not lead, and {why}: nothing was changed",
+            reason="not_leader",
+            remedy=f"say it to {leader or 'the member that leads'} itself; failoverctl members names it",
+        )
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:
         """A person says that who else wrote these names is gone: they are written as before. Returns the names.
 
         Whoever still writes them is found again, after a few writes; a newer leader than those that did, at once.
+
+        Raises:
+            CoordinationError: this member does not lead.
         """
+        self.require_lead()
         settled: set[tuple[str, str, str]] = set()
         for policy in tuple(self.runner.policies):
             state = self.states.of(policy)
@@ -294,6 +393,9 @@ class Engine:
 
         For who calls regularly. `statuses` are those of the daemon itself.
         """
+        if self.instance != self._named:  # the others gave the installation its name
+            await self.writer.belong(self.instance)
+            self._named = self.instance
         if not self.writer.lacks:
             return
         self.writer.lacks = False
@@ -305,6 +407,8 @@ class Engine:
     async def halt(self) -> None:
         """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are."""
         await self.runner.close()
+        if self.leading is not None:
+            await self.leading.resign(abstain=float("inf"))
         await self.prover.close()
 
     async def close(self) -> None:
@@ -326,6 +430,12 @@ class Engine:
 
     def statuses(self) -> list[Status]:
         return self.runner.statuses()
+
+    def members(self) -> MembersStatus:
+        """Who of several members writes; without a name where this one is alone."""
+        if self.leading is None or self._membership is None:
+            return MembersStatus(self._clock())
+        return roster(self.leading, self._membership, (), self._clock())
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""

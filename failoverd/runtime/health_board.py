@@ -1,6 +1,6 @@
 """The health board: what the check table says, as events, incidents, and calls to the policies that it is about."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 from failoverd.core.events import (
@@ -12,6 +12,10 @@ from failoverd.core.events import (
     EndpointLost,
     EndpointRecovered,
     EndpointSuppressed,
+    QuorumLost,
+    QuorumRegained,
+    ReachabilityRestored,
+    ReachabilitySplit,
     RegionDegraded,
     RegionEvent,
     RegionFailed,
@@ -20,7 +24,9 @@ from failoverd.core.events import (
     VantageIsolated,
     VantageRejoined,
 )
+from failoverd.core.health.electorate import Electorate, Votes
 from failoverd.core.health.endpoint import Health
+from failoverd.core.health.isolation import Family
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.health.table import HealthTable
 from failoverd.core.health.transitions import (
@@ -30,9 +36,12 @@ from failoverd.core.health.transitions import (
     News,
     NextProbe,
     ProbeDue,
+    QuorumTurned,
+    ReachabilityTurned,
     RegionTurned,
     Transition,
     VantageTurned,
+    Voted,
 )
 from failoverd.core.records import Endpoint, Policy, ProbeResult, RecordType
 from failoverd.core.status import EndpointStatus, RegionStatus, VantageStatus
@@ -82,6 +91,7 @@ class HealthBoard:
         self._incidents = incidents
         self._wake = wake
         self.table = table or HealthTable(clock())
+        self._to_say: Callable[[str], None] = _to_nobody
 
     def watch(self, policy: Policy) -> None:
         """Put a policy on the board, or a newer revision of it; what is known of unchanged endpoints stays."""
@@ -115,6 +125,43 @@ class HealthBoard:
     def stretch(self, factor: int) -> None:
         """Intervals are so many times as long from now on, so evidence may be so much older before it is stale."""
         self.table.stretch(factor)
+
+    # -- other vantages ------------------------------------------------------------------------------------------------
+
+    def report(self, to_say: Callable[[str], None]) -> None:
+        """Have somebody called who tells the others: with a policy of which this vantage sees something else now.
+
+        Or with "", when it begins or ends to doubt itself.
+        """
+        self._to_say = to_say
+
+    def convene(self, electorate: Electorate | None) -> None:
+        """Who votes, and what is heard of them; None: what this vantage sees holds. Called regularly."""
+        now = self._clock()
+        self._say(self.table.convene(electorate, now), now)
+
+    def hear(self, voter: str, policy: str, votes: Votes | None) -> tuple[ProbeDue, ...]:
+        """What another vantage sees of a policy; None: nothing that counts. Returns which probes that makes due."""
+        now = self._clock()
+        transitions, next_probe = self.table.hear(voter, policy, votes, now)
+        self._say(transitions, now)
+        return next_probe.others
+
+    def votes(self, policy: str) -> Votes:
+        """What this vantage sees of a policy."""
+        return self.table.votes(policy)
+
+    def leave(self, policy: str, elsewhere: frozenset[Endpoint]) -> None:
+        """Leave endpoints of a policy to other vantages, as long as there is no reason to look."""
+        self._say(self.table.leave(policy, elsewhere), self._clock())
+
+    def idle(self, policy: str, endpoint: Endpoint) -> bool:
+        """Whether an endpoint is left to others, and there is no reason to look."""
+        return self.table.idle(policy, endpoint)
+
+    def isolated(self) -> frozenset[Family]:
+        """The address families in which this vantage does not trust itself."""
+        return self.table.isolated()
 
     # -- asked about it ------------------------------------------------------------------------------------------------
 
@@ -157,6 +204,8 @@ class HealthBoard:
                     self._vantage(each, now)
                 case News():
                     self._wake(each.policy, more=each.more)
+                case Voted() | QuorumTurned() | ReachabilityTurned():
+                    self._votes(each, now)
 
     def _endpoint(self, turned: EndpointTurned, now: float) -> None:
         policy, endpoint, after = turned.policy, turned.endpoint, turned.after
@@ -233,7 +282,47 @@ class HealthBoard:
             )
         )
 
+    def _votes(self, turned: Voted | QuorumTurned | ReachabilityTurned, now: float) -> None:
+        match turned:
+            case Voted():
+                self._to_say(turned.policy)
+            case ReachabilityTurned():
+                self._reachability(turned, now)
+            case QuorumTurned(lost=True):
+                self._emit(QuorumLost(at=now, live=turned.live, unheard=turned.silent, isolated=turned.isolated))
+            case QuorumTurned():
+                self._emit(QuorumRegained(at=now, live=turned.live))
+
+    def _reachability(self, turned: ReachabilityTurned, now: float) -> None:
+        policy, endpoint = turned.policy.name, turned.endpoint
+        incident_id, evidence = self._incidents.id_of(policy), turned.evidence
+        if turned.reachable_from:
+            self._emit(
+                ReachabilitySplit(
+                    at=now,
+                    policy=policy,
+                    incident_id=incident_id,
+                    region=endpoint.region,
+                    endpoint=endpoint.text,
+                    evidence=evidence,
+                    reachable_from=turned.reachable_from,
+                    unreachable_from=turned.unreachable_from,
+                )
+            )
+        else:
+            self._emit(
+                ReachabilityRestored(
+                    at=now,
+                    policy=policy,
+                    incident_id=incident_id,
+                    region=endpoint.region,
+                    endpoint=endpoint.text,
+                    evidence=evidence,
+                )
+            )
+
     def _vantage(self, turned: VantageTurned, now: float) -> None:
+        self._to_say("")
         after = turned.after
         if after is not None and after.abstains:
             self._emit(VantageIsolated(at=now, family=after.family, cause=after.cause, evidence=after.evidence))
@@ -243,3 +332,7 @@ class HealthBoard:
 
     def _incident(self, policy: Policy, words: str, at: float, region: str = "", *, trouble: bool) -> str:
         return self._incidents.open(policy, words, at, region) if trouble else self._incidents.id_of(policy.name)
+
+
+def _to_nobody(_: str) -> None:
+    """One vantage alone has nobody to tell what it sees."""

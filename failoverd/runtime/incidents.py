@@ -27,7 +27,7 @@ class Incidents:
 
         A region that operators keep out of the service begins none.
         """
-        if region in self._states.drained(policy):
+        if region in self._states.drained(policy) or not self._states.lead.acts:
             return self.id_of(policy.name)
         self._states.take(opened(policy, self._states.of(policy.name), cause, at))
         return self.id_of(policy.name)
@@ -38,6 +38,8 @@ class Incidents:
         A signal or an alert calls a region ill. Or one fell while operators kept it out, which began none: it does once
         nobody keeps it out any more.
         """
+        if not self._states.lead.acts:  # the leader opens it, and this member hears of it
+            return self.id_of(policy.name)
         out = self._states.drained(policy)
         back, self._out[policy.name] = self._out.get(policy.name, frozenset()) - out, out
         if words := self._still_ill(policy, verdicts, back) or self._called_ill(policy):
@@ -60,4 +62,5 @@ class Incidents:
     def close(self, policy: str) -> None:
         """Nobody looks after it any more. Without an open incident nothing happens."""
         self._out.pop(policy, None)
-        self._states.take(ended(self._states.of(policy), self._clock()))
+        if self._states.lead.acts:
+            self._states.take(ended(self._states.of(policy), self._clock()))

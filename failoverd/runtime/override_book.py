@@ -5,7 +5,7 @@ concerns says it as well. Each policy gets those that concern it with its state,
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypedDict
 
@@ -18,10 +18,14 @@ from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.members.leading import Alone, Lead
 from failoverd.runtime.naps import LONGEST, Nap
 
 Plans = Callable[[float], tuple[Override, ...]]
 """The words that files plan: of windows that are open at a moment, or soon will be, and of some of later. Pure."""
+
+Share = Callable[[Override], Awaitable[bool]]
+"""Lets the other members know a word. Whether they will."""
 
 _NAMED: Final = 20
 """Policies that an event names, of those that a word concerns."""
@@ -34,7 +38,10 @@ class Overrides:
     person said of it (released it, extended it) holds. Before, it is known from the file alone.
     """
 
-    def __init__(self, journal: JournalWriter, emit: Emit, clock: Clock) -> None:
+    def __init__(self, journal: JournalWriter, emit: Emit, clock: Clock, lead: Lead | None = None) -> None:
+        self._lead: Lead = lead or Alone()
+        self._share: Share | None = None
+        self._unshared: set[str] = set()
         self._journal = journal
         self._emit = emit
         self._clock = clock
@@ -176,7 +183,24 @@ class Overrides:
     def _set(self, word: Override) -> None:
         self._words[word.id], self._known = word, None
 
+    def share(self, share: Share) -> None:
+        """Let the other members know every word as well."""
+        self._share = share
+
+    @property
+    def unshared(self) -> tuple[Override, ...]:
+        """Those that the others do not know as they are here."""
+        return tuple(word for name, word in self._words.items() if name in self._unshared)
+
     async def keep(self, word: Override) -> bool:
+        """Have the journal keep it, and let the others know it. Whether the journal does."""
+        if self._share is not None:
+            self._unshared.add(word.id)
+            if await self._share(word):
+                self._unshared.discard(word.id)
+        return await self.keep_here(word)
+
+    async def keep_here(self, word: Override) -> bool:
         """Have the journal keep it. Whether it does."""
         kept = await self._journal.say(word)
         if kept:
@@ -188,7 +212,7 @@ class Overrides:
     async def keep_all(self) -> None:
         """Have the journal keep every word once more: it may have lost what it was given."""
         for word in list(self._words.values()):
-            await self.keep(word)
+            await self.keep_here(word)
 
     # -- their time ----------------------------------------------------------------------------------------------------
 
@@ -199,7 +223,9 @@ class Overrides:
             await self.nap.until(await self.tell())
 
     async def tell(self) -> float | None:
-        """Tell what is due; says when there is something to tell next."""
+        """Tell what is due; says when there is something to tell next. Of several members the leader does."""
+        if not self._lead.leads:
+            return None
         now = self._clock()
         for name in [name for name, word in self._words.items() if word.until <= now - KNOWN]:
             del self._words[name]

@@ -110,7 +110,12 @@ class Practising:
             await self.nap.until(await self.look())
 
     async def look(self) -> float | None:
-        """Do what is due; says when something is due again. What is on may have to end whenever it is looked at."""
+        """Do what is due; says when something is due again. What is on may have to end whenever it is looked at.
+
+        Of several members the leader does.
+        """
+        if not self._states.lead.leads:
+            return None
         now = self._clock()
         for word in self._drills():
             if word.outcome:
@@ -134,6 +139,8 @@ class Practising:
         if isinstance(event, _WORDS):
             self.nap.wake()
         elif not isinstance(event, _TROUBLE):
+            return
+        if not self._states.lead.leads:
             return
         now = self._clock()
         on = [word for word in self._drills() if not word.outcome and word.in_force(now)]

@@ -147,6 +147,11 @@ class Probing:
                 self._welcoming.cancel()
                 self._welcoming = None
 
+    def leave(self, name: str, elsewhere: Collection[Endpoint]) -> None:
+        """These are probed by other vantages in turn, and here only while there is a reason to look."""
+        for probe in self._probes(name):
+            probe.elsewhere = probe.endpoint in elsewhere
+
     async def close(self) -> None:
         """End every probe."""
         for name in list(self._scheduled):
@@ -249,6 +254,8 @@ class Probing:
         hasty: dict[float, Batch] = {}
         for turn, probes in self._slots.due(slot):
             for probe in probes:
+                if probe.elsewhere and self._board.idle(probe.name, probe.endpoint):
+                    continue
                 not_yet = factor > 1 and (turn + probe.number) % factor
                 if not_yet and not self._board.down(probe.name, probe.endpoint, probe.check.name):
                     continue
@@ -270,7 +277,7 @@ class Probing:
             if running.cancel is not None and probe.running[-1] is running:
                 probe.due = self._clock()
                 self._probe_again(probe)
-                self._obey(self._board.late(probe.name, probe.endpoint, probe.check.name))
+                self.obey(self._board.late(probe.name, probe.endpoint, probe.check.name))
 
     # -- one probe -----------------------------------------------------------------------------------------------------
 
@@ -345,7 +352,7 @@ class Probing:
             probe.timer.cancel()
             probe.timer = None
         if others:
-            self._obey(others)
+            self.obey(others)
 
     def _recheck(self, probe: ScheduledProbe, after: float) -> None:
         """Probe again so long after this answer or, when others are under way, after the last of them began."""
@@ -360,7 +367,7 @@ class Probing:
         probe.due = self._clock() + delay
         probe.timer = asyncio.get_running_loop().call_later(delay, self._probe_again, probe)
 
-    def _obey(self, due: Iterable[ProbeDue]) -> None:
+    def obey(self, due: Iterable[ProbeDue]) -> None:
         """Make the probes that are due out of turn, unless they are to be made sooner, or one is under way."""
         now = self._clock()
         for name, endpoint, check, delay, afresh in due:

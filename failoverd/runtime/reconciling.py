@@ -25,8 +25,9 @@ class Reconciler:
         self._policy = policy
         self._tools = tools
         self._rounds = Rounds(statuses)
+        targets = policy.targets if tools.states.lead.candidate else ()  # a vantage has nothing to do with providers
         self._workers = [
-            TargetWorker(policy, target, providers[target.provider], tools, self._rounds) for target in policy.targets
+            TargetWorker(policy, target, providers[target.provider], tools, self._rounds) for target in targets
         ]
 
     @property
@@ -38,6 +39,11 @@ class Reconciler:
         """Something may have changed: work on every target soon. `more`: other news is about to come."""
         for worker in self._workers:
             worker.agenda.call(urgency, more=more)
+
+    def take_over(self) -> None:
+        """This member writes from now on: work on every target now, first on what answers with what is down."""
+        for worker in self._workers:
+            worker.take_over()
 
     def retry(self) -> None:
         """Somebody may have mended what targets wait for: try these again now, whatever patience was asked for."""
@@ -60,6 +66,8 @@ class Reconciler:
                 tools, policy = self._tools, self._policy.name
                 work = supervise(name, worker.run, tools.emit, tools.clock, policy=policy, chance=tools.chance)
                 group.create_task(work)
+            if not self._workers:
+                await asyncio.Event().wait()
 
     async def finish(self, patience: float) -> None:
         """Begin nothing more, and wait up to `patience` seconds for what is under way."""

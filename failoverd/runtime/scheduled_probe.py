@@ -71,6 +71,7 @@ class ScheduledProbe:
     timer: asyncio.TimerHandle | None = None
     usual: float | None = None  # what the last good answer took
     watched: bool = True
+    elsewhere: bool = False  # other vantages probe it in turn
     waiting: bool = False  # for room
     due: float = 0.0
     began: float = float("-inf")

@@ -18,7 +18,16 @@ from failoverd.core.health.region import RegionHealth
 from failoverd.core.records import Policy, RecordType, Target
 from failoverd.ports import Emit
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.members.leading import Alone, Lead
 from failoverd.runtime.override_book import Overrides
+from failoverd.state_parts import HEAD
+
+
+class Keeper(Protocol):
+    """Who keeps states for those who come later: the journal for a restart, a common memory for other members."""
+
+    async def keep(self, state: PolicyState) -> bool:
+        """Keep the head of a policy's state, and the targets that it has. Whether it does."""
 
 
 class Verdicts(Protocol):
@@ -32,12 +41,14 @@ class Verdicts(Protocol):
 class States:
     """What is known of each policy from before. Changes by `put` only."""
 
-    def __init__(self, journal: JournalWriter, emit: Emit, overrides: Overrides) -> None:
+    def __init__(self, journal: JournalWriter, emit: Emit, overrides: Overrides, lead: Lead | None = None) -> None:
         self.overrides = overrides
+        self.lead: Lead = lead or Alone()
         self._journal = journal
         self._emit = emit
         self._states: dict[str, PolicyState] = {}
-        self._kept: dict[str, dict[str, object]] = {}
+        self._kept = _Kept(journal)
+        self._shared: _Kept | None = None
         self._signalled: dict[str, Signalled] = {}
 
     # -- one value for each policy -------------------------------------------------------------------------------------
@@ -58,7 +69,8 @@ class States:
 
     def forget(self, policy: str) -> None:
         self._states.pop(policy, None)
-        self._kept.pop(policy, None)
+        for kept in self._keepings:
+            kept.forget(policy)
         self._signalled.pop(policy, None)
 
     def seen(self, policy: Policy, verdicts: Verdicts) -> PolicyState:
@@ -77,7 +89,8 @@ class States:
     def told(self, policy: Policy) -> PolicyState:
         """The state, with what operators say of the policy, and what others measure."""
         overrides, signalled = self.overrides.known(policy), self.signalled(policy.name)
-        return replace(self.of(policy.name), overrides=overrides, signalled=signalled)
+        state = self.of(policy.name)
+        return replace(state, overrides=overrides, signalled=signalled, epoch=self.lead.epoch)
 
     def signalled(self, policy: str) -> Signalled:
         """What others measured for a policy: in this process, or in an earlier one."""
@@ -93,7 +106,7 @@ class States:
 
     async def keep_all(self) -> None:
         """Have the journal keep everything once more: it may have lost what it was given."""
-        self._kept.clear()
+        self._kept.lost()
         for policy in list(self._states):
             await self.keep(policy)
 
@@ -105,7 +118,7 @@ class States:
             targets = {key: _awake(memory) for key, memory in state.targets.items()}
             awake = replace(state, targets=targets, calm=False)  # who has not seen the endpoints ends no incident
             self.put(awake)
-            self._kept[state.policy] = {**awake.targets, "": _head(awake)}  # who changes nothing writes nothing
+            self._kept.known(awake.policy, {**awake.targets, HEAD: _head(awake)})  # who changes nothing writes nothing
         for plan in interrupted:
             self.put(began(self.of(plan.target.policy), plan))
 
@@ -118,18 +131,75 @@ class States:
         return memory
 
     async def keep(self, policy: str) -> None:
-        """Have the journal keep what is new in the state, if a restart would miss it.
+        """Have everybody keep what is new in the state, if who comes later would miss it."""
+        state = self.of(policy)
+        for kept in self._keepings:
+            await kept.keep(state)
 
-        A policy may have a thousand records, and one changes at a time: so each target is kept by itself.
-        """
-        state, kept = self.of(policy), self._kept.setdefault(policy, {})
+    # -- with other members --------------------------------------------------------------------------------------------
+
+    def share(self, keeper: Keeper) -> None:
+        """Have the members' common memory keep what is new as well."""
+        self._shared = _Kept(keeper)
+
+    async def keep_shared(self, policy: str) -> None:
+        """Before a write is sent: who leads next has to know of it, whatever becomes of this member."""
+        if self._shared is not None:
+            await self._shared.keep(self.of(policy))
+
+    def adopt(self, policy: str, head: PolicyState | None, targets: Mapping[str, TargetMemory]) -> None:
+        """Take up what the leader remembers. How regions are is for this member to see."""
+        mine = self.of(policy)
+        awake = {
+            key: _awake(memory)
+            for key, memory in targets.items()
+            if memory.generation >= mine.of(memory.target).generation  # else the coordinator came back from a backup
+        }
+        state = replace(head or mine, verdicts=mine.verdicts, calm=mine.calm, targets={**mine.targets, **awake})
+        self.put(state)
+        if self._shared is not None:
+            self._shared.known(policy, {**awake, **({HEAD: _head(state)} if head is not None else {})})
+
+    def unshared(self) -> None:
+        """Nobody knows what the common memory holds: it is told everything, once it is to be told."""
+        if self._shared is not None:
+            self._shared.lost()
+
+    @property
+    def _keepings(self) -> "list[_Kept]":
+        return [self._kept, *([self._shared] if self._shared is not None else [])]
+
+
+class _Kept:
+    """What a keeper has of each policy.
+
+    A policy may have a thousand records, and one changes at a time: so each target is kept by itself.
+    """
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._parts: dict[str, dict[str, object]] = {}
+
+    def known(self, policy: str, parts: Mapping[str, object]) -> None:
+        """It has these already."""
+        self._parts.setdefault(policy, {}).update(parts)
+
+    def forget(self, policy: str) -> None:
+        self._parts.pop(policy, None)
+
+    def lost(self) -> None:
+        self._parts.clear()
+
+    async def keep(self, state: PolicyState) -> None:
+        """Give it what is new."""
+        kept = self._parts.setdefault(state.policy, {})
         new = {key: memory for key, memory in state.targets.items() if kept.get(key) is not memory}
         head = _head(state)
-        if not new and kept.get("") == head:
+        if not new and kept.get(HEAD) == head:
             return
-        said: dict[str, object] = {**new, "": head}
+        said: dict[str, object] = {**new, HEAD: head}
         kept |= said
-        if not await self._journal.keep(replace(state, targets=new)):  # it is tried again with the next round
+        if not await self._keeper.keep(replace(state, targets=new)):  # it is tried again with the next round
             for key in [key for key, value in said.items() if kept.get(key) is value]:
                 del kept[key]
 
@@ -156,14 +226,17 @@ def _awake(memory: TargetMemory) -> TargetMemory:
 
 
 def _head(state: PolicyState) -> object:
-    """What a restart would miss besides the targets. Health is seen anew, but not since when it is so."""
+    """What a restart would miss besides the targets. Health is seen anew, but not since when it is so.
+
+    The epoch is not among it: a new leader has one of its own, and need not say so of a thousand policies.
+    """
     health = {
         (record_type, name): (found.state, found.well_since)
         for record_type, regions in state.verdicts.items()
         for name, found in regions.items()
     }
     seen = state.down_since, state.served
-    return state.incident, state.epoch, health, *seen, _measured(state.signalled), state.practices
+    return state.incident, health, *seen, _measured(state.signalled), state.practices
 
 
 def _measured(signalled: Signalled) -> object:

@@ -58,6 +58,9 @@ LEAST_URGENT_PAUSE: Final = 0.2
 READ_KEPT: Final = 300.0
 """Seconds for which what was read is good enough to write on where the write was throttled: its fence knows better."""
 
+SHADOW_READ: Final = 300.0
+"""Seconds for which a member that does not write is content with what it read: it is only to be ready."""
+
 FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
 
@@ -111,10 +114,13 @@ class Tools:
     emit: Emit
     clock: Clock
     owner: str
-    instance: str
     chance: random.Random
     shared: Shared
     rulebook: Rulebook = field(default_factory=Rulebook)
+
+    @property
+    def instance(self) -> str:
+        return self.states.lead.instance
 
     def estate(self, policy: Policy, provider: Provider, state: PolicyState, shared: Shared | None = None) -> Estate:
         """What a decision about one of the policy's targets looks at besides it, as it is now, `state` included.
@@ -235,7 +241,11 @@ class TargetWorker:
         observed = self._seen = await self._observe()
         await tools.states.recall(target, tools.clock() - policy.limits.longest_window)
         now = tools.clock()
+        if not tools.states.lead.acts:
+            await self._shadow(observed, now)
+            return
         outcome = self._evaluate(tools.states.seen(policy, tools.verdicts), observed, now, keep=True)
+        self._look_at_rank(observed)
         await tools.applier.take_up(self._provider, outcome, policy)
         tools.states.put(outcome.state)
         for event in outcome.events:
@@ -252,6 +262,17 @@ class TargetWorker:
             await self._settle(standing.after_outcome(policy, outcome, observed, by_hand, now))
         self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None, self._pressing)
 
+    async def _shadow(self, observed: Observed, now: float) -> None:
+        """What the leader sees, and what this member would do in its place: shown, and neither done nor remembered."""
+        outcome = self._evaluate(self._tools.states.seen(self._policy, self._tools.verdicts), observed, now)
+        await self._settle(standing.after_outcome(self._policy, outcome, observed, "", now))
+        self.agenda.revisit(outcome.until - now if outcome.until is not None else None, Urgency.ROUTINE)
+
+    def _look_at_rank(self, observed: Observed) -> None:
+        marker = observed.marker
+        if marker is not None and marker.owner == self._tools.owner:
+            self._tools.states.lead.outranked(marker, self._seen_at)
+
     def preview(self, overrides: tuple[Override, ...]) -> Outcome:
         """What would be done if operators said this and nothing else, by what was seen last. Nothing is done.
 
@@ -267,8 +288,14 @@ class TargetWorker:
         return evaluate(self._policy, state, self._seen, estate, tools.clock())
 
     async def _observe(self) -> Observed:
-        """What stands there. An account that lets few calls through is not asked again what it has just said."""
+        """What stands there. An account that lets few calls through is not asked again what it has just said.
+
+        Nor does a member that is not to write ask often: what it saw is near enough.
+        """
         unsent, self._unsent = self._unsent, None
+        in_shadow = not self._tools.states.lead.acts
+        if in_shadow and self._seen is not None and self._tools.clock() - self._seen_at <= SHADOW_READ:
+            return self._seen
         if unsent is not None and self._tools.clock() - self._seen_at <= READ_KEPT:
             return unsent
         found, self._seen_at = await self._read(), self._tools.clock()
@@ -342,6 +369,10 @@ class TargetWorker:
     def _wanted(self) -> Plan | None:
         """What this round would write."""
         return self._outcome.plan if self._outcome is not None else None
+
+    def take_over(self) -> None:
+        """This member writes from now on: what was seen as a follower is looked at anew, at once."""
+        self.agenda.call(min(self._pressing, Urgency.CHANGE))
 
     @property
     def _pressing(self) -> Urgency:

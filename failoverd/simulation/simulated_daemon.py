@@ -10,10 +10,11 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
 from failoverd.core.health.isolation import IsolationRules
+from failoverd.core.members import Membership
 from failoverd.core.overrides import KNOWN, Override
 from failoverd.core.records import Check, Endpoint, Maintenance, Policy, Practice
 from failoverd.core.rules import Rule
-from failoverd.ports import Clock, MetricsSource, Provider
+from failoverd.ports import Clock, Coordinator, MetricsSource, Provider
 from failoverd.runtime.engine import Engine, Installation, Surroundings
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.reconciling import Reconciler
@@ -50,6 +51,8 @@ class SimulatedDaemon:
         tick: float = TICK,
         sources: Mapping[str, MetricsSource] | None = None,
         clock: Clock | None = None,
+        coordinator: Coordinator | None = None,
+        membership: Membership | None = None,
         heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
         leaps: bool = False,
     ) -> None:
@@ -74,6 +77,7 @@ class SimulatedDaemon:
             emit=self._told,
             chance=chance or random.Random(0),  # noqa: S311 - a script, no secret
             sources=sources or {},
+            coordinator=coordinator,
         )
         said = Installation(
             owner,
@@ -81,6 +85,7 @@ class SimulatedDaemon:
             sentinels=sentinels,
             pace=Pace(jitter=0.0),
             instance=instance,
+            membership=membership,
         )
         self.engine = Engine(said, around)
         self.states, self.incidents, self.board = self.engine.states, self.engine.incidents, self.engine.board

@@ -30,6 +30,7 @@ from failoverd.core.overrides import Announced, Override
 from failoverd.core.records import Target
 from failoverd.core.status import OrphanedRecord, Status
 from failoverd.ports import AuditEntry, ChangeOutcome, Words
+from failoverd.state_parts import override_of, parts_of, state_head, target_memory
 from failoverd.store.allowances import Spending
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.decisions import (
@@ -53,11 +54,8 @@ from failoverd.store.rows import (
     last_answer,
     open_incident,
     orphaned_record,
-    override_of,
     past_change,
     plain_words,
-    state_head,
-    target_memory,
     target_row,
 )
 from failoverd.store.sieve import Sieve, extract
@@ -222,8 +220,7 @@ class SqliteJournal:
         return await self._read(work)
 
     async def keep(self, state: PolicyState) -> None:
-        head = (state.policy, "", codec.dump(replace(state, targets={}, overrides=())))
-        rows = [head, *((state.policy, key, codec.dump(memory)) for key, memory in state.targets.items())]
+        rows = [(state.policy, key, body) for key, body in parts_of(state).items()]
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", rows)

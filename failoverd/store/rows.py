@@ -11,9 +11,7 @@ from failoverd import codec
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
-from failoverd.core.control.state import PolicyState, TargetMemory, key_of
 from failoverd.core.events import Event
-from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE, RecordKey, RecordType, Target
 from failoverd.core.status import OrphanedRecord
@@ -40,33 +38,6 @@ def past_change(row: object) -> PastChange:
     """A change as the limits count it. Raises ValueError for a row that nobody wrote so."""
     name, at, before, after, shifts, generation = _PAST.validate_python(row)
     return PastChange(name, at, before, after, _by_cause(shifts), generation)
-
-
-def state_head(policy: str, body: str) -> PolicyState:
-    """What is kept of a policy besides its targets. Raises ValueError, also for what is of another policy."""
-    state = codec.load(PolicyState, body)
-    _require_same(state.policy, policy)
-    return state
-
-
-def target_memory(policy: str, target: str, body: str) -> TargetMemory:
-    """What is kept of a target. Raises ValueError, also for what is of another target."""
-    memory = codec.load(TargetMemory, body)
-    _require_same(memory.target.policy, policy)
-    _require_same(key_of(memory.target), target)
-    return memory
-
-
-def override_of(override_id: str, body: str) -> Override:
-    """An operator's word. Raises ValueError, also for another one's."""
-    word = codec.load(Override, body)
-    _require_same(word.id, override_id)
-    return word
-
-
-def _require_same(said: str, key: str) -> None:
-    if said != key:
-        raise ValueError(f"the row of {key} is about {said}")
 
 
 def last_answer(row: Sequence[str]) -> tuple[Target, LastGood]:

@@ -19,6 +19,7 @@ from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
     Heartbeat,
+    MembersStatus,
     NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
@@ -60,7 +61,7 @@ def status_key(status: Status) -> Key:
             return "policy", policy, policy
         case Heartbeat() | VantageStatus() | ProbingStatus() | OrphansStatus() | FilesStatus():
             return _OF_THE_DAEMON[type(status)], "daemon", ""
-        case NotificationsStatus() | PlannedStatus():
+        case NotificationsStatus() | PlannedStatus() | MembersStatus():
             return _OF_THE_DAEMON[type(status)], "daemon", ""
 
 
@@ -72,6 +73,7 @@ _OF_THE_DAEMON: Final = {
     FilesStatus: "files",
     NotificationsStatus: "notifications",
     PlannedStatus: "planned",
+    MembersStatus: "members",
 }
 
 
@@ -190,6 +192,10 @@ class StatusReading:
     def planned(self) -> tuple[PlannedWork, ...]:
         """Work that files plan for now or soon, as the daemon last told."""
         return tuple(work for status in self._statuses("planned", PlannedStatus) for work in status.work)
+
+    def members(self) -> MembersStatus | None:
+        """Who of several members writes, as the daemon last knew; None where it is alone."""
+        return next((status for status in self._statuses("members", MembersStatus) if status.member), None)
 
     def overrides(self, since: float = 0.0) -> tuple[Override, ...]:
         """Every operator's word that held, or is to hold, at or after that moment, the oldest first."""

@@ -52,11 +52,24 @@ _EVENTS: Final[Mapping[str, str]] = {
     "clock.jumped": (
         "The system clock was moved by `seconds`; times are told by the clock as it was at the start, until a restart."
     ),
+    "member.lost": "A member is not heard for longer than the lease: it has no vote, and others probe what it did.",
+    "member.found": "It is heard again, after `lasted` seconds.",
+    "vote.refused": (
+        "What a member says is not counted (`reason`): it runs another revision of the policy, is none of the members, "
+        "or says what cannot be read. Told once, until it is counted again."
+    ),
+    "quorum.lost": (
+        "Fewer than two of three or more vantages can vote (`live`): what they agreed on before holds, and no failure "
+        "is acted on."
+    ),
+    "quorum.regained": "Enough of them can again.",
     "endpoint.failed": "An endpoint is down.",
     "endpoint.degraded": "It is alive and slow or full.",
     "endpoint.recovered": "It is up again.",
     "endpoint.suppressed": "It passes, but flapped too much to be used.",
     "endpoint.lost": "No fresh verdict: the prober cannot see it.",
+    "reachability.split": "An endpoint can be reached from some networks and not from others, and that lasts.",
+    "reachability.restored": "From all of them the same is seen again.",
     "dependency.failed": "Something that regions depend on is down.",
     "dependency.recovered": "It is up again.",
     "vantage.isolated": "The prober doubts its own network: failures are not counted.",
@@ -235,6 +248,14 @@ _FIELDS: Final[Mapping[str, str]] = {
     "found": "what stands there",
     "generation": "number of the change at this record, which grows with each",
     "hold": "how long it has to be well before that; seconds",
+    "live": "the members whose votes count",
+    "isolated": "the members that do not trust what they see",
+    "unheard": "the members that say nothing",
+    "member": "name of a member, as in the configuration",
+    "network": "what the member shares with others that fail with it",
+    "silent_for": "how long it said nothing; seconds",
+    "reachable_from": "networks of the vantages that can reach it",
+    "unreachable_from": "networks of the vantages that cannot",
     "in_flight": "probes that are under way",
     "inputs": "what was decided on, as JSON",
     "instance": "the id by which markers name this daemon",

@@ -16,6 +16,9 @@ from failoverd.core.events import (
     ClockJumped,
     ConfigDeferred,
     ConfigRejected,
+    CoordinatorLost,
+    CoordinatorRegained,
+    CoordinatorRestored,
     DaemonStarted,
     DaemonStopped,
     DecisionCrashed,
@@ -36,7 +39,11 @@ from failoverd.core.events import (
     IncidentClosed,
     IncidentOpened,
     JournalFailed,
+    LeaderElected,
+    LeaderLost,
     LeaderOutranked,
+    MemberFound,
+    MemberLost,
     MetricsFailed,
     NotificationDelivered,
     NotificationFailed,
@@ -54,6 +61,10 @@ from failoverd.core.events import (
     PracticeStarted,
     ProbingRestored,
     ProbingShed,
+    QuorumLost,
+    QuorumRegained,
+    ReachabilityRestored,
+    ReachabilitySplit,
     RecordOrphaned,
     RegionDegraded,
     RegionEvent,
@@ -64,6 +75,7 @@ from failoverd.core.events import (
     RequestRefused,
     RivalDetected,
     RivalSettled,
+    SharedStateUnread,
     SignalCleared,
     SignalClipped,
     SignalEvent,
@@ -77,6 +89,7 @@ from failoverd.core.events import (
     TaskCrashed,
     VantageIsolated,
     VantageRejoined,
+    VoteRefused,
 )
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import UNSAID, by
@@ -124,6 +137,89 @@ def _(event: DaemonStarted) -> str:
 @say.register
 def _(event: DaemonStopped) -> str:
     return f"stopped ({event.cause}); records stay exactly as they are"
+
+
+@say.register
+def _(event: LeaderElected) -> str:
+    after = f", after {event.was}" if event.was and event.was != event.leader else ""
+    who = f"this member, {event.leader}, leads" if event.mine else f"{event.leader} leads"
+    return f"{who} since now, in epoch {event.epoch}{after}: it alone writes"
+
+
+@say.register
+def _(event: LeaderLost) -> str:
+    return f"{event.leader} leads no more and writes nothing: {event.cause}"
+
+
+@say.register
+def _(event: CoordinatorLost) -> str:
+    if event.lone:
+        then = "only what is down is taken off"
+    elif event.leads:
+        then = "this member leads, and stops writing before its lease can end"
+    else:
+        then = "this member writes nothing"
+    return f"the coordinator does not answer; {then} until it does: {event.error}"
+
+
+@say.register
+def _(event: CoordinatorRegained) -> str:
+    return f"the coordinator answers again, after {event.lasted:.0f}s"
+
+
+@say.register
+def _(event: CoordinatorRestored) -> str:
+    return (
+        f"the coordinator was restored to an older state: markers show epoch {event.seen}, and it gave {event.was}; "
+        f"epochs go on at {event.epoch}"
+    )
+
+
+@say.register
+def _(event: SharedStateUnread) -> str:
+    return f"{event.key} in the members' common memory cannot be read here, and is left as it is: {event.error}"
+
+
+@say.register
+def _(event: MemberLost) -> str:
+    return (
+        f"{event.member} in {event.network} is not heard for {event.silent_for:.0f}s: it has no vote, and others probe "
+        "what it did"
+    )
+
+
+@say.register
+def _(event: MemberFound) -> str:
+    return f"{event.member} in {event.network} is heard again, after {event.lasted:.0f}s"
+
+
+@say.register
+def _(event: VoteRefused) -> str:
+    about = f" on {event.policy}" if event.policy else ""
+    return f"what {event.member} says{about} is not counted: {event.detail}"
+
+
+@say.register
+def _(event: QuorumLost) -> str:
+    who = "nobody" if not event.live else f"only {', '.join(event.live)}"
+    missing = [f"{', '.join(names)} {why}" for names, why in _missing(event) if names]
+    return (
+        f"too few vantages can vote, {who}: what they agreed on before holds, and no failure is acted on "
+        f"({'; '.join(missing)})"
+    )
+
+
+def _missing(event: QuorumLost) -> tuple[tuple[tuple[str, ...], str], ...]:
+    several = len(event.unheard) > 1, len(event.isolated) > 1
+    return (
+        (event.unheard, "are not heard" if several[0] else "is not heard"),
+        (event.isolated, "do not trust what they see" if several[1] else "does not trust what it sees"),
+    )
+
+
+@say.register
+def _(event: QuorumRegained) -> str:
+    return f"enough vantages can vote again: {', '.join(event.live)}"
 
 
 @say.register
@@ -226,8 +322,8 @@ def _why(event: EndpointEvent) -> str:
 def _(event: EndpointFailed) -> str:
     probes = f" of {event.failures + event.passes} probes" if event.passes else ""
     since = f" since {moment(event.failing_since)}" if event.failing_since is not None else ""
-    seen = f"{counted(event.failures, 'failure')}{probes} of {event.check}{since}"
-    return f"{event.endpoint} in {event.region} is down after {seen}: {_why(event)}"
+    seen = f" after {counted(event.failures, 'failure')}{probes} of {event.check}{since}" if event.failures else ""
+    return f"{event.endpoint} in {event.region} is down{seen}: {_why(event)}"
 
 
 @say.register
@@ -237,6 +333,8 @@ def _(event: EndpointDegraded) -> str:
 
 @say.register
 def _(event: EndpointRecovered) -> str:
+    if not event.passes:  # others saw it
+        return f"{event.endpoint} in {event.region} is up: {event.evidence}"
     passes = counted(event.passes, "pass", "passes")
     return f"{event.endpoint} in {event.region} is up after {passes} of {event.check} in a row"
 
@@ -249,6 +347,18 @@ def _(event: EndpointSuppressed) -> str:
 @say.register
 def _(event: EndpointLost) -> str:
     return f"no fresh verdict on {event.endpoint} in {event.region}: {event.evidence}; its share stays as it is"
+
+
+@say.register
+def _(event: ReachabilitySplit) -> str:
+    here, not_here = ", ".join(event.reachable_from), ", ".join(event.unreachable_from)
+    why = f": {event.evidence}" if event.evidence else ""
+    return f"{event.endpoint} in {event.region} can be reached from {here}, and not from {not_here}{why}"
+
+
+@say.register
+def _(event: ReachabilityRestored) -> str:
+    return f"{event.endpoint} in {event.region} is the same from all networks again"
 
 
 @say.register

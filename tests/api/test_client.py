@@ -47,7 +47,10 @@ async def test_everything_can_be_asked(tmp_path: Path) -> None:
         released = await client.release_matching(ReleaseAsked(scope=ScopeAsked(), comment="all well"))
         assert [word.verb for word in released.released] == ["pin"]
         assert (await client.reload()).refused_files[0].file == "new.yaml"
-        assert len((await client.audit(AuditQuery())).requests) == 7
+        assert (await client.members()).headline == "azure-1 leads in epoch 7; 3 of 3 members vote"
+        resigned = await client.resign("work on its machine", 300.0)
+        assert (resigned.member, resigned.epoch, resigned.stands_again_at) == ("azure-1", 7, NOW + 300)
+        assert len((await client.audit(AuditQuery())).requests) == 8
 
 
 async def test_a_refusal_has_the_words_of_the_daemon(tmp_path: Path) -> None:

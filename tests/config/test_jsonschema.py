@@ -102,13 +102,19 @@ def test_kinds_that_are_installed_are_in_the_schema() -> None:
     assert set(config_schema(KINDS)["$defs"]) == {
         "ApiEntry",
         "ApiTcpEntry",
+        "CoordinationEntry",
+        "EtcdSettings",
         "IsolationEntry",
+        "KubernetesSettings",
         "Level",
         "LogEntry",
+        "MemberEntry",
+        "MemberRole",
         "MetricsEntry",
         "PlainDns",
         "ProbingEntry",
         "PrometheusEntry",
+        "Uncoordinated",
         "WeightedDns",
     }
     assert {"LookSettings", "KnockSettings"} <= set(policy_schema(KINDS)["$defs"])

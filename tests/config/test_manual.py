@@ -93,6 +93,18 @@ def test_the_table_of_times_until_errors_show_is_what_the_burn_says() -> None:
         assert f"{shows / 60:.1f}" == minutes
 
 
+def test_the_members_of_the_manual_load_in_a_configuration_whose_provider_they_share(tmp_path: Path) -> None:
+    (members,) = blocks("coordination")
+    path = tmp_path / "failoverd.yaml"
+    bind = "{kind: rfc2136, zones: [example.com], server: 192.0.2.53, key: {name: k.test, secret_file: k}}"
+    path.write_text(f"version: 1\nowner: prod\npolicies: policies\nproviders: {{bind: {bind}}}\n{members}")
+    found = load_config(path, REAL_KINDS)
+    assert found.diagnostics == ()
+    assert found.config is not None
+    assert found.config.coordination is not None
+    assert [each.name for each in found.config.coordination.members] == ["aws-1", "azure-1", "oci-1"]
+
+
 @pytest.mark.parametrize("text", blocks("dependencies"))
 def test_a_dependency_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     needing = HEAD.replace("endpoints: [192.0.2.99]", "endpoints: [192.0.2.99], depends_on: [eu-database]")

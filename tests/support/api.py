@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from support.journals import OTHER, TARGET, plan
+from support.leaders import PaperLeader, members
 from support.scenes import AZURE, OCI, policy
 
 from failoverd.api.client import Client, OnHost
@@ -81,6 +82,7 @@ STANDING = Overview.of(
         FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),)),
         PlannedStatus(NOW, (PlannedWork("drain-1", "region oci", "a.yaml:1", "patching", NOW, NOW + 60),)),
         NotificationsStatus(NOW, (ReceiverStatus("oncall", "pagerduty", "here"),), (NOTICE,)),
+        members(NOW),
     )
 )
 
@@ -384,6 +386,7 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
             overview=overview,
             heartbeat=lambda: Heartbeat(NOW, 42, NOW - 60, "1.2.3", "running"),
             reload=reload,
+            hand_over=PaperLeader(lambda: NOW, members(NOW)).hand_over,
             journal=path,
             keeper=JournalWriter(journal, events.append, lambda: NOW),
             emit=events.append,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from support.api import PaperPlans
 from support.commands import Ended, answered, written
+from support.leaders import PaperLeader
 from support.scenes import AWS, AZURE, OCI, TARGET, policy
 from support.stories import Story
 
@@ -29,6 +30,7 @@ from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
     Heartbeat,
+    MembersStatus,
     Overview,
     PlannedStatus,
     PlannedWork,
@@ -39,6 +41,7 @@ from failoverd.core.status import (
     TargetStatus,
 )
 from failoverd.operations.commanding import Desk, People, Undoable
+from failoverd.operations.handing_over import Resigned
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.store.journal import open_journal
 from failoverd.telemetry import prose
@@ -56,6 +59,7 @@ class Crew:
         kept: whether the journal works.
         words_said: in order.
         practices: drills that are over.
+        leader: which of several members it is; none, unless a test says so.
     """
 
     story: Story
@@ -65,6 +69,7 @@ class Crew:
     words_said: dict[str, Override] = field(default_factory=dict)
     practices: tuple[PastPractice, ...] = ()
     planned: tuple[PlannedWork, ...] = ()
+    leader: PaperLeader = field(default_factory=lambda: PaperLeader(time.time, MembersStatus(0.0)))
 
     @property
     def policies(self) -> Mapping[str, Policy]:
@@ -131,6 +136,7 @@ class Crew:
                 *(EndpointStatus(of.name, end.region, end.text, now, "healthy", now) for end in ends),
                 TargetStatus(TARGET, now, TargetState.IN_SYNC, published=published),
                 PlannedStatus(now, self.planned),
+                self.leader.told,
             )
         )
 
@@ -172,6 +178,9 @@ async def console(
     def past(scope: Scope, change_id: str) -> Undoable | None:  # noqa: ARG001 - one change is all that there is
         return change if change is not None and change_id in {"", change.change_id} else None
 
+    async def hand_over(seconds: float, actor: str, reason: str, anyway: bool) -> Resigned:
+        return await crew.leader.hand_over(seconds, actor, reason, anyway)
+
     async def reload() -> FilesStatus:
         return FilesStatus(time.time(), tuple(refused), tuple(deferred), tuple(warned))
 
@@ -183,6 +192,7 @@ async def console(
             overview=crew.overview,
             heartbeat=lambda: Heartbeat(time.time(), 42, time.time() - 60, "1.2.3", "running"),
             reload=reload,
+            hand_over=hand_over,
             journal=journal,
             keeper=JournalWriter(opened, events.append, time.time),
             emit=events.append,

@@ -1,17 +1,24 @@
 """A real etcd on loopback, of as many members as a test wants, each an ordinary process in a directory of its own."""
 
 import os
-import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.parse import urlsplit
+
+import trustme
+from support.servers import program
+
+Connect = Callable[[tuple[str, int], float], socket.socket]
+"""As `socket.create_connection`."""
 
 READY_WITHIN = 20.0
 """Seconds. A cluster of three has a leader in about one."""
@@ -19,18 +26,24 @@ READY_WITHIN = 20.0
 
 @dataclass
 class Member:
-    """One etcd process. It can be killed, frozen and started again on the same directory."""
+    """One etcd process. It can be killed, frozen and started again on the same directory.
+
+    `command` makes the command that starts a program on its host, `connect` a connection from there.
+    """
 
     name: str
     client: str
     peer: str
     directory: Path
     arguments: Sequence[str] = ()
+    context: ssl.SSLContext | None = None
+    command: Callable[..., list[str]] = lambda *words: list(words)
+    connect: Connect = socket.create_connection
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, cluster: str) -> None:
         command = [
-            shutil.which("etcd") or "/usr/bin/etcd",
+            program("etcd"),
             *("--name", self.name, "--data-dir", str(self.directory / self.name)),
             *("--listen-client-urls", self.client, "--advertise-client-urls", self.client),
             *("--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer),
@@ -39,7 +52,7 @@ class Member:
             *self.arguments,
         ]
         with (self.directory / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(*command), stdout=log, stderr=log)
 
     def kill(self) -> None:
         if self.process is not None:
@@ -59,8 +72,14 @@ class Member:
 
     @property
     def ready(self) -> bool:
-        with suppress(OSError), urlopen(f"{self.client}/health", timeout=2) as answer:  # noqa: S310 - on loopback
-            return b'"health":"true"' in answer.read()
+        place = urlsplit(self.client)
+        host, port = place.hostname or "", place.port or 0
+        with suppress(OSError, HTTPException), closing(HTTPConnection(host, port)) as asked:
+            asked.sock = self.connect((host, port), 2)
+            if self.context is not None:
+                asked.sock = self.context.wrap_socket(asked.sock, server_hostname=host)
+            asked.request("GET", "/health")
+            return b'"health":"true"' in asked.getresponse().read()
         return False
 
 
@@ -91,13 +110,62 @@ class Etcd:
             time.sleep(0.05)
 
 
+@dataclass
+class Secured:
+    """What a cluster has that speaks TLS to clients alone that show a certificate: an authority, and its files."""
+
+    folder: Path
+    authority: trustme.CA = field(default_factory=trustme.CA)
+
+    def __post_init__(self) -> None:
+        self.authority.cert_pem.write_to_path(self.ca_file)
+        self.issue("server", "127.0.0.1")  # of both uses: the gateway shows it to the server behind it
+        self.issue("client", "failoverd")
+
+    @property
+    def ca_file(self) -> Path:
+        return self.folder / "ca.pem"
+
+    def certificate(self, name: str) -> tuple[Path, Path]:
+        return self.folder / f"{name}.pem", self.folder / f"{name}.key"
+
+    def issue(self, name: str, identity: str, common_name: str | None = None) -> None:
+        """A certificate with its key, in place of the one before. etcd takes a common name for a user."""
+        issued = self.authority.issue_cert(identity, common_name=common_name)
+        certificate, key = self.certificate(name)
+        for path, content in ((certificate, issued.cert_chain_pems[0]), (key, issued.private_key_pem)):
+            content.write_to_path(path.with_suffix(".new"))
+            path.with_suffix(".new").replace(path)
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        certificate, key = self.certificate("server")
+        return (
+            *("--cert-file", str(certificate), "--key-file", str(key)),
+            *("--client-cert-auth", "--trusted-ca-file", str(self.ca_file)),
+        )
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        found = ssl.create_default_context(cafile=self.ca_file)
+        found.load_cert_chain(*self.certificate("client"))
+        return found
+
+
 @contextmanager
-def etcd(size: int = 1) -> Iterator[Etcd]:
+def etcd(size: int = 1, secured: Secured | None = None) -> Iterator[Etcd]:
     with tempfile.TemporaryDirectory(prefix="etcd-") as found:
         ports = _free_ports(2 * size)
-        addresses = [f"http://127.0.0.1:{port}" for port in ports]
+        scheme, how = ("http", ()) if secured is None else ("https", (secured.arguments, secured.context))
         members = tuple(
-            Member(f"e{index}", addresses[2 * index], addresses[2 * index + 1], Path(found)) for index in range(size)
+            Member(
+                f"e{index}",
+                f"{scheme}://127.0.0.1:{ports[2 * index]}",
+                f"http://127.0.0.1:{ports[2 * index + 1]}",
+                Path(found),
+                *how,
+            )
+            for index in range(size)
         )
         cluster = Etcd(members)
         try:

@@ -26,6 +26,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from support.namespaces import enter
+
 TESTS: Final = Path(__file__).parents[1]
 
 _LOADED: Final = (
@@ -82,7 +84,7 @@ class Forked:
         return self.returncode
 
 
-async def forked(
+async def forked(  # noqa: PLR0913 - what a process has
     module: str,
     *words: str,
     stdin: int | None = None,
@@ -92,10 +94,12 @@ async def forked(
     largest_file: int = resource.RLIM_INFINITY,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    keeper: int | None = None,
 ) -> Forked:
     """`python -m MODULE WORDS`, with streams, environment and folder as `asyncio.create_subprocess_exec` takes them.
 
-    `limit` is that of a line that is read, `largest_file` that of a file which the process may write, in bytes.
+    `limit` is that of a line that is read, `largest_file` that of a file which the process may write, in bytes. The
+    process is in the network that `keeper` keeps (`support.networks`).
     """
     asked = {
         "module": module,
@@ -103,6 +107,7 @@ async def forked(
         "environment": dict(os.environ if env is None else env),
         "folder": str(cwd or Path.cwd()),
         "largest_file": largest_file,
+        "keeper": keeper,
     }
     told, theirs = socket.socketpair()
     told.setblocking(False)
@@ -236,6 +241,8 @@ def _become(asked: Mapping[str, Any], streams: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     os.chdir(asked["folder"])
+    if asked["keeper"] is not None:
+        enter(asked["keeper"])
     resource.setrlimit(resource.RLIMIT_FSIZE, (asked["largest_file"], asked["largest_file"]))
 
 

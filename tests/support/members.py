@@ -14,6 +14,7 @@ from typing import Final
 
 from support.approving import limits
 from support.cluster import Dark, generations_grow, newest_generations, papers
+from support.coordinating import PaperCoordinator
 from support.laws import Broken, Law
 from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
 from support.strokes import Played, Stroke, dealt, luck, play_out
@@ -21,6 +22,7 @@ from support.strokes import Played, Stroke, dealt, luck, play_out
 from failoverd.core.control.limits import Approved
 from failoverd.core.errors import JournalError
 from failoverd.core.events import TargetDelayed, TaskCrashed
+from failoverd.core.members import Membership
 from failoverd.core.overrides import Scope
 from failoverd.core.records import Check, Endpoint, HealthRules, Observed, Policy, RampRules, RecordType, Target
 from failoverd.ports import Urgency
@@ -105,19 +107,27 @@ class Skewed:
 class Member:
     """One machine: its clock, what it sees, its journal, its files, and the process that runs there."""
 
-    def __init__(self, name: str, truth: World, zonefiles: Mapping[str, Zonefile]) -> None:
+    opens = PaperProvider
+
+    def __init__(
+        self, name: str, truth: World, zonefiles: Mapping[str, Zonefile], membership: Membership | None = None
+    ) -> None:
         self.name, self.instance = name, f"{name * 8}"
         self.clock = Skewed()
         self.view = View(truth, self.clock)
         self.journal, self.backup = PaperJournal(), PaperJournal()
         self.policies: list[Policy] = list(POLICIES)
         self.zonefiles = zonefiles
+        self.membership = membership
+        self.way: PaperCoordinator | None = None
         self.frozen = self.dark = False
         self.gone: list[Stage] = []
         self.stage: Stage | None = None
 
-    def start(self, chance: random.Random) -> Stage:
-        providers = {name: PaperProvider(zone, self.clock, name=name) for name, zone in self.zonefiles.items()}
+    def start(self, chance: random.Random, way: PaperCoordinator | None = None) -> Stage:
+        """A process of it, with a way to the coordinator, where there is one."""
+        self.way = way
+        providers = {name: self.opens(zone, self.clock, name=name) for name, zone in self.zonefiles.items()}
         self.stage = Stage(
             journal=self.journal,
             world=self.view,
@@ -127,6 +137,8 @@ class Member:
             instance=self.instance,
             tick=10.0,
             clock=self.clock,
+            coordinator=way,
+            membership=self.membership,
         )
         self.stage.start(*self.policies)
         return self.stage
@@ -144,6 +156,8 @@ class Member:
         """It is suspended: whatever it was about to do, it does when it is woken, by what it knew then."""
         assert self.stage is not None
         self.frozen = True
+        if self.way is not None:
+            self.way.freeze()
         self.journal.stuck = asyncio.Event()
         held = Held(self.journal.stuck)
         for provider in papers(self.stage):
@@ -156,6 +170,8 @@ class Member:
             self.journal.stuck, self.frozen = None, False
             self.view.lost = frozenset()
             self._ways(None)
+            if self.way is not None:
+                self.way.thaw()
 
     def lose(self) -> None:
         """The ways to its providers are lost."""
@@ -219,16 +235,22 @@ class Members:
     def __init__(self, seed: int) -> None:
         self.seed, self.random = seed, luck(seed)
         self.truth, self.zonefiles = World(now), {"bind": Zonefile(), "knot": Zonefile()}
-        self.members = [Member(name, self.truth, self.zonefiles) for name in "ab"]
         self.broken: list[Broken] = []
         self.story: list[str] = []
         self.played: list[Stroke] = []
         self.edited: set[Target] = set()
+        self.members = self._machines()
         for member in self.members:
             self._start(member)
 
+    def _machines(self) -> list[Member]:
+        return [Member(name, self.truth, self.zonefiles) for name in "ab"]
+
+    def _way(self, member: Member) -> PaperCoordinator | None:  # noqa: ARG002 - there is nothing between them
+        return None
+
     def _start(self, member: Member) -> None:
-        stage = member.start(luck(self.random.randrange(1 << 30)))
+        stage = member.start(luck(self.random.randrange(1 << 30)), self._way(member))
         for provider in papers(stage):
             provider.audit = partial(self._audit, member)
 

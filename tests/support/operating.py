@@ -115,7 +115,7 @@ class Operators:
 
     async def speak(self, stage: Stage) -> None:
         """Do one thing at the desk of this process, which may be killed meanwhile."""
-        desk = Desk(stage.engine, now, _past(stage.journal), lambda names: people_for(stage.engine.rules, names))
+        desk = Desk(stage.engine, now, undoable_of(stage.journal), lambda names: people_for(stage.engine.rules, names))
         act = self.random.choices(
             [self._give, self._undo, self._extend, self._agree, self._release, self._release_all],
             weights=[12, 2, 2, 2, 4, 1],
@@ -206,7 +206,7 @@ class Operators:
 
     async def go_home(self, stage: Stage) -> None:
         """They take back whatever they said."""
-        desk = Desk(stage.engine, now, _past(stage.journal))
+        desk = Desk(stage.engine, now, undoable_of(stage.journal))
         if any(word.since <= now() for word in desk.words()):  # what is planned for later is called off by its name
             self.taking_back = desk.words()
             for given in await desk.release_matching(None, Scope(), "enough", self._actor()):
@@ -346,7 +346,7 @@ async def killed_at(work: Callable[[], Coroutine[None, None, None]], journal: Pa
     journal.script = None
 
 
-def _past(journal: PaperJournal) -> Callable[[Scope, str], Undoable | None]:
+def undoable_of(journal: PaperJournal) -> Callable[[Scope, str], Undoable | None]:
     def found(scope: Scope, _: str) -> Undoable | None:
         plans = [entry.plan for entry in journal.changes.values() if entry.outcome is ChangeOutcome.APPLIED]
         moved = [plan for plan in plans if plan.shares_before and plan.shares_before != plan.shares_after]

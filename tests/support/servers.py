@@ -241,14 +241,14 @@ def _running(software: str, command: str, configure: Callable[[Path, int, Key], 
     with tempfile.TemporaryDirectory(prefix="failoverd-") as path:  # short: unix sockets have 108 octets
         directory = Path(path)
         key = Key.make(directory)
-        server = _start(software, _unconfined(program(command), directory), configure, directory, key)
+        server = _start(software, unconfined(program(command), directory), configure, directory, key)
         try:
             yield server
         finally:
             _stop(server.process)
 
 
-def _unconfined(path: str, directory: Path) -> str:
+def unconfined(path: str, directory: Path) -> str:
     """The program, or a copy of it where AppArmor would keep the installed one from reading files in `directory`.
 
     The profiles of Debian and Ubuntu are bound to the path of the system's own server, which this is not.

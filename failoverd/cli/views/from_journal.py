@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from failoverd.api.asked import WhyQuery
-from failoverd.api.shapes import GlanceTold, HistoryTold, InventoryTold, StatusTold, WhyTold, WordsTold
-from failoverd.api.telling import glance_told, history_told, inventory_told, status_told, why_told, words_told
+from failoverd.api.shapes import GlanceTold, HistoryTold, InventoryTold, MembersTold, StatusTold, WhyTold, WordsTold
+from failoverd.api.telling import (
+    glance_told,
+    history_told,
+    inventory_told,
+    members_told,
+    status_told,
+    why_told,
+    words_told,
+)
 from failoverd.cli.failing import note
 from failoverd.config.locating import journal_of
 from failoverd.core.errors import JournalError
@@ -50,6 +58,12 @@ def _seen(reading: StatusReading, now: float, *, healthy: bool, silent: bool) ->
     if silent and beat is not None and beat.state == RUNNING:
         return replace(found, heartbeat=replace(beat, state=SILENT))
     return found
+
+
+def members_read(config: Path, now: float, *, silent: bool = False) -> tuple[MembersTold, float | None]:
+    """`silent` as for `status_read`."""
+    with opened(StatusReading(journal_of(config))) as reading:
+        return members_told(_seen(reading, now, healthy=False, silent=silent), now), _alive(reading)
 
 
 def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:

@@ -32,7 +32,7 @@ _NAMED: Final = 3
 _WELL: Final = "well"
 _IN_FORCE: Final = "in_force"
 
-_COLOURS: Final = {
+COLOURS: Final = {
     Condition.WELL: "green",
     Condition.MOVED: "yellow",
     Condition.UNKNOWN: "magenta",
@@ -58,8 +58,10 @@ class Glancing:
 
     def page(self) -> Printout:
         told = self._told
-        self._prose(told.headline, _COLOURS[Condition(told.level)] if told.level != _WELL else "bold green")
+        self._prose(told.headline, COLOURS[Condition(told.level)] if told.level != _WELL else "bold green")
         self._prose(self._as_of(), "dim")
+        if told.speaker:
+            self._prose(told.speaker, "dim")
         self._concerns()
         records = sorted(told.records, key=lambda each: -SEVERITY.index(Condition(each.level)))
         ailing = [each for each in records if each.level != _WELL]
@@ -120,7 +122,7 @@ class Glancing:
         lasted = f" ({self._for(told.since)})" if told.since is not None else ""
         level = Condition(told.level)
         self._prose(
-            f"{_LEVELS.get(level, level)}: {told.text}{lasted}", self._dim(_COLOURS[level]), indent="  ", first=""
+            f"{_LEVELS.get(level, level)}: {told.text}{lasted}", self._dim(COLOURS[level]), indent="  ", first=""
         )
         if told.remedy:
             self._page.say(f"  remedy: {told.remedy}")
@@ -149,7 +151,7 @@ class Glancing:
             cells[0] += folded(_where(each), widths[0], "  ", "  ")
             if last_seen := self._last_seen(each):
                 cells[1] += folded(last_seen, widths[1], "  ", "  ")
-            self._row(cells, widths, self._dim(_COLOURS[Condition(each.level)]))
+            self._row(cells, widths, self._dim(COLOURS[Condition(each.level)]))
             self._details(each)
 
     def _row(self, cells: Sequence[Sequence[str]], widths: Sequence[int], style: str) -> None:
@@ -167,7 +169,7 @@ class Glancing:
             self._page.say_worded(line.rstrip(), style)
 
     def _stacked(self, each: RecordLineTold) -> None:
-        self._prose(f"{each.record} {each.type}", self._dim(_COLOURS[Condition(each.level)]), indent="  ", first="")
+        self._prose(f"{each.record} {each.type}", self._dim(COLOURS[Condition(each.level)]), indent="  ", first="")
         self._prose(_where(each), indent="  ")
         self._prose(_answer(each), indent="  ")
         if last_seen := self._last_seen(each):

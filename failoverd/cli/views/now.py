@@ -57,7 +57,7 @@ console = OutputConsole(highlight=False)
 EVERY: Final = 2.0
 """Seconds between two looks."""
 
-_EXITS: Final = {
+EXITS: Final = {
     Condition.WELL: Exit.FINE,
     Condition.MOVED: Exit.MOVED,
     Condition.PERSON: Exit.PERSON,
@@ -138,9 +138,9 @@ def watch(asked: StatusWanted, screen: Console = console) -> Exit:
 def exit_of(seen: GlanceTold, asked: StatusWanted) -> Exit:
     """By the worst of what was asked about: of some policies, theirs and that of the installation."""
     if seen.stale or not asked.policies:
-        return _EXITS[Condition(seen.level)]
+        return EXITS[Condition(seen.level)]
     levels = [Condition(each.level) for each in seen.concerns] + [Condition(each.level) for each in seen.records]
-    return _EXITS[max(levels, key=SEVERITY.index, default=Condition.WELL)]
+    return EXITS[max(levels, key=SEVERITY.index, default=Condition.WELL)]
 
 
 def _page(asked: StatusWanted, seen: GlanceTold, now: float, screen: Console) -> Printout:
@@ -186,6 +186,7 @@ def show_status(console: Console, told: StatusTold, now: float, *, headed: bool 
     page.say((told.headline, "bold") if headed else "")
     page.say("daemon: ", (told.daemon.state, "bold"), _beat_words(told.daemon, now))
     _show_journal(page, told.journal, now)
+    _show_members(page, told)
     _show_vantage(page, told.vantage, now)
     _show_probing(page, told.probing)
     _show_notifications(page, told.notifications, now)
@@ -235,6 +236,12 @@ def _show_journal(page: Printout, journal: JournalTold | None, now: float) -> No
     page.say("  said or changed meanwhile, and history would lack it")
     if journal.remedy:
         page.say(f"  remedy: {journal.remedy}")
+
+
+def _show_members(page: Printout, told: StatusTold) -> None:
+    """Whether this daemon speaks, or which of the others."""
+    if told.glance.speaker:
+        page.say(f"members: {told.glance.speaker}; ", failoverctl("members"), " has all of it")
 
 
 def _show_vantage(page: Printout, vantage: VantageTold | None, now: float) -> None:

@@ -22,6 +22,7 @@ from failoverd.api.shapes import (
     GivenTold,
     ReleasedTold,
     ReloadedTold,
+    ResignedTold,
     StatusTold,
     WordAnswer,
     WordTold,
@@ -377,6 +378,41 @@ def reload(line: Line) -> Exit:
         return Exit.FAILED if done.refused_files else Exit.FINE
 
     return _asked(line, work)
+
+
+def resign(line: Line, lasts: str, *, anyway: bool) -> Exit:
+    comment, seconds = saying.reason(line.reason), saying.lasting(lasts)
+
+    async def work(admin: Client) -> Exit:
+        done = await admin.resign(comment, seconds, anyway=anyway)
+        if line.output is Output.JSON:
+            _print(done)
+            return Exit.FINE
+        say(
+            console,
+            (done.member, "bold"),
+            f" leads no more; until {phrases.moment(done.stands_again_at)} it does not stand again",
+        )
+        say(console, await _next_leader(admin, done))
+        return Exit.FINE
+
+    return _asked(line, work)
+
+
+async def _next_leader(admin: Client, done: ResignedTold) -> str:
+    """Who leads instead, once it does: most often within a second."""
+    end = time.monotonic() + _HANDED_OVER
+    while time.monotonic() < end:
+        roster = (await admin.members()).roster
+        if roster is not None and roster.leader not in {"", done.member}:
+            return f"{roster.leader} leads in epoch {roster.epoch}"
+        await asyncio.sleep(_LOOK_AGAIN)
+    when = "one stands" if done.told else "the lease is over, for the coordinator does not answer"
+    return f"nobody leads yet: another member does once {when}; failoverctl members says who"
+
+
+_HANDED_OVER: Final = 5.0
+_LOOK_AGAIN: Final = 0.3
 
 
 def _show_reloaded(done: ReloadedTold) -> None:

@@ -29,6 +29,13 @@ practice = typer.Typer(
 )
 app.add_typer(practice, name="practice")
 
+leader = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help="The one of several members that writes.",
+)
+app.add_typer(leader, name="leader")
+
 _SELECTS: Final[Mapping[str, Any]] = {
     "regions": Annotated[list[str] | None, typer.Option("--region", help="of this region; several")],
     "clouds": Annotated[list[str] | None, typer.Option("--cloud", help="all regions of this cloud; several")],
@@ -306,6 +313,22 @@ def reload(line: "Line") -> Exit:
     from failoverd.cli.words import asking
 
     return asking.reload(line)
+
+
+@leader.command("resign")
+@_word(says=("comment",))
+def resign(
+    line: "Line",
+    lasts: Annotated[str, typer.Option("--for", metavar="TIME", help="how long it does not stand again")] = "1m",
+    anyway: Annotated[bool, typer.Option("--anyway", help="although no other member is heard of")] = False,
+) -> Exit:
+    """Have this machine's daemon, which leads, let another member lead, and say who does: before work on it, say.
+
+    No traffic moves by that. Exit 1: it does not lead, or nobody else could. 12: no daemon is there.
+    """
+    from failoverd.cli.words import asking
+
+    return asking.resign(line, lasts, anyway=anyway)
 
 
 @practice.callback()

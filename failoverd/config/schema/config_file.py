@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from failoverd.config.locating import DEFAULT_JOURNAL, RUNTIME_SOCKET, SOCKET_NAME
+from failoverd.config.schema.coordination import CoordinationEntry
 from failoverd.config.schema.inventory_file import INVENTORY
 from failoverd.config.values import (
     Name,
@@ -232,6 +233,9 @@ class ConfigFile(Settings):
     log: LogEntry = Field(default=LogEntry(), description="where events are told")
     tick: Annotated[Duration, AfterValidator(within("100ms", "1h"))] = Field(
         default=30.0, description="how often records are read back and drift is healed"
+    )
+    coordination: CoordinationEntry | None = Field(
+        default=None, description="the other members, and where they agree; one daemon alone without it"
     )
     resolver: tuple[Server, ...] = Field(
         default=(), strict=False, max_length=8, description="servers that are asked for delegations; the system's"

@@ -5,12 +5,12 @@ epoch: each new leader's is higher. Every value is replaced by comparing its rev
 leader's key where a leader writes, so a leader that was replaced replaces nothing.
 """
 
+from asyncio import Lock
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from failoverd.coordination.etcd.gateway import Gateway, KeyValue, below, encoded
-from failoverd.core.errors import CoordinationError
 from failoverd.ports import Leadership, SharedValue
 
 _LEADER: Final = "leader"
@@ -32,15 +32,14 @@ class EtcdCoordinator:
     member: str
     lease: float
     _lease_id: str = ""
+    _granting: Lock = field(default_factory=Lock)
 
-    async def campaign(self) -> Leadership:
-        if not await self._renewed():
-            self._lease_id = ""
-            granted = await self.gateway.ask("lease/grant", {"TTL": str(round(self.lease))}, twice=True)
-            self._lease_id = str(granted["ID"])
+    async def campaign(self, *, stands: bool = True) -> Leadership:
+        await self._hold_lease()
         key = encoded(self.prefix + _LEADER)
         found = await self._txn(
-            {"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": "0"},
+            # nothing was ever made at revision -1: who does not stand only reads
+            {"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": "0" if stands else "-1"},
             {"request_put": {"key": key, "value": encoded(self.member), "lease": self._lease_id}},
             {"request_range": {"key": key}},
         )
@@ -48,7 +47,8 @@ class EtcdCoordinator:
             return Leadership(self.member, found, mine=True)
         if found is None or found.value is None:  # it went in between
             return Leadership("", 0, mine=False)
-        return Leadership(found.value.decode(), found.created, mine=found.lease == self._lease_id)
+        with self.gateway.reading():
+            return Leadership(found.value.decode(), found.created, mine=found.lease == self._lease_id)
 
     async def resign(self) -> None:
         """Give up everything that is bound to the lease, votes included."""
@@ -66,19 +66,21 @@ class EtcdCoordinator:
             compare.append({**leads, "create_revision": str(epoch)})
         put = {"request_put": {"key": whole, "value": encoded(value)}}
         said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [put]}, twice=False)
-        return int(said["header"]["revision"]) if said.get("succeeded") else None
+        with self.gateway.reading():
+            return int(said["header"]["revision"]) if said.get("succeeded") else None
 
     async def publish(self, key: str, value: bytes) -> None:
         if not self._lease_id:
-            raise CoordinationError(f"{self.member} holds no lease in etcd", reason="no_lease")
+            await self._hold_lease()
         put = {"key": encoded(self.prefix + key), "value": encoded(value), "lease": self._lease_id}
         await self.gateway.ask("kv/put", put, twice=True)
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         said = await self.gateway.ask("kv/range", below(self.prefix + below_key), twice=True)
-        found = (KeyValue.parse(each) for each in said.get("kvs", ()))
-        entries = {self._short(each.key): SharedValue(each.value, each.revision) for each in found}
-        return entries, int(said["header"]["revision"])
+        with self.gateway.reading():
+            found = (KeyValue.parse(each) for each in said.get("kvs", ()))
+            entries = {self._short(each.key): SharedValue(each.value, each.revision) for each in found}
+            return entries, int(said["header"]["revision"])
 
     async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
         async for change in self.gateway.changes(self.prefix + below_key, after):
@@ -87,12 +89,23 @@ class EtcdCoordinator:
     def _short(self, key: str) -> str:
         return key.removeprefix(self.prefix)
 
+    async def _hold_lease(self) -> None:
+        """Have one that lasts for the whole time from now on: a single one, whoever asks meanwhile."""
+        async with self._granting:
+            if await self._renewed():
+                return
+            self._lease_id = ""
+            granted = await self.gateway.ask("lease/grant", {"TTL": str(round(self.lease))}, twice=True)
+            with self.gateway.reading():
+                self._lease_id = str(granted["ID"])
+
     async def _renewed(self) -> bool:
         """Whether the lease is there still, and for the whole time again from now on."""
         if not self._lease_id:
             return False
         said = await self.gateway.ask("lease/keepalive", {"ID": self._lease_id}, twice=True)
-        return int(said.get("result", {}).get("TTL", 0)) > 0
+        with self.gateway.reading():
+            return int(said.get("result", {}).get("TTL", 0)) > 0
 
     async def _txn(
         self, compare: Mapping[str, str], success: Mapping[str, Any], failure: Mapping[str, Any]
@@ -100,7 +113,8 @@ class EtcdCoordinator:
         """The revision of the success, or the key that was read instead."""
         body = {"compare": [compare], "success": [success], "failure": [failure]}
         said = await self.gateway.ask("kv/txn", body, twice=False)
-        if said.get("succeeded"):
-            return int(said["header"]["revision"])
-        found = said["responses"][0].get("response_range", {}).get("kvs", ())
-        return KeyValue.parse(found[0]) if found else None
+        with self.gateway.reading():
+            if said.get("succeeded"):
+                return int(said["header"]["revision"])
+            found = said["responses"][0].get("response_range", {}).get("kvs", ())
+            return KeyValue.parse(found[0]) if found else None

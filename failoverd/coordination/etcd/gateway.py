@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import aiohttp
 
-from failoverd.core.errors import CoordinationError
+from failoverd.core.errors import Compacted, CoordinationError, FailoverdError
 from failoverd.foreign import quoted
-from failoverd.http_client import CaFiles, read_bounded, unreached
+from failoverd.http_client import CaFiles, ShownCertificate, read_bounded, read_lines, unreached
 from failoverd.outgoing import place_of, read_secret
 
 MOST_BYTES: Final = 16_777_216
@@ -38,10 +38,6 @@ class Unheard(CoordinationError):  # noqa: N818 - said of a request, not of a fa
     def __init__(self, detail: str, *, reason: str, remedy: str = "", maybe: bool) -> None:
         super().__init__(detail, reason=reason, remedy=remedy)
         self.maybe = maybe
-
-
-class Compacted(CoordinationError):  # noqa: N818 - the word of the field
-    """What happened since then is not known any more: read everything again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +67,7 @@ class Gateway:
         patience: seconds that a member gets to answer.
         user: who asks, where etcd wants to know; the password stands in `password_file`.
         ca_file: who signs for the members, instead of the system's authorities.
+        shown: the certificate that members ask for.
     """
 
     session: aiohttp.ClientSession
@@ -79,6 +76,7 @@ class Gateway:
     user: str = ""
     password_file: Path | None = None
     ca_file: Path | None = None
+    shown: ShownCertificate | None = None
     _asked: int = 0  # the member that is asked first: the last that answered
     _token: str = field(default="", repr=False)
     _ca_files: CaFiles = field(default_factory=CaFiles)
@@ -98,11 +96,17 @@ class Gateway:
         await self._authenticate()
         return await self._of_anyone(call, body, twice=twice)
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What stands in an answer; whatever is not written there as etcd writes it is a CoordinationError."""
+        with _as_etcd_writes(self.endpoints[self._asked]):
+            yield
+
     async def changes(self, prefix: str, after: int) -> AsyncIterator[KeyValue]:
         """Every change below the prefix that came after that revision, as it happens, in order. Ends by an error only.
 
         Raises:
-            Compacted: some of them are forgotten.
+            Compacted: some of them are forgotten, or that revision never was.
             CoordinationError: the member that told them does so no more: begin again after the last revision.
         """
         if self.user and not self._token:
@@ -112,8 +116,10 @@ class Gateway:
         place = self.endpoints[self._asked]
         try:
             async with self._posting(place, "watch", {"create_request": create}, patience) as answer:
-                async for line in _lines(answer.content):
-                    for change in _told(place, line):
+                async for line in read_lines(answer.content, MOST_BYTES):
+                    with _as_etcd_writes(place):
+                        told = list(_told(place, line, after))
+                    for change in told:
                         yield change
         except Unheard:
             self._ask_another()
@@ -141,7 +147,8 @@ class Gateway:
         self, place: str, call: str, body: Mapping[str, Any], patience: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A request that is answered with 200. Redirects are not followed, for the credentials would go along."""
-        trust = await self._ca_files.trusted(self.ca_file)
+        with _as_ours():
+            trust = await self._ca_files.trusted(self.ca_file, self.shown)
         headers = {"Content-Type": "application/json", **({"Authorization": self._token} if self._token else {})}
         said = BytesIO(json.dumps(body).encode())  # a state may be large: it is sent in pieces
         url = f"{place}/v3/{call}"
@@ -158,7 +165,8 @@ class Gateway:
         if self.password_file is None:
             return
         self._token = ""
-        password = await asyncio.to_thread(read_secret, self.password_file)
+        with _as_ours():
+            password = await asyncio.to_thread(read_secret, self.password_file)
         who = {"name": self.user, "password": password}
         self._token = str((await self._of_anyone("auth/authenticate", who, twice=True)).get("token", ""))
 
@@ -178,26 +186,18 @@ def below(prefix: str) -> dict[str, str]:
     return {"key": encoded(prefix), "range_end": encoded(prefix[:-1] + chr(ord(prefix[-1]) + 1))}
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """The messages of a watch, one on a line, of any length that is bounded."""
-    begun = bytearray()
-    async for chunk in content.iter_any():
-        begun += chunk
-        *whole, rest = begun.split(b"\n")
-        for line in whole:
-            yield bytes(line)
-        begun = bytearray(rest)
-        if len(begun) > MOST_BYTES:
-            raise ValueError("a message without an end")
+def _told(place: str, line: bytes, after: int) -> Iterator[KeyValue]:
+    """The changes in one message of a watch that began after a revision.
 
-
-def _told(place: str, line: bytes) -> Iterator[KeyValue]:
-    """The changes in one message of a watch."""
+    To one that lies ahead etcd says nothing until it comes: whoever restored it from a backup would go unheard.
+    """
     said = _parsed(place, line).get("result", {})
     if said.get("canceled"):
         words = quoted(str(said.get("cancel_reason", "")), 200)
         kind = Compacted if "compact_revision" in said else CoordinationError
         raise kind(f"etcd at {place_of(place)} ended the watch: {words}", reason="watch_canceled")
+    if said.get("created") and int(said["header"]["revision"]) < after:
+        raise Compacted(f"etcd at {place_of(place)} was put back to an older state", reason="restored")
     for event in said.get("events", ()):
         yield KeyValue.parse(event["kv"], deleted=event.get("type") == "DELETE")
 
@@ -208,28 +208,60 @@ def _parsed(place: str, body: bytes | None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
-        words = f"{place_of(place)} answers with what is no answer of etcd"
-        raise CoordinationError(words, reason="not_etcd", remedy="correct the address in `endpoints`")
+        raise _not_etcd(place)
     return said
+
+
+@contextmanager
+def _as_etcd_writes(place: str) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise _not_etcd(place) from None
+
+
+def _not_etcd(place: str) -> CoordinationError:
+    words = f"{place_of(place)} answers with what is no answer of etcd"
+    return CoordinationError(words, reason="not_etcd", remedy="correct the address in `endpoints`")
 
 
 def _refused(place: str, status: int, body: bytes | None) -> CoordinationError:
     try:
-        message = json.loads(body or b"").get("message")
+        message = str(json.loads(body or b"").get("message"))
     except (ValueError, AttributeError, RecursionError):
-        message = None
-    words = f"etcd at {place_of(place)} answers {status}: {quoted(str(message or 'no reason given'), 200)}"
+        message = (
+            (body or b"").decode("utf-8", "replace").strip()
+        )  # what stands before the gateway answers in plain text
+    words = f"etcd at {place_of(place)} answers {status}: {quoted(message or 'no reason given', 200)}"
     if status in _UNAVAILABLE:
         return Unheard(words, reason=f"http_{status}", maybe=True)
-    remedy = _REMEDIES.get(status, "")
+    remedy = next((found for said, found in _SAID.items() if said in message), _REMEDIES.get(status, ""))
     return CoordinationError(words, reason=f"http_{status}", remedy=remedy)
 
 
+_WHO: Final = "correct `user` and what stands in `password_file`; a new password needs no restart"
+_SAID: Final[Mapping[str, str]] = {
+    "authentication failed": _WHO,
+    "user name is empty": _WHO,
+    "CommonName": "name a certificate without a common name in `cert_file`: etcd's gateway takes no other from clients "
+    "while users have to sign in, for it would not know which of them is meant",
+}
+"""What to do, by what etcd says; it says much under the status 400."""
+
 _REMEDIES: Final[Mapping[int, str]] = {
-    HTTPStatus.UNAUTHORIZED: "correct `user` and what stands in `password_file`; no restart is needed",
+    HTTPStatus.UNAUTHORIZED: _WHO,
     HTTPStatus.FORBIDDEN: "let the user read and write below `prefix`",
     HTTPStatus.NOT_FOUND: "correct the address in `endpoints`: it takes the JSON gateway of etcd 3.4 or later",
 }
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    """What is wrong with a file of ours, as what it comes to: nobody can be asked."""
+    try:
+        yield
+    except FailoverdError as error:
+        raise CoordinationError(error.detail, reason=error.reason, remedy=error.remedy) from error
 
 
 @contextmanager

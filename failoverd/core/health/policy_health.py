@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
+from failoverd.core.health.electorate import UNSEEN, Vote, Votes
 from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, combined, steady, verdict
 from failoverd.core.health.isolation import NEVER, family_of
 from failoverd.core.health.latency import Latencies
@@ -19,7 +20,10 @@ STALE_AFTER: Final = 3.0
 FLOOR: Final = 0.1
 """Seconds that two failures of one endpoint lie apart at least, where each of them is to count by itself."""
 
-_NEVER_PROBED: Final = Verdict(Health.UNKNOWN, 0.0, "", ProbeReason.OK, "not probed yet")
+TOLD_WITHIN: Final = 1.0
+"""Seconds within which a vote is with the others."""
+
+NEVER_PROBED: Final = Verdict(Health.UNKNOWN, 0.0, "", ProbeReason.OK, "not probed yet")
 
 RegionKey = tuple[RecordType, str]
 
@@ -90,9 +94,41 @@ class CheckState:
         return min(rules.recheck, max(FLOOR, usual))
 
 
+@dataclass(slots=True)
+class Dispute:
+    """Somebody sees an endpoint fail, or begins to, that is held to serve; or not all of the world can reach it.
+
+    Attributes:
+        doubters: who sees it fail now.
+        opened: when each of them last made it worth waiting for the others.
+        open: whether it still is,
+        until: and for how long at most.
+        parted: the networks that can reach it, and those that cannot,
+        parted_at: since when.
+        told: the last of these that was told; None while it is whole.
+    """
+
+    doubters: frozenset[str] = frozenset()
+    opened: dict[str, float] = field(default_factory=dict)
+    open: bool = False
+    until: float = NEVER
+    parted: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    parted_at: float = NEVER
+    told: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether time alone changes nothing about it."""
+        return not self.open and self.parted is None and not self.told
+
+
 @dataclass(slots=True, eq=False)
 class EndpointHealth:
     """One endpoint, or one dependency, of a policy.
+
+    `verdict` is what is held to be true of it: what the vantages agree on, where several vote. `own` is what this one
+    sees; where it is alone, both are one value. `cast` is the vote that others were last told, `dispute` what they make
+    of it that differs, and `looked_at` when this vantage was last told to look because of another one.
 
     `met`: had a verdict once, so a first HEALTHY is no news; of a dependency: was said to be down. `told_at` is when a
     verdict that stayed the same was last put into other words. `weight` is its part of its region. `latencies` are the
@@ -105,7 +141,11 @@ class EndpointHealth:
     needs: tuple[str, ...] = ()
     dependency: str = ""
     checks: list[CheckState] = field(default_factory=list)
-    verdict: Verdict = _NEVER_PROBED
+    verdict: Verdict = NEVER_PROBED
+    own: Verdict = NEVER_PROBED
+    cast: Vote = UNSEEN
+    dispute: Dispute | None = None
+    looked_at: float = NEVER
     met: bool = False
     told_at: float = NEVER
     weight: int = 1
@@ -138,15 +178,35 @@ class EndpointHealth:
         return self.verdict.state is Health.HEALTHY
 
     @property
+    def disputed(self) -> bool:
+        """Whether the votes of others are waited for."""
+        return self.dispute is not None and self.dispute.open
+
+    @property
+    def vote(self) -> Vote:
+        """What this vantage says of it."""
+        own = self.own
+        if own.state is Health.UNHEALTHY:
+            return Vote(own.state, check=own.check, reason=own.reason, evidence=own.gist)
+        for state in self.checks:
+            if state.counting:
+                return Vote(own.state, True, state.check.name, state.health.reason, state.health.gist)
+        if own.state is Health.DEGRADED:
+            return Vote(own.state, check=own.check, reason=own.reason, evidence=own.gist)
+        return Vote(own.state)
+
+    @property
     def counting(self) -> bool:
-        """Whether the verdict of one of its checks is open."""
-        return any(state.counting for state in self.checks)
+        """Whether its verdict is open: that of one of its checks, or what the vantages agree on."""
+        return self.disputed or any(state.counting for state in self.checks)
 
     @property
     def counted(self) -> Health:
-        """Its verdict, with open ones of its checks taken for the worst."""
+        """Its verdict, with open ones of its checks, and of other vantages, taken for the worst."""
         if not self.counting:
             return self.verdict.state
+        if self.disputed:
+            return Health.UNHEALTHY
         needed = self.rules.needed(len(self.checks))
         if needed == len(self.checks) or self.verdict.state is Health.UNKNOWN:
             return Health.UNHEALTHY
@@ -174,6 +234,7 @@ class RegionFailures:
         spec: the region.
         endpoints: what is known of the region's.
         counting: the checks whose verdict is open.
+        disputed: the endpoints of which the votes of other vantages are waited for.
         since: when the failures began; they may have led to a verdict by now. None while nothing fails.
         open: whether the region's own verdict is: it would be DOWN if every open verdict went that way.
         hurried: whether re-checks come faster, because endpoints bear each other's failures out.
@@ -186,6 +247,7 @@ class RegionFailures:
     spec: RegionSpec
     endpoints: list[EndpointHealth]
     counting: set[CheckState] = field(default_factory=set)
+    disputed: set[EndpointHealth] = field(default_factory=set)
     since: float | None = None
     open: bool = False
     hurried: bool = False
@@ -221,7 +283,8 @@ class PolicyHealth:
     `down` are its dependencies that are UNHEALTHY; `outdated` the record types whose `regions` tell evidence that is no
     longer the latest; `open` the verdicts that are being looked for out of turn, and `awaited` whether somebody was
     told to wait for them; `asked` when siblings and witnesses were last asked, by region and check; `latencies` how far
-    away its regions are, where the policy asks for it.
+    away its regions are, where the policy asks for it. `heard` is what other vantages say of its endpoints, `elsewhere`
+    what is left to them, and `disputes` the endpoints that somebody sees otherwise than they are held to be.
     """
 
     policy: Policy
@@ -236,6 +299,9 @@ class PolicyHealth:
     siblings_asked: dict[tuple[str, str], float] = field(default_factory=dict)
     witnesses_asked: dict[tuple[str, str], float] = field(default_factory=dict)
     latencies: dict[RegionKey, Latencies] = field(default_factory=dict)
+    heard: dict[str, Votes] = field(default_factory=dict)
+    elsewhere: frozenset[Endpoint] = frozenset()
+    disputes: set[EndpointHealth] = field(default_factory=set)
 
     @classmethod
     def of(cls, policy: Policy, now: float, stretched: int, old: Self | None) -> Self:
@@ -252,7 +318,7 @@ class PolicyHealth:
                 of.checks.append(state)
                 _inherit(state, old)
         for each in found.endpoints.values():
-            each.verdict = each.judged(now)
+            each.own = each.verdict = each.judged(now)
         found.down = {
             each.name
             for each in policy.dependencies
@@ -316,6 +382,17 @@ class PolicyHealth:
         """What the vantage counts."""
         return [each.track for each in self.endpoints.values()]
 
+    @property
+    def pending(self) -> bool:
+        """Whether verdicts are being looked for, here or by other vantages."""
+        return bool(self.open) or any(failures.disputed for failures in self.failures.values())
+
+    @property
+    def telling(self) -> float:
+        """Seconds within which all vantages have looked at what one of them sees fail, and said what they saw."""
+        rules, slowest = self.policy.health, max((check.timeout for check in self.policy.checks), default=0.0)
+        return rules.fall * rules.recheck + slowest + TOLD_WITHIN
+
     def steady(self, now: float) -> bool:
         """Whether it stays as it is while every probe comes to the same as the last one did."""
         return not self.open and all(of.steady(now) for of in self.endpoints.values())
@@ -355,7 +432,7 @@ class PolicyHealth:
     def may_fall(self, region: str) -> bool:
         """Whether the verdict on a region is open: with every open verdict taken for the worst it would be DOWN."""
         failures = self.failures[region]
-        return any(state.counting for state in failures.counting) and any(
+        return (bool(failures.disputed) or any(state.counting for state in failures.counting)) and any(
             self._may_fall(health, self.members(failures.spec, record_type))
             for (record_type, name), health in self.regions.items()
             if name == region
@@ -366,9 +443,11 @@ class PolicyHealth:
         failures = self.failures[health.name]
         members = self.members(failures.spec, record_type)
         open_until = None
-        if failures.counting and self._may_fall(health, members):
+        if (failures.counting or failures.disputed) and self._may_fall(health, members):
             counting = [state for _, of in members for state in of.checks if state.counting]
-            latest = max((state.settled_by(self.policy.health) for state in counting), default=NEVER)
+            settled = [state.settled_by(self.policy.health) for state in counting]
+            settled += [of.dispute.until for _, of in members if of.dispute is not None and of.dispute.open]
+            latest = max(settled, default=NEVER)
             open_until = latest if latest > now else None
         passed_at = max((of.passed_at for _, of in members), default=NEVER)
         return replace(

@@ -14,12 +14,20 @@ after half a second, they show together in a moment. So whoever failed is probed
 after `FLOOR` at least; no verdict takes fewer failures for that, and a blip is not seen twice. In an interval this
 happens once, and only after failures, so it takes no more probes than the re-checks do that it brings forward.
 
+Where several vantages vote (`convene`), what this one sees of an endpoint (`EndpointHealth.own`) is one vote, and what
+holds (`verdict`) is what they agree on. Everything that decisions look at works on what holds; counters, re-checks and
+doubts of itself on what this vantage sees. Another one that sees an endpoint fail, or begins to, is a reason to look at
+once, so that a majority knows within `fall` re-checks of the first that saw it.
+
 A result that changes nothing ends in the first lines of `feed`, and costs one tuple.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
+from failoverd.core.health.ballot_box import BallotBox, contested
+from failoverd.core.health.electorate import Electorate, Vote, Votes
 from failoverd.core.health.endpoint import (
     ALIVE,
     CheckHealth,
@@ -36,18 +44,20 @@ from failoverd.core.health.isolation import (
     NEVER,
     SENTINEL_RULES,
     SENTINELS,
+    Family,
     IsolationRules,
     doubted,
 )
 from failoverd.core.health.policy_health import (
     FLOOR,
+    NEVER_PROBED,
     CheckState,
     EndpointHealth,
     PolicyHealth,
     RegionFailures,
     record_types,
 )
-from failoverd.core.health.region import FIRST_SIGHT, RegionHealth, RegionState, roll_up
+from failoverd.core.health.region import FIRST_SIGHT, SERVING, RegionHealth, RegionState, roll_up
 from failoverd.core.health.transitions import (
     NOTHING_NEW,
     DependencyTurned,
@@ -59,6 +69,8 @@ from failoverd.core.health.transitions import (
     ProbeDue,
     RegionTurned,
     Transition,
+    VantageTurned,
+    Voted,
 )
 from failoverd.core.health.vantage import Vantage
 from failoverd.core.probe_reasons import ProbeOutcome
@@ -76,7 +88,9 @@ CROWD: Final = 64
 
 
 class HealthTable:
-    """Health of every endpoint and region of every policy. Changes in `feed`, `settle`, `watch` and `forget` only.
+    """Health of every endpoint and region of every policy.
+
+    Changes in `feed`, `settle`, `watch` and `forget`, and in `convene` and `hear`, only.
 
     Args:
         now: seconds since the epoch.
@@ -89,23 +103,34 @@ class HealthTable:
     ) -> None:
         self._told: list[Transition] = []  # by what is being done just now
         self._policies: dict[str, PolicyHealth] = {}
-        self._vantage = Vantage(self._told.append, now, isolation, sentinels)
+        self._vantage = Vantage(self._turn_vantage, now, isolation, sentinels)
+        self._box = BallotBox(self._told.append, lambda: self._vantage.isolated, lambda: self._vantage.families)
+        self._doubts_turned = False
         self._stretched = 1
 
     def watch(self, policy: Policy, now: float) -> tuple[Transition, ...]:
         """Take up a policy, or a newer revision of it; what is known of unchanged endpoints stays."""
         old = self._policies.get(policy.name)
         found = self._policies[policy.name] = PolicyHealth.of(policy, now, self._stretched, old)
+        if self._box.convened:
+            self._hold_still(found, old)
         self._vantage.recount(now, come=found.tracks, gone=old.tracks if old is not None else ())
         for record_type in record_types(policy):
             self._roll_up(found, record_type, now)
-        return self._tell()
+        return self._tell(now)
+
+    def _hold_still(self, found: PolicyHealth, old: PolicyHealth | None) -> None:
+        """What the vantages agreed on holds until their votes on this revision are there."""
+        for of in found.answering:
+            earlier = old.endpoints.get(of.endpoint) if old is not None else None
+            of.verdict = earlier.verdict if earlier is not None else NEVER_PROBED
+        self._told.append(Voted(found.policy.name))
 
     def forget(self, name: str, now: float) -> tuple[Transition, ...]:
         old = self._policies.pop(name, None)
         if old is not None:
             self._vantage.recount(now, gone=old.tracks)
-        return self._tell()
+        return self._tell(now)
 
     def feed(self, name: str, result: ProbeResult, now: float) -> Fed:
         """Fold one probe result in: of a policy, or of a sentinel under the name `SENTINELS`.
@@ -128,7 +153,7 @@ class HealthTable:
             result.outcome is ProbeOutcome.PASS
             and settled(health, policy.policy.health)
             and not (of.track.began or state.asked or state.kept_out)
-            and of.verdict.state is not Health.UNKNOWN
+            and of.own.state is not Health.UNKNOWN
         ):
             if state.check.uses_network:
                 of.track.answers.heard(result)
@@ -149,6 +174,7 @@ class HealthTable:
         Called regularly, for the absence of news is no event.
         """
         self._vantage.settle(now)
+        self._recount(now)
         for policy in self._policies.values() if name is None else filter(None, [self._policies.get(name)]):
             for of in policy.endpoints.values():
                 waited = not of.met and not of.dependency and now - policy.since > FIRST_SIGHT
@@ -159,7 +185,7 @@ class HealthTable:
                 of.met = True  # said once: nobody waits for its first verdict any longer
                 self._say(policy, of, of.verdict, of.judged(now))
                 self._call(policy)
-        return self._tell()
+        return self._tell(now)
 
     def stretch(self, factor: int) -> None:
         """Intervals are so many times as long from now on, so evidence may be so much older before it is stale."""
@@ -168,6 +194,98 @@ class HealthTable:
             for of in policy.endpoints.values():
                 for state in of.checks:
                     state.stretched = factor
+
+    # -- other vantages ------------------------------------------------------------------------------------------------
+
+    def convene(self, electorate: Electorate | None, now: float) -> tuple[Transition, ...]:
+        """Who votes, and what is heard of them; None: this vantage alone, whatever others see.
+
+        Called regularly, for silence is no event.
+        """
+        turned = self._box.convened is not (electorate is not None)
+        self._box.convene(electorate, now)
+        self._recount(now, everything=turned)
+        return self._tell(now)
+
+    def hear(self, voter: str, name: str, votes: Votes | None, now: float) -> Fed:
+        """What another vantage sees of a policy; None: nothing that counts. Returns which probes are due because of it.
+
+        Nothing comes of it when it is no voter, or nobody watches that policy.
+        """
+        policy = self._policies.get(name)
+        if policy is None or not self._box.knows(voter):
+            return NOTHING_NEW
+        before, after = policy.heard.pop(voter, None) or Votes(Health.UNKNOWN), votes or Votes(Health.UNKNOWN)
+        if votes is not None:
+            policy.heard[voter] = votes
+        due = [
+            each
+            for of in _differing(policy, before, after)
+            for each in self._weigh(policy, of, before.of(of.endpoint), after.of(of.endpoint), now)
+        ]
+        pause = min(STAGGER, policy.policy.health.recheck / max(1, len(due)))
+        others = tuple(each._replace(delay=number * pause) for number, each in enumerate(due))
+        return Fed(self._tell(now), NextProbe(None, others))
+
+    def votes(self, name: str) -> Votes:
+        """What this vantage sees of a policy."""
+        policy = self._policies[name]
+        said = {of.endpoint: of.vote for of in policy.answering}
+        elsewhere = policy.elsewhere
+        if _mostly_seen(said[endpoint] for endpoint in elsewhere if endpoint in said):
+            elsewhere = frozenset()  # as after a start: it is shorter to say what is not seen
+        rest = Health.HEALTHY if _mostly_seen(said[each] for each in said if each not in elsewhere) else Health.UNKNOWN
+        plain = Votes(rest, elsewhere=elsewhere)
+        listed = {endpoint: vote for endpoint, vote in said.items() if vote != plain.of(endpoint)}
+        return replace(plain, listed=listed)
+
+    def leave(self, name: str, elsewhere: frozenset[Endpoint]) -> tuple[Transition, ...]:
+        """Leave endpoints of a policy to other vantages: probe them only while there is a reason to look."""
+        policy = self._policies.get(name)
+        if policy is None or policy.elsewhere == elsewhere:
+            return ()
+        policy.elsewhere = elsewhere
+        return (Voted(name),)
+
+    def idle(self, name: str, endpoint: Endpoint) -> bool:
+        """Whether that endpoint is left to others, and nobody has a reason to look."""
+        policy = self._policies.get(name)
+        of = policy.endpoints.get(endpoint) if policy is not None and endpoint in policy.elsewhere else None
+        return policy is not None and of is not None and not _looked_into(policy, of)
+
+    def isolated(self) -> frozenset[Family]:
+        """In which address families this vantage does not trust itself."""
+        return self._vantage.isolated
+
+    def _weigh(
+        self, policy: PolicyHealth, of: EndpointHealth, before: Vote, after: Vote, now: float
+    ) -> Iterator[ProbeDue]:
+        """Another vote on an endpoint; yields whom that makes worth a probe."""
+        was_open, name = of.disputed, of.endpoint.region
+        self._hold(policy, of, now)
+        if before[:2] == after[:2] or not after.contradicts(of.verdict.state):
+            return
+        if of.disputed and not was_open:
+            yield from self._ask_others(policy, name, now)
+        fails = of.own.state is Health.UNHEALTHY or any(state.counting for state in of.checks)
+        known = fails if after.adverse else of.own.state in SERVING
+        if known or now - of.looked_at < policy.policy.health.recheck / 2:
+            return
+        of.looked_at = now
+        for state in of.checks:
+            yield ProbeDue(policy.policy.name, of.endpoint, state.check.name, 0.0)
+
+    def _recount(self, now: float, *, everything: bool = False) -> None:
+        """Others have a vote than before, or time has passed: what do the vantages agree on now?"""
+        changed = self._box.look(now)
+        for policy in self._policies.values():
+            again = policy.answering if everything else contested(policy) if changed else policy.disputes
+            for of in tuple(again):
+                self._hold(policy, of, now)
+
+    def _turn_vantage(self, turned: VantageTurned) -> None:
+        self._told.append(turned)
+        self._doubts_turned = True
 
     # -- asked about it ------------------------------------------------------------------------------------------------
 
@@ -201,7 +319,7 @@ class HealthTable:
         So a thousand more of them would change nothing but when each endpoint was last seen, until `reused_at`.
         """
         policies = (each.steady(now) for each in self._policies.values())
-        return self._stretched == 1 and self._vantage.steady and all(policies)
+        return not self._box.convened and self._stretched == 1 and self._vantage.steady and all(policies)
 
     @property
     def reused_at(self) -> float | None:
@@ -280,10 +398,12 @@ class HealthTable:
         if veto is not None and veto.open:
             recheck = siblings = True
         self._keep_out(policy, state)
-        if state.health.state is not before.state or of.verdict.state is Health.UNKNOWN:
+        if state.health.state is not before.state or of.own.state is Health.UNKNOWN:
             self._judge(policy, of, result.at, now)
         if state.kept_out or result.outcome in {ProbeOutcome.FAIL, ProbeOutcome.DEGRADED}:
             self._retell(policy, of, result.at, now)
+        if self._box.convened:
+            self._hold(policy, of, now)
         others = list(self._look_into(policy, state, now, failed=failed)) if not of.dependency else []
         if recheck or policy.open:
             self._follow_up(policy, state, open_still=recheck)
@@ -293,7 +413,7 @@ class HealthTable:
             others += self._siblings(policy, state, now)
             others += self._witnesses(policy, state, now)
         again = self._again(policy, state, result, failed=failed) if recheck else None
-        return Fed(self._tell(), NextProbe(again, tuple(others)))
+        return Fed(self._tell(now), NextProbe(again, tuple(others)))
 
     def _again(self, policy: PolicyHealth, state: CheckState, result: ProbeResult, *, failed: bool) -> float:
         """Seconds to the next probe of the same endpoint: what a failure took is a part of `recheck`."""
@@ -309,7 +429,7 @@ class HealthTable:
             return NOTHING_NEW
         again = SENTINEL_RULES.recheck if observation.recheck else None
         others = tuple(self._sentinels(now, result.check)) if observation.siblings else ()
-        return Fed(self._tell(), NextProbe(again, others))
+        return Fed(self._tell(now), NextProbe(again, others))
 
     def _keep_out(self, policy: PolicyHealth, state: CheckState) -> None:
         """Say once that an endpoint which passes again is kept out by flap damping."""
@@ -324,7 +444,7 @@ class HealthTable:
             policy.open.add(state)
             return
         policy.open.discard(state)
-        if policy.awaited and not policy.open:
+        if policy.awaited and not policy.pending:
             self._call(policy)
 
     # -- a region in trouble -------------------------------------------------------------------------------------------
@@ -343,17 +463,35 @@ class HealthTable:
             failures.counting.remove(state)
             failures.open = policy.may_fall(name)
         if first and not (failures.since is not None and RegionState.DOWN in policy.states(name)):
-            failures.since = state.failing_since
+            heard = failures.since if failures.since is not None and failures.disputed else state.failing_since
+            failures.since = min(heard, state.failing_since)
         if was_open and not failures.open and not self._called:
             self._call(policy)  # who held still because of it need not any longer
         if not failures.counting:
             failures.hurried = False
-            if policy.states(name) <= {RegionState.HEALTHY}:
-                failures.since = None
+            self._calm_down(policy, failures)
         if first or (failed and (was_open or failures.open)):
             yield from self._ask_others(policy, name, now)
         if failed and failures.open and not failures.hurried:
             yield from self._hurry(policy, failures, state, now)
+
+    @staticmethod
+    def _calm_down(policy: PolicyHealth, failures: RegionFailures) -> None:
+        """Nothing fails any more in a region that is well."""
+        quiet = not (failures.counting or failures.disputed)
+        if quiet and policy.states(failures.spec.name) <= {RegionState.HEALTHY}:
+            failures.since = None
+
+    def _follow_dispute(self, policy: PolicyHealth, of: EndpointHealth, now: float) -> None:
+        """Votes are waited for, or no longer: tell who waits for the last of them."""
+        failures = policy.failures[of.endpoint.region]
+        was_open, failures.open = failures.open, policy.may_fall(of.endpoint.region)
+        if of.disputed and failures.since is None:
+            failures.since = now
+        self._calm_down(policy, failures)
+        ended = (was_open and not failures.open) or (policy.awaited and not policy.pending)
+        if ended and not self._called:
+            self._call(policy)
 
     @property
     def _called(self) -> bool:
@@ -452,21 +590,32 @@ class HealthTable:
     # -- transitions ---------------------------------------------------------------------------------------------------
 
     def _judge(self, policy: PolicyHealth, of: EndpointHealth, at: float, now: float) -> bool:
-        """Look at the verdict on an endpoint again; says whether it changed."""
-        before, after = of.verdict, of.judged(at)
+        """Look again at what this vantage sees of an endpoint; says whether what holds of it changed."""
+        before, after = of.own, of.judged(at)
         if after.state is before.state:
-            if after.state is Health.UNKNOWN and after.evidence != before.evidence:
-                of.verdict = after  # no news, but why it cannot be seen is told by whoever asks
-                policy.outdated.update(record_types(policy.policy))
-            elif policy.policy.health.checks and after.gist != before.gist:
-                of.verdict = after  # another check turned, and it makes no difference
-            return False
-        of.verdict = after
-        if of.dependency:
+            unseen = after.state is Health.UNKNOWN and after.evidence != before.evidence
+            if not unseen and not (policy.policy.health.checks and after.gist != before.gist):
+                return False  # the same verdict, and it rests on the same
+        of.own = after
+        return self._hold(policy, of, now)
+
+    def _hold(self, policy: PolicyHealth, of: EndpointHealth, now: float) -> bool:
+        """Look again at what holds of an endpoint; says whether it changed."""
+        before, was_open = of.verdict, of.disputed
+        if self._box.convened and not of.dependency and (vote := of.vote) != of.cast:
+            of.cast = vote
+            self._told.append(Voted(policy.policy.name))
+        after = of.verdict = self._box.weigh(policy, of, now)
+        turned = after.state is not before.state
+        if turned and of.dependency:
             self._turn_dependency(policy, of, now)
-        else:
+        elif turned:
             self._turn(policy, of, before, now)
-        return True
+        elif after is not before and (after.state is Health.UNKNOWN or self._box.convened):
+            policy.outdated.update(record_types(policy.policy))  # no news, but it is told by whoever asks
+        if of.disputed is not was_open:
+            self._follow_dispute(policy, of, now)
+        return turned
 
     def _retell(self, policy: PolicyHealth, of: EndpointHealth, at: float, now: float) -> None:
         """The same verdict may rest on something else by now: what refused hangs, or passes and is kept out.
@@ -474,13 +623,15 @@ class HealthTable:
         That is no news, but whoever asks is told of now. Only that the one who is kept out may be used again at some
         moment, or no longer, changes what is to be expected of the policy.
         """
-        before, after = of.verdict, of.judged(at)
+        before, after = of.own, of.judged(at)
         if after.state is not before.state or after.gist == before.gist or now - of.told_at < RETOLD:
             return
-        of.verdict, of.told_at = after, now
+        held = of.verdict
+        of.own, of.told_at = after, now
+        self._hold(policy, of, now)
         policy.outdated.update(record_types(policy.policy))
-        if after.flapping_until != before.flapping_until:
-            self._call(policy, more=policy.awaited and bool(policy.open))
+        if of.verdict.flapping_until != held.flapping_until:
+            self._call(policy, more=policy.awaited and policy.pending)
 
     def _turn(self, policy: PolicyHealth, of: EndpointHealth, before: Verdict, now: float) -> None:
         """A verdict changed: say so, roll the regions up that it is about, call for the policy."""
@@ -493,7 +644,7 @@ class HealthTable:
             if of.endpoint.answer(record_type) is not None
         ]
         policy.open.difference_update(of.checks)
-        self._call(policy, more=bool(policy.open) and (not any(turned) or policy.may_fall(of.endpoint.region)))
+        self._call(policy, more=policy.pending and (not any(turned) or policy.may_fall(of.endpoint.region)))
 
     def _turn_dependency(self, policy: PolicyHealth, of: EndpointHealth, now: float) -> None:
         """No record answers with it: it moves nothing, and explains much, as long as it is seen to be down."""
@@ -529,7 +680,7 @@ class HealthTable:
         return turned
 
     def _say(self, policy: PolicyHealth, of: EndpointHealth, before: Verdict, after: Verdict) -> None:
-        state = of.state(after.check)
+        state = of.state(after.check) if of.own.state is after.state else None
         failures, passes = _counts(state.health, after.state) if state is not None else (0, 0)
         explained = policy.explaining(of) if after.state is not Health.HEALTHY else ()
         down = state is not None and after.state is Health.UNHEALTHY
@@ -540,12 +691,38 @@ class HealthTable:
         policy.awaited = more
         self._told.append(News(policy.policy.name, more))
 
-    def _tell(self) -> tuple[Transition, ...]:
+    def _tell(self, now: float) -> tuple[Transition, ...]:
         if not self._told:
             return ()
+        if self._doubts_turned:
+            self._doubts_turned = False
+            self._recount(now)
         told = tuple(self._told)
         self._told.clear()
         return told
+
+
+def _differing(policy: PolicyHealth, before: Votes, after: Votes) -> Iterator[EndpointHealth]:
+    """The endpoints on which a vantage says something else than before."""
+    whole = before.rest is not after.rest or before.elsewhere != after.elsewhere
+    concerned: Iterable[Endpoint] = policy.endpoints if whole else {**before.listed, **after.listed}
+    for endpoint in tuple(concerned):
+        of = policy.endpoints.get(endpoint)
+        if of is not None and not of.dependency and before.of(endpoint) != after.of(endpoint):
+            yield of
+
+
+def _mostly_seen(votes: Iterable[Vote]) -> bool:
+    """Whether most of them say something."""
+    seen = [vote.health is not Health.UNKNOWN for vote in votes]
+    return sum(seen) * 2 > len(seen)
+
+
+def _looked_into(policy: PolicyHealth, of: EndpointHealth) -> bool:
+    """Whether there is a reason for every vantage to look at it: it is not well, or somebody says so."""
+    if of.verdict.state is not Health.HEALTHY or of.cast.adverse:
+        return True
+    return any(said.of(of.endpoint).adverse for said in policy.heard.values())
 
 
 def _in_order(name: str, wanted: Iterable[tuple[Endpoint, str]]) -> Iterator[ProbeDue]:

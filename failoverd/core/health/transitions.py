@@ -70,7 +70,51 @@ class News:
     more: bool = False
 
 
-Transition = EndpointTurned | DependencyTurned | RegionTurned | KeptOut | VantageTurned | News
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """What this vantage sees of a policy is not what it last said: the others are to hear it."""
+
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReachabilityTurned:
+    """An endpoint is reachable from some networks only, for longer than it takes to agree; or no longer.
+
+    Then both are empty.
+    """
+
+    policy: Policy
+    endpoint: Endpoint
+    reachable_from: tuple[str, ...]
+    unreachable_from: tuple[str, ...]
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumTurned:
+    """Fewer than two of three or more vantages can vote, so what held before holds; or enough can again.
+
+    `live` are those who can, `silent` are not heard, and `isolated` do not trust what they see.
+    """
+
+    lost: bool
+    live: tuple[str, ...]
+    silent: tuple[str, ...] = ()
+    isolated: tuple[str, ...] = ()
+
+
+Transition = (
+    EndpointTurned
+    | DependencyTurned
+    | RegionTurned
+    | KeptOut
+    | VantageTurned
+    | News
+    | Voted
+    | ReachabilityTurned
+    | QuorumTurned
+)
 
 
 class ProbeDue(NamedTuple):

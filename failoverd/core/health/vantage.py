@@ -329,6 +329,16 @@ class Vantage:
         """Whether it has no doubts, and every sentinel is well: nothing that comes as it came last changes that."""
         return not self._doubts and all(each.state.well for each in self.sentinels.values())
 
+    @property
+    def isolated(self) -> frozenset[Family]:
+        """In which families it does not trust itself, and abstains."""
+        return frozenset(family for family, doubt in self._doubts.items() if doubt.abstains)
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """Those of which anything is watched."""
+        return frozenset(family for family, watched in self._watched.items() if watched)
+
     def settle(self, now: float) -> None:
         """Let the time pass that bounds a doubt."""
         for family in tuple(self._doubts):

@@ -63,6 +63,7 @@ class Count:
         live: whose votes counted.
         against: those of them that see it fail.
         reachable_from: the networks that see it serve, while another one as a whole sees it fail; empty otherwise.
+        unreachable_from: those others.
     """
 
     health: Health
@@ -70,6 +71,7 @@ class Count:
     live: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     reachable_from: tuple[str, ...] = ()
+    unreachable_from: tuple[str, ...] = ()
 
 
 def count(
@@ -89,21 +91,23 @@ def count(
         now: seconds since the epoch.
         fresh: seconds for which a vote counts.
     """
-    seen = {each: votes.get(each.name, Health.UNKNOWN) for each in voters if _speaks(each, now, fresh)}
+    seen = {each: votes.get(each.name, Health.UNKNOWN) for each in voters if speaks(each, now, fresh)}
     live = {each: health for each, health in seen.items() if health is not Health.UNKNOWN}
     names = tuple(sorted(each.name for each in live))
     if not live or len(live) < _TWO < len(voters):
         return Count(before, CountOutcome.TOO_FEW, names)
     failing = [each for each, health in live.items() if health is Health.UNHEALTHY]
     serving = [each for each in live if each not in failing]
-    against, parted = tuple(sorted(each.name for each in failing)), _parted(failing, serving)
+    against = tuple(sorted(each.name for each in failing))
+    parted = _parted(failing, serving)
     for camp, health in ((failing, Health.UNHEALTHY), (serving, _how_well(live[each] for each in serving))):
         if _decides(camp, live, voters):
-            return Count(health, CountOutcome.AGREED, names, against, parted)
-    return Count(before, CountOutcome.SPLIT, names, against, parted)
+            return Count(health, CountOutcome.AGREED, names, against, *parted)
+    return Count(before, CountOutcome.SPLIT, names, against, *parted)
 
 
-def _speaks(vantage: Voter, now: float, fresh: float) -> bool:
+def speaks(vantage: Voter, now: float, fresh: float) -> bool:
+    """Whether its votes count."""
     return now - vantage.heard_at <= fresh and not vantage.isolated
 
 
@@ -119,7 +123,8 @@ def _how_well(seen: Iterable[Health]) -> Health:
     return Health.HEALTHY if found.count(Health.HEALTHY) * 2 >= len(found) else Health.DEGRADED
 
 
-def _parted(failing: Sequence[Voter], serving: Sequence[Voter]) -> tuple[str, ...]:
-    """The networks that are served, if another one is not at all."""
+def _parted(failing: Sequence[Voter], serving: Sequence[Voter]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The networks that are served, if another one is not at all; and those that are not."""
     cut, well = {each.network for each in failing}, {each.network for each in serving}
-    return tuple(sorted(well - cut)) if cut - well else ()
+    apart = cut - well
+    return (tuple(sorted(well - cut)), tuple(sorted(apart))) if apart and well - cut else ((), ())

@@ -1,0 +1,136 @@
+"""The members' lease and their common memory in the Kubernetes cluster that they run in.
+
+Who leads is said by a Lease. Every value is a ConfigMap, replaced in the version that was read: `resourceVersion` is
+opaque to Kubernetes, and a number here (`version` in `api_server`). What is published names the session of its member,
+and is taken away with it.
+
+**A ConfigMap and the Lease are not written in one transaction**: Kubernetes has none over two objects. Before a leader
+replaces a value, the Lease is read and has to be its own in that epoch; it may be taken over between the two. Then the
+value of the old leader stands there, and the new one, which read another version, is refused when it wants to replace
+it, and reads again: nothing is overwritten unseen. But a new leader that has read everything, and writes nothing, may
+not know what the old one wrote last. What may be lost so is a leader's note about what it did, and never the record
+itself: for those the provider's own fence is the safety, which compares generations when it is written.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import uuid4
+
+from failoverd.coordination.kubernetes.api_server import CONFIG_MAPS, ApiRefusal, ApiServer, Request, Verb, version
+from failoverd.coordination.kubernetes.config_maps import Installation
+from failoverd.coordination.kubernetes.election import Election, LeaseRecord
+from failoverd.coordination.kubernetes.sessions import Sessions
+from failoverd.core.errors import CoordinationError
+from failoverd.ports import Clock, Leadership, SharedValue
+
+_SWEEPS: Final = 10
+"""Looks at the sessions of others within one lease, while somebody listens to changes."""
+
+
+@dataclass(slots=True)
+class KubernetesCoordinator:
+    """`Coordinator` by the API of a Kubernetes cluster.
+
+    Attributes:
+        server: that of the cluster.
+        installation: whose members agree.
+        member: who speaks.
+        lease: seconds for which what it holds stays when it is silent; whole ones, for a Lease counts so.
+        clock: steady.
+    """
+
+    server: ApiServer
+    installation: Installation
+    member: str
+    lease: float
+    clock: Clock
+    election: Election = field(init=False)
+    sessions: Sessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        identity = f"{self.member}_{uuid4().hex}"
+        self.election = Election(self.server, self.installation.name, identity, self.lease, self.clock)
+        self.sessions = Sessions(self.server, self.installation, self.member, self.lease, self.clock)
+
+    async def campaign(self, *, stands: bool = True) -> Leadership:
+        """Renew the Lease before anything else: that nothing can be said, or taken away, costs nobody the lead."""
+        led = await self.election.campaign(stands=stands)
+        with suppress(CoordinationError):  # whoever publishes is told
+            await self.sessions.keep()
+        return Leadership(_member(led), led.epoch, mine=led.holder == self.election.identity)
+
+    async def resign(self) -> None:
+        await self.election.resign()
+        await self.sessions.leave()
+
+    async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
+        if epoch is not None and not await self.election.leads(epoch):
+            return None
+        body = self.installation.value(key, value, self.member, after=after)
+        name = self.installation.value_name(key) if after else ""
+        asked = Request(Verb.UPDATE if after else Verb.CREATE, CONFIG_MAPS, name, body=body)
+        try:
+            return version(await self.server.ask(asked))
+        except ApiRefusal as refusal:
+            if refusal.overtaken:
+                return None
+            raise
+
+    async def publish(self, key: str, value: bytes) -> None:
+        said_for = ""
+        while said_for != self.sessions.own or not said_for:  # it may have been ended meanwhile
+            said_for = await self.sessions.held()
+            await self._put(key, value, said_for)
+        await self.sessions.sweep()
+
+    async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
+        found, known = await self.server.listed(CONFIG_MAPS, self.installation.values_below(below_key))
+        values = sorted(each for each in self.installation.parsed(found) if each.key.startswith(below_key))
+        return {each.key: SharedValue(each.value, each.version) for each in values}, known
+
+    async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
+        selected = self.installation.values_below(below_key)
+        async with self._sweeping():
+            async for kind, found in self.server.watched(CONFIG_MAPS, selected, after):
+                for each in self.installation.parsed([found]):
+                    if each.key.startswith(below_key):
+                        gone = kind == "DELETED"
+                        yield each.key, SharedValue(None if gone else each.value, each.version)
+
+    async def _put(self, key: str, value: bytes, session: str) -> None:
+        """Write it, whether or not something stands there."""
+        body = self.installation.value(key, value, self.member, session=session)
+        update = Request(Verb.UPDATE, CONFIG_MAPS, self.installation.value_name(key), body=body)
+        create = Request(Verb.CREATE, CONFIG_MAPS, body=body)
+        for asked in (update, create, update):
+            try:
+                await self.server.ask(asked)
+            except ApiRefusal as refusal:
+                if not refusal.overtaken:
+                    raise
+            else:
+                return
+        raise CoordinationError(f"{key} comes and goes while {self.member} says it", reason="contended")
+
+    @asynccontextmanager
+    async def _sweeping(self) -> AsyncIterator[None]:
+        """End the sessions of those who fall silent meanwhile."""
+        task = asyncio.create_task(self._sweep())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _sweep(self) -> None:
+        while True:
+            with suppress(CoordinationError):  # whoever watches is told by the watch
+                await self.sessions.sweep()
+            await asyncio.sleep(self.lease / _SWEEPS)
+
+
+def _member(led: LeaseRecord) -> str:
+    """Whose process holds the Lease; somebody who is none of ours is told as a whole."""
+    return led.holder.rpartition("_")[0] or led.holder

@@ -1,0 +1,196 @@
+"""What members say to each other about themselves and what they see, as it stands with the coordinator.
+
+A ballot says of a policy which endpoints are not plainly well, together where the same was found of several; all others
+are `rest`. So on a good day it is some sixty bytes, however many endpoints there are. What a member leaves to others to
+probe is not listed either: who hears it comes to the same from the names that it counted on (`among`).
+
+Everything here was written by somebody else, and nothing of it is believed to be short, or well formed.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final
+
+from failoverd.core.health.electorate import Vote, Votes
+from failoverd.core.health.endpoint import Health
+from failoverd.core.health.isolation import Family
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Endpoint, Policy
+from failoverd.foreign import quoted
+
+VERSION: Final = 1
+"""Of the shape. Fields may be added; who reads leaves those that it does not know, and a whole value of a later one."""
+
+MOST_BYTES: Final = 1 << 20
+"""Of one value; etcd takes 1.5 MiB."""
+
+MOST_EVIDENCE: Final = 160
+MOST_NAME: Final = 200
+
+
+_HEALTHS: Final[Mapping[object, Health]] = {health.value: health for health in Health}
+_REASONS: Final = {reason.value: reason for reason in ProbeReason}
+
+
+class LaterVersionError(ValueError):
+    """A later version of failoverd wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A member about itself.
+
+    Attributes:
+        number: grows with each, so that one that is heard twice is told from two.
+        at: seconds since the epoch, by its own wall clock.
+        instance: its installation, as markers name it.
+        version: of failoverd.
+        isolated: the address families in which it does not trust itself.
+        policies: a digest of the policies that it runs, with their revisions.
+    """
+
+    number: int
+    at: float
+    instance: str = ""
+    version: str = ""
+    isolated: frozenset[Family] = frozenset()
+    policies: str = ""
+
+    def dumped(self) -> bytes:
+        said: dict[str, Any] = {"v": VERSION, "number": self.number, "at": round(self.at, 3)}
+        said |= {"instance": self.instance, "version": self.version, "policies": self.policies}
+        if self.isolated:
+            said["isolated"] = sorted(self.isolated)
+        return _compact(said)
+
+    @classmethod
+    def parsed(cls, value: bytes) -> "Heartbeat":
+        """Raises ValueError for what is none."""
+        said = _object(value)
+        number: Any = said.get("number")
+        at: Any = said.get("at")
+        _require(isinstance(number, int) and isinstance(at, int | float) and isfinite(at), "it has no number or time")
+        families = {family.value: family for family in Family}
+        isolated = frozenset(families[each] for each in _strings(said.get("isolated")) if each in families)
+        instance, version, policies = (_text(said.get(key)) for key in ("instance", "version", "policies"))
+        return cls(number, float(at), instance, version, isolated, policies)
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """What a member sees of one policy.
+
+    Attributes:
+        revision: of the policy that it runs.
+        rest: of all endpoints that are not listed.
+        seen: of those that are: by region and text, for each vote.
+        among: the members that it counted on when it left endpoints to others; nobody, where it left none.
+        factor: how many of them probe each endpoint.
+    """
+
+    revision: str
+    rest: Health = Health.HEALTHY
+    seen: tuple[tuple[Vote, Mapping[str, tuple[str, ...]]], ...] = ()
+    among: tuple[str, ...] = ()
+    factor: int | None = None
+
+    @classmethod
+    def of(cls, votes: Votes, revision: str, among: Iterable[str], factor: int | None) -> "Ballot":
+        together: dict[Vote, dict[str, list[str]]] = {}
+        for endpoint, vote in votes.listed.items():
+            told = vote._replace(evidence=quoted(vote.evidence, MOST_EVIDENCE))
+            together.setdefault(told, {}).setdefault(endpoint.region, []).append(endpoint.text)
+        seen = tuple(
+            (vote, {region: tuple(texts) for region, texts in places.items()}) for vote, places in together.items()
+        )
+        shared = factor is not None and bool(votes.elsewhere)
+        return cls(revision, votes.rest, seen, tuple(sorted(among)) if shared else (), factor if shared else None)
+
+    def dumped(self) -> bytes:
+        said: dict[str, Any] = {"v": VERSION, "revision": self.revision, "rest": self.rest}
+        if self.factor is not None:
+            said |= {"among": self.among, "factor": self.factor}
+        if self.seen:
+            said["seen"] = [_said(vote) | {"endpoints": places} for vote, places in self.seen]
+        return _compact(said)
+
+    @classmethod
+    def parsed(cls, value: bytes) -> "Ballot":
+        """Raises ValueError for what is none."""
+        said = _object(value)
+        rest: Any = said.get("rest")
+        factor: Any = said.get("factor")
+        _require(isinstance(rest, str) and rest in {Health.HEALTHY, Health.UNKNOWN}, "it says nothing of the rest")
+        _require(isinstance(said.get("revision"), str), "it has no revision")
+        _require(factor is None or (isinstance(factor, int) and factor > 0), "its factor is no number")
+        seen = said.get("seen", [])
+        _require(isinstance(seen, list), "what it has seen is no list")
+        among = _strings(said.get("among"))
+        return cls(_text(said["revision"]), Health(rest), tuple(_seen(each) for each in seen), among, factor)
+
+    def votes(self, policy: Policy, elsewhere: frozenset[Endpoint]) -> Votes:
+        """The same of the endpoints of a policy; those that it does not have are left out."""
+        checks = {check.name for check in policy.checks}
+        known = {(each.region, each.text): each for spec in policy.regions for each in spec.endpoints}
+        listed: dict[Endpoint, Vote] = {}
+        for vote, places in self.seen:
+            told = vote if vote.check in checks else vote._replace(check="")
+            ids = ((region, text) for region, texts in places.items() for text in texts)
+            listed |= {known[each]: told for each in ids if each in known}
+        return Votes(self.rest, listed, elsewhere)
+
+
+def _said(vote: Vote) -> dict[str, Any]:
+    said: dict[str, Any] = {"health": vote.health}
+    if vote.suspect:
+        said["suspect"] = True
+    if vote.check:
+        said |= {"check": vote.check, "reason": vote.reason, "evidence": vote.evidence}
+    return said
+
+
+def _seen(said: object) -> tuple[Vote, Mapping[str, tuple[str, ...]]]:
+    said = said if isinstance(said, dict) else {}
+    health, reason = said.get("health"), said.get("reason")
+    places: Any = said.get("endpoints")
+    _require(isinstance(places, dict), "something that it has seen is of no endpoint")
+    _require(isinstance(health, str) and health in _HEALTHS, "a health that it tells is none")
+    vote = Vote(
+        _HEALTHS[health],
+        said.get("suspect") is True,
+        _text(said.get("check")),
+        _REASONS.get(reason, ProbeReason.OK) if isinstance(reason, str) else ProbeReason.OK,  # a later version's
+        _text(said.get("evidence"), MOST_EVIDENCE),
+    )
+    return vote, {str(region): _strings(texts) for region, texts in places.items()}
+
+
+def _object(value: bytes) -> dict[str, Any]:
+    _require(len(value) <= MOST_BYTES, f"it is {len(value):,} bytes long, and at most {MOST_BYTES:,} are read")
+    try:
+        said = json.loads(value)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    _require(isinstance(said, dict) and isinstance(said.get("v"), int), "it is no value of failoverd's")
+    if said["v"] > VERSION:
+        raise LaterVersionError(f"a later version of failoverd wrote it (shape {said['v']}, this one knows {VERSION})")
+    return dict(said)
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise ValueError(otherwise)
+
+
+def _strings(said: object) -> tuple[str, ...]:
+    return tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()
+
+
+def _text(said: object, most: int = MOST_NAME) -> str:
+    return quoted(said, most) if isinstance(said, str) else ""
+
+
+def _compact(said: dict[str, Any]) -> bytes:
+    return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()

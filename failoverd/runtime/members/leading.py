@@ -1,0 +1,411 @@
+"""Who leads: one member writes, and stops by its own clock before another one can begin.
+
+The lease saves work; it is not what safety rests on. A leader that was frozen, or whose clock stood still, is refused
+by the provider's fence, which compares generations. So this says no early, and never has to be believed.
+
+    asked at 0 s        the lease holds until 20 s, and is renewed every second
+    10 s unheard        nothing more is begun: what was sent to a provider just now has the rest of the time to end
+    20 s                the lease is over: another member leads
+
+The epoch grows with each leader and stands in each marker. The coordinator counts it, above a `floor` that is kept
+beside: a coordinator that was restored from a backup counts from an older number, which the markers show.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from failoverd.core.control.plan import Plan
+from failoverd.core.errors import CoordinationError
+from failoverd.core.events import (
+    CoordinatorLost,
+    CoordinatorRegained,
+    CoordinatorRestored,
+    LeaderElected,
+    LeaderLost,
+)
+from failoverd.core.members import Membership, Uncoordinated
+from failoverd.core.records import Marker
+from failoverd.ports import Clock, Coordinator, Emit, Leadership
+
+LONGEST_RETRY: Final = 1.0
+"""Seconds between two calls of the coordinator, at most; a tenth of the lease, where that is shorter."""
+
+INSTALLATION: Final = "installation"
+"""The key of what all members have in common whoever leads."""
+
+_VERSION: Final = 1
+
+
+class Lead(Protocol):
+    """Whether this member may write.
+
+    Attributes:
+        leads: whether it is the leader now.
+        lone: whether nobody can lead, and it takes traffic off what is down all the same.
+        acts: whether it writes anything: it leads, or is lone.
+        candidate: whether it ever does: a vantage only looks.
+        speaks: whether it is for this member to tell people: it leads, or nobody knows who does.
+        epoch: of the leader, as far as this member knows; one member alone is epoch 0.
+        instance: the name of this installation in markers.
+    """
+
+    @property
+    def leads(self) -> bool: ...
+    @property
+    def lone(self) -> bool: ...
+    @property
+    def acts(self) -> bool: ...
+    @property
+    def candidate(self) -> bool: ...
+    @property
+    def speaks(self) -> bool: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def instance(self) -> str: ...
+
+    def refuses(self, plan: Plan, *, fenced: bool) -> str:
+        """Why a plan is not to be sent; empty if it may be. `fenced`: its provider refuses an older generation."""
+
+    def outranked(self, marker: Marker, read_at: float) -> None:
+        """A marker of this owner shows a higher epoch than this member's."""
+
+
+@dataclass(slots=True)
+class Alone:
+    """One member that nobody shares the work with."""
+
+    instance: str = ""
+    leads: bool = True
+    lone: bool = False
+    acts: bool = True
+    candidate: bool = True
+    speaks: bool = True
+    epoch: int = 0
+
+    def refuses(self, plan: Plan, *, fenced: bool) -> str:  # noqa: ARG002 - it may write whatever it is
+        return ""
+
+    def outranked(self, marker: Marker, read_at: float) -> None:
+        """Nobody can be asked: a person says what that means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How this member stands.
+
+    Attributes:
+        leader: who leads, as the coordinator last said; empty without one.
+        epoch: the leader's.
+        since: when this member first heard of that leader.
+        heard_at: when the coordinator last answered; None while it never did.
+        trouble: why it does not answer now; empty while it does.
+    """
+
+    leader: str = ""
+    epoch: int = 0
+    since: float = 0.0
+    heard_at: float | None = None
+    trouble: str = ""
+
+
+class Leading:
+    """One of several members. `run` is endless.
+
+    Args:
+        coordinator: where they agree.
+        membership: who this is among them.
+        instance: the installation's name in markers, as this member's journal knows it.
+        emit: is told of each change.
+        clock: the time; steady.
+        catch_up: takes up what the members remember together, before the first write of a leader.
+        turned: called when this member begins or ends to lead, or the coordinator is lost or back.
+    """
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        membership: Membership,
+        instance: str,
+        emit: Emit,
+        clock: Clock,
+        *,
+        catch_up: Callable[[], Awaitable[None]],
+        turned: Callable[[], None],
+    ) -> None:
+        self.member = membership.me.name
+        self.instance = instance
+        self.standing = Standing()
+        self._coordinator = coordinator
+        self._emit = emit
+        self._clock = clock
+        self._catch_up = catch_up
+        self._turned = turned
+        self.candidate = membership.me.may_lead
+        self._uncoordinated = membership.uncoordinated
+        self._mine = False
+        self._until = 0.0  # nothing is begun after this
+        self._floor = 0
+        self._own_epoch = 0  # as the coordinator counts it
+        self._abstains_until = 0.0
+        self._vain_since: float | None = None  # the lease is held, and what there is to know is not learnt
+        self._lost_at: float | None = None
+        self._told_leader: tuple[str, int] | None = None
+        self._told_turn = False, False
+        self._news = asyncio.Event()
+        self._ranks: tuple[Marker, float] | None = None
+        self._busy = asyncio.Lock()
+
+    # -- asked ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def lease(self) -> float:
+        return self._coordinator.lease
+
+    @property
+    def leads(self) -> bool:
+        return self._mine and self._clock() < self._until
+
+    @property
+    def speaks(self) -> bool:
+        return self.leads or (self.candidate and not self.coordinated)
+
+    @property
+    def coordinated(self) -> bool:
+        """Whether the coordinator was heard lately enough to know who leads."""
+        heard = self.standing.heard_at
+        return heard is not None and self._clock() - heard < self.lease / 2
+
+    @property
+    def lone(self) -> bool:
+        """Whether this member may take traffic off what is down though nobody coordinates it."""
+        known = self.standing.heard_at is not None
+        return known and self.candidate and self._uncoordinated is Uncoordinated.FAILING_OUT and not self.coordinated
+
+    @property
+    def acts(self) -> bool:
+        return self.leads or self.lone
+
+    @property
+    def epoch(self) -> int:
+        return self.standing.epoch
+
+    @property
+    def epoch_in_coordinator(self) -> int:
+        """The same without the floor: what the coordinator compares."""
+        return self._own_epoch
+
+    def refuses(self, plan: Plan, *, fenced: bool) -> str:
+        if self.leads:
+            return ""
+        if self.lone:
+            if not fenced:
+                return "the coordinator does not answer, and this provider has no fence of its own"
+            return "" if plan.cause.urgent else "the coordinator does not answer: only what is down is taken off"
+        if not self.coordinated:
+            return f"{self.member} does not know who leads: the coordinator does not answer"
+        other = self.standing.leader
+        return f"{other} leads" if other and other != self.member else "nobody leads yet"
+
+    # -- what changes --------------------------------------------------------------------------------------------------
+
+    def outranked(self, marker: Marker, read_at: float) -> None:
+        if self.leads and marker.instance == self.instance and marker.epoch > self.epoch:
+            self._ranks = marker, read_at
+            self._news.set()
+
+    def look(self) -> None:
+        """Something may have changed about who leads: ask now."""
+        self._news.set()
+
+    async def resign(self, abstain: float = 0.0, cause: str = "it resigned") -> bool:
+        """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
+        self._abstains_until = self._clock() + abstain
+        led, self._mine = self._mine, False
+        if led:
+            self._lose(cause)
+            self._tell_turn()
+        async with self._busy:
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self._coordinator.resign()
+            except (CoordinationError, TimeoutError):
+                return False  # the lease ends by itself
+        return True
+
+    async def run(self) -> None:
+        """Campaign, for ever."""
+        while True:
+            self._news.clear()
+            await self.campaign()
+            await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(min(LONGEST_RETRY, self.lease / 10)):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that the coordinator gets: two calls fit into what is left when nothing more is begun."""
+        return self.lease / 4
+
+    async def campaign(self) -> None:
+        """Ask once who leads, and act on it."""
+        async with self._busy:
+            asked_at = self._clock()
+            stands = self.candidate and asked_at >= self._abstains_until
+            try:
+                async with asyncio.timeout(self._patience):
+                    found = await self._coordinator.campaign(stands=stands)
+                    if not self._own_epoch or found.epoch != self._own_epoch:
+                        await self._look_at_installation()
+                await self._heard(found, asked_at)
+            except TimeoutError:
+                self._unheard(f"the coordinator did not answer within {self._patience:g}s")
+            except CoordinationError as error:
+                self._unheard(str(error))
+        self._tell_turn()
+
+    def _tell_turn(self) -> None:
+        """Have everybody look again whose work it is, where that changed."""
+        turn = self.leads, self.lone
+        if turn != self._told_turn:
+            self._told_turn = turn
+            self._turned()
+
+    async def _heard(self, found: Leadership, asked_at: float) -> None:
+        if found.mine and not self._mine:
+            await self._learn(asked_at)
+        self._mark_heard(found, asked_at)
+        if found.mine:
+            self._mine, self._until = True, asked_at + self.lease / 2
+            async with asyncio.timeout(self._patience):
+                await self._raise_floor(asked_at)
+        elif self._mine:
+            self._mine = False
+            self._lose(f"{found.leader or 'nobody'} leads now")
+        self._tell_leader(found)
+
+    def _mark_heard(self, found: Leadership, asked_at: float) -> None:
+        before, now = self.standing, self._clock()
+        self._own_epoch = found.epoch
+        epoch = found.epoch + self._floor if found.leader else before.epoch
+        same = (before.leader, before.epoch) == (found.leader, epoch)
+        self.standing = Standing(found.leader, epoch, before.since if same else now, asked_at)
+        if self._lost_at is not None:
+            lost_at, self._lost_at = self._lost_at, None
+            self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))
+
+    async def _learn(self, asked_at: float) -> None:
+        """Know what the others knew before this member leads: it holds the lease, so nobody else does meanwhile.
+
+        Raises:
+            CoordinationError: it could not be learnt. It is tried again with the next call.
+        """
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._catch_up()
+        except (CoordinationError, TimeoutError) as error:
+            await self._give_way(asked_at)
+            words = str(error) or f"what the members remember together was not read within {self._patience:g}s"
+            raise CoordinationError(words, reason="not_caught_up") from None
+        self._vain_since = None
+
+    async def _give_way(self, asked_at: float) -> None:
+        """Who cannot learn what there is to know for a whole lease lets somebody else lead."""
+        since = self._vain_since = asked_at if self._vain_since is None else self._vain_since
+        if asked_at - since >= self.lease:
+            self._vain_since, self._abstains_until = None, asked_at + self.lease
+            async with asyncio.timeout(self._patience):
+                await self._coordinator.resign()
+
+    def _tell_leader(self, found: Leadership) -> None:
+        known = found.leader, self.standing.epoch
+        if not found.leader or known == self._told_leader:
+            return
+        was = self._told_leader[0] if self._told_leader is not None else ""
+        self._told_leader = known
+        self._emit(
+            LeaderElected(at=self._clock(), leader=found.leader, epoch=self.standing.epoch, was=was, mine=found.mine)
+        )
+
+    def _lose(self, cause: str) -> None:
+        self._emit(LeaderLost(at=self._clock(), leader=self.member, epoch=self.epoch, cause=cause))
+
+    def _unheard(self, error: str) -> None:
+        now = self._clock()
+        self.standing = replace(self.standing, trouble=error)
+        if self._lost_at is None:
+            self._lost_at = now
+            may_act = self.candidate and self._uncoordinated is Uncoordinated.FAILING_OUT
+            self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=may_act))
+        if self._mine and now >= self._until:
+            self._mine = False
+            self._lose("the coordinator did not answer, and the lease may end elsewhere")
+
+    # -- what is kept whoever leads ------------------------------------------------------------------------------------
+
+    async def _look_at_installation(self) -> None:
+        """Learn the installation's name in markers, and the floor of its epochs; name it, if nobody did."""
+        known, _ = await self._installation()
+        if known is None:
+            said = _Installation(self.instance, self._floor)
+            if await self._coordinator.replace(INSTALLATION, said.dumped, after=0) is None:
+                known, _ = await self._installation()
+            known = known or said
+        self.instance, self._floor = known.instance, known.floor
+
+    async def _installation(self) -> "tuple[_Installation | None, int]":
+        entries, _ = await self._coordinator.entries(INSTALLATION)
+        found = entries.get(INSTALLATION)
+        if found is None or found.value is None:
+            return None, 0
+        return _Installation.parsed(found.value), found.version
+
+    async def _raise_floor(self, asked_at: float) -> None:
+        """A marker of ours shows a higher epoch than any that the coordinator gave: it was restored from a backup.
+
+        Only who led when the marker was read, and still does, can know: nobody else was given an epoch meanwhile.
+        """
+        if self._ranks is None:
+            return
+        (marker, read_at), self._ranks = self._ranks, None
+        if asked_at < read_at or marker.epoch <= self.epoch or marker.instance != self.instance:
+            return
+        known, version = await self._installation()
+        said = _Installation(self.instance, max(marker.epoch, known.floor if known is not None else 0))
+        if await self._coordinator.replace(INSTALLATION, said.dumped, after=version) is None:
+            return  # it is seen again in the next round
+        was, self._floor = self.epoch, said.floor
+        self.standing = replace(self.standing, epoch=self._own_epoch + self._floor)
+        self._emit(CoordinatorRestored(at=self._clock(), seen=marker.epoch, was=was, epoch=self.epoch))
+        self._turned()
+
+
+@dataclass(frozen=True, slots=True)
+class _Installation:
+    instance: str
+    floor: int
+
+    @property
+    def dumped(self) -> bytes:
+        return json.dumps({"v": _VERSION, "instance": self.instance, "floor": self.floor}).encode()
+
+    @classmethod
+    def parsed(cls, value: bytes) -> "_Installation":
+        """Raises CoordinationError: somebody else wrote something else there."""
+        try:
+            said = json.loads(value)
+            return cls(str(said["instance"]), int(said["floor"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise CoordinationError(
+                f"what stands under {INSTALLATION} in the coordinator is not failoverd's",
+                reason="not_ours",
+                remedy="give this installation a prefix of its own",
+            ) from error

@@ -1,0 +1,260 @@
+"""What the members remember together: the state of each policy, which the leader writes, and operators' words.
+
+Each member follows one watch from the version up to which it read everything, so that a follower knows what the leader
+knew a moment ago, and takes over without reading it all. What it missed nevertheless, it notices: a new leader writes
+one value of its own, and leads once that has come back to it, for a watch tells in order.
+
+Losing the coordinator loses nothing: each member goes on with what it knows, and its own journal keeps it.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from failoverd import codec
+from failoverd.core.control.state import PolicyState, TargetMemory
+from failoverd.core.errors import CoordinationError
+from failoverd.core.events import SharedStateUnread
+from failoverd.core.overrides import Override
+from failoverd.ports import Clock, Coordinator, Emit, SharedValue
+from failoverd.runtime.override_book import Overrides
+from failoverd.runtime.states import States
+from failoverd.runtime.supervising import backoff
+from failoverd.state_parts import HEAD, override_of, parts_of, state_head, target_memory
+
+SHARED: Final = "shared/"
+"""What every key begins with that is remembered together: one watch sees all of them in order."""
+
+VERSION: Final = 1
+"""Of the shape of values. Who reads a value of a later one leaves it, and says so once."""
+
+PATIENCE: Final = 0.5
+"""Seconds that a write to a provider waits for this memory. It is not what makes that safe: the fence is."""
+
+LONGEST_PAUSE: Final = 10.0
+"""Seconds between two tries to read anew, where the coordinator does not answer."""
+
+_STATES: Final = "states/"
+_WORDS: Final = "words/"
+_HEARD: Final = "heard/"
+
+
+class Leader(Protocol):
+    """Which member this is, whether it leads, and the epoch by which the coordinator knows it."""
+
+    @property
+    def member(self) -> str: ...
+    @property
+    def leads(self) -> bool: ...
+    @property
+    def epoch_in_coordinator(self) -> int: ...
+
+    def look(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was read of one policy, and not taken up yet."""
+
+    heads: dict[str, PolicyState]
+    targets: dict[str, dict[str, TargetMemory]]
+
+
+class SharedMemory:
+    """The members' common memory, as one of them uses it. `run` is endless.
+
+    Args:
+        coordinator: where it is.
+        leader: whether this member leads.
+        states: what this member knows of each policy.
+        words: operators' words, as this member knows them.
+        heed: has the policies worked on that a word of another member concerns.
+        emit: is told of what cannot be read.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        leader: Leader,
+        states: States,
+        words: Overrides,
+        heed: Callable[[Override], None],
+        emit: Emit,
+        clock: Clock,
+    ) -> None:
+        self._coordinator = coordinator
+        self._leader = leader
+        self._states = states
+        self._words = words
+        self._heed = heed
+        self._emit = emit
+        self._clock = clock
+        self._versions: dict[str, int] = {}
+        self._seen = 0
+        self._reached = asyncio.Condition()
+        self._stale = asyncio.Event()
+        self._unread: set[str] = set()
+
+    # -- following -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Know what the others remember, for ever."""
+        attempt = 0
+        while True:
+            try:
+                await self._follow()
+                attempt = 0
+            except CoordinationError:  # that it does not answer is told by who campaigns
+                attempt += 1
+                await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE))
+
+    async def _follow(self) -> None:
+        """Read everything, then what changes, until this member ends to lead: what it believed then may be no more."""
+        self._stale.clear()
+        entries, version = await self._coordinator.entries(SHARED)
+        self._versions = {key: value.version for key, value in entries.items()}
+        await self._take(entries)
+        await self._reach(version)
+        await self._say_unheard()
+        watch = asyncio.create_task(self._watch(version))
+        stale = asyncio.create_task(self._stale.wait())
+        try:
+            await asyncio.wait({watch, stale}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (watch, stale):
+                task.cancel()
+            ended = await asyncio.gather(watch, stale, return_exceptions=True)
+        if isinstance(ended[0], Exception):
+            raise ended[0]
+
+    async def _say_unheard(self) -> None:
+        """Say the words that the others do not know.
+
+        They were said while the coordinator did not answer, or it lost them, or there was none yet.
+        """
+        for word in self._words.all():
+            begun = not word.planned or word.since <= self._clock()
+            if begun and (word in self._words.unshared or f"{SHARED}{_WORDS}{word.id}" not in self._versions):
+                await self._words.keep(word)
+
+    async def _watch(self, version: int) -> None:
+        async for key, value in self._coordinator.changes(SHARED, version):
+            self._versions[key] = value.version
+            await self._take({key: value})
+            await self._reach(value.version)
+
+    def again(self) -> None:
+        """This member leads no more: what it knows besides what the others remember is not worth more than that."""
+        self._states.unshared()
+        self._stale.set()
+
+    async def catch_up(self) -> None:
+        """Return once everything is known here that was remembered when this was called.
+
+        Raises:
+            CoordinationError: it cannot be known now.
+        """
+        key = f"{SHARED}{_HEARD}{self._leader.member}"
+        said = await self._coordinator.replace(key, _wrapped("{}"), after=self._versions.get(key, 0))
+        if said is None:
+            self._stale.set()
+            raise CoordinationError("the common memory is not known yet", reason="not_caught_up")
+        async with self._reached:
+            await self._reached.wait_for(lambda: self._seen >= said)
+
+    async def _reach(self, version: int) -> None:
+        async with self._reached:
+            self._seen = version
+            self._reached.notify_all()
+
+    # -- taking up -----------------------------------------------------------------------------------------------------
+
+    async def _take(self, entries: Mapping[str, SharedValue]) -> None:
+        found = _Found({}, {})
+        for key, shared in entries.items():
+            if shared.value is None:
+                continue
+            kind, _, name = key.removeprefix(SHARED).partition("/")
+            try:
+                body = _unwrapped(shared.value)
+                if kind == _STATES[:-1]:
+                    self._read_state(found, name, body)
+                elif kind == _WORDS[:-1]:
+                    await self._take_word(override_of(name, body))
+            except ValueError as error:
+                self._tell_unread(key, error)
+        if self._leader.leads:
+            return  # it is its own
+        for policy in found.heads.keys() | found.targets.keys():
+            self._states.adopt(policy, found.heads.get(policy), found.targets.get(policy, {}))
+
+    @staticmethod
+    def _read_state(found: _Found, name: str, body: codec.Json) -> None:
+        policy, _, target = name.partition("/")
+        if target == HEAD:
+            found.heads[policy] = state_head(policy, body)
+        else:
+            found.targets.setdefault(policy, {})[target] = target_memory(policy, target, body)
+
+    async def _take_word(self, word: Override) -> None:
+        if self._words.get(word.id) == word:
+            return
+        if word.id in {each.id for each in self._words.unshared}:
+            return  # what was said here since is told as soon as this member can
+        self._words.heed(word)
+        self._heed(word)
+        await self._words.keep_here(word)
+
+    def _tell_unread(self, key: str, error: ValueError) -> None:
+        if key not in self._unread:
+            self._unread.add(key)
+            self._emit(SharedStateUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
+
+    # -- saying --------------------------------------------------------------------------------------------------------
+
+    async def keep(self, state: PolicyState) -> bool:
+        """Remember what is new of a policy; only the leader does. Whether all of it is."""
+        if not self._leader.leads:
+            return False
+        epoch = self._leader.epoch_in_coordinator
+        parts = [(f"{SHARED}{_STATES}{state.policy}/{key}", body) for key, body in parts_of(state).items()]
+        try:
+            async with asyncio.timeout(PATIENCE):
+                kept = await asyncio.gather(*(self._replace(key, body, epoch) for key, body in parts))
+        except (CoordinationError, TimeoutError):
+            return False
+        if not all(kept):
+            self._leader.look()  # somebody else may lead by now
+        return all(kept)
+
+    async def say(self, word: Override) -> bool:
+        """Let every member know a word. Whether they will."""
+        try:
+            async with asyncio.timeout(self._coordinator.lease / 4):
+                return await self._replace(f"{SHARED}{_WORDS}{word.id}", codec.dump(word), None)
+        except (CoordinationError, TimeoutError):
+            return False
+
+    async def _replace(self, key: str, body: str, epoch: int | None) -> bool:
+        version = await self._coordinator.replace(key, _wrapped(body), after=self._versions.get(key, 0), epoch=epoch)
+        if version is None:
+            return False
+        self._versions[key] = max(version, self._versions.get(key, 0))
+        return True
+
+
+def _wrapped(body: str) -> bytes:
+    return f'{{"v":{VERSION},"body":{body}}}'.encode()
+
+
+def _unwrapped(value: bytes) -> codec.Json:
+    """Raises ValueError for what no member of this version wrote."""
+    said = json.loads(value)
+    if not isinstance(said, dict) or "body" not in said or not isinstance(said.get("v"), int):
+        raise ValueError("it is no value of failoverd's")
+    if said["v"] > VERSION:
+        raise ValueError(f"a later version of failoverd wrote it (shape {said['v']}, this one knows {VERSION})")
+    return said["body"]

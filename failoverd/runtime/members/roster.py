@@ -1,0 +1,52 @@
+"""Who of the members does what, as one of them tells people."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from failoverd import __version__
+from failoverd.core.members import Member, Membership
+from failoverd.core.status import MembersStatus, MemberStanding, MemberStatus
+from failoverd.runtime.members.leading import Leading
+
+
+def roster(leading: Leading, membership: Membership, heard: Iterable[MemberStatus], now: float) -> MembersStatus:
+    """Where the members stand.
+
+    Args:
+        leading: whether this one leads, and who does else.
+        membership: all of them.
+        heard: what each of them said of itself. Whoever is not among them was not heard of, but for this one.
+        now: the time.
+    """
+    known, standing = {each.name: each for each in heard}, leading.standing
+    known.setdefault(membership.me.name, _itself(membership.me, now))
+    told = (_told(each, known.get(each.name), standing.leader) for each in membership.members)
+    return MembersStatus(
+        at=now,
+        member=membership.me.name,
+        leads=leading.leads,
+        lone=leading.lone,
+        leader=standing.leader,
+        epoch=leading.epoch,
+        since=standing.since,
+        coordinated=leading.coordinated,
+        heard_at=standing.heard_at,
+        trouble=standing.trouble,
+        lease=leading.lease,
+        members=tuple(sorted(told, key=lambda each: each.name)),
+    )
+
+
+def _itself(me: Member, now: float) -> MemberStatus:
+    standing = MemberStanding.FOLLOWS if me.may_lead else MemberStanding.WATCHES
+    return MemberStatus(me.name, me.network, me.role, standing, heard_at=now, version=__version__, offset=0.0)
+
+
+def _told(member: Member, heard: MemberStatus | None, leader: str) -> MemberStatus:
+    """The coordinator knows better who leads than a member that was heard of a moment ago."""
+    if heard is None:
+        unheard = MemberStanding.LEADS if member.name == leader else MemberStanding.UNHEARD
+        return MemberStatus(member.name, member.network, member.role, unheard, uncounted="not heard of")
+    if member.name == leader and heard.standing.is_heard:
+        return replace(heard, standing=MemberStanding.LEADS)
+    return heard

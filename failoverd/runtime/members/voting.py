@@ -1,0 +1,488 @@
+"""What this member tells the others of what it sees, and what it hears of them.
+
+Each member keeps two kinds of values with the coordinator, bound to its lease: a heartbeat, a tenth of the lease apart,
+and a ballot for each policy, whenever something changed. A heartbeat is only sent when all ballots are out, so who
+hears a fresh one has what that member sees now. What is heard is dated by this member's own clock, when it came and was
+another than before: no two clocks are ever compared.
+
+Who is not heard for a lease has no vote, and after that the others probe what it did (`core.health.assignment`). Votes
+on another revision of a policy are not counted: they may be about other checks. And nothing that a member says can hurt
+this one: it is bounded, read with suspicion, and counts once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final, Protocol
+
+from failoverd.core.errors import CoordinationError
+from failoverd.core.events import MemberFound, MemberLost
+from failoverd.core.health.assignment import PolicyShares, Roster
+from failoverd.core.health.electorate import Electorate, Votes
+from failoverd.core.health.isolation import NEVER, Family
+from failoverd.core.health.transitions import ProbeDue
+from failoverd.core.health.votes import Voter
+from failoverd.core.members import Member, Membership
+from failoverd.core.records import Endpoint, Policy
+from failoverd.ports import Clock, Coordinator, Emit
+from failoverd.runtime.members.ballots import Ballot, Heartbeat
+from failoverd.runtime.members.refusals import Refusals
+from failoverd.runtime.supervising import backoff
+
+MEMBERS: Final = "members/"
+BALLOTS: Final = "votes/"
+
+GATHER: Final = 0.02
+"""Seconds for which changes are gathered before they are told, and as much again for each `PIECE` of what is told."""
+
+PIECE: Final = 10_000
+"""Bytes."""
+
+AT_ONCE: Final = 16
+"""Ballots that are under way together."""
+
+FIRST_PAUSE: Final = 0.1
+"""Seconds after which it is tried again first, where the coordinator does not answer."""
+
+LONGEST_PAUSE: Final = 5.0
+
+STEADY: Final = 3.0
+"""Leases for which a member that was gone has to be heard, before its part of the probing is left to it again."""
+
+MOST_POLICIES: Final = 10_000
+"""Of one other member that are kept in mind, besides as many as run here."""
+
+
+class VotingBoard(Protocol):
+    """The health board, as far as votes are about it."""
+
+    def report(self, to_say: Callable[[str], None], /) -> None: ...
+    def convene(self, electorate: Electorate | None, /) -> None: ...
+    def hear(self, voter: str, policy: str, votes: Votes | None, /) -> tuple[ProbeDue, ...]: ...
+    def votes(self, policy: str, /) -> Votes: ...
+    def leave(self, policy: str, elsewhere: frozenset[Endpoint], /) -> None: ...
+    def isolated(self) -> frozenset[Family]: ...
+
+
+class VotingTimetable(Protocol):
+    """The probe timetable, as far as other vantages make probes due, or take some over."""
+
+    def obey(self, due: Iterable[ProbeDue], /) -> None: ...
+    def leave(self, name: str, elsewhere: frozenset[Endpoint], /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a member says of itself: the time by its wall clock, how markers name its installation, and its version."""
+
+    wall: Clock
+    instance: Callable[[], str] = str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardMember:
+    """A member as this one hears of it.
+
+    Attributes:
+        member: who.
+        heard_at: when it last said something; None while it never did.
+        votes: whether its votes count.
+        isolated: the address families in which it does not trust itself.
+        instance: its installation, as markers name it.
+        version: of its failoverd.
+        clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
+        differing: the policies of which it runs another revision, or none.
+    """
+
+    member: Member
+    heard_at: float | None
+    votes: bool
+    isolated: tuple[str, ...] = ()
+    instance: str = ""
+    version: str = ""
+    clock_offset: float | None = None
+    differing: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Other:
+    """What is known of another member. `told_lost` is when it was said that it is not heard."""
+
+    member: Member
+    heard_at: float = NEVER
+    last: Heartbeat | None = None
+    clock_offset: float | None = None
+    told_lost: float | None = None
+    ballots: dict[str, Ballot] = field(default_factory=dict)
+    differing: dict[str, float] = field(default_factory=dict)  # policies, and since when
+
+
+class Voting:
+    """One of several vantages. Everything in `works` is endless.
+
+    Args:
+        coordinator: where they tell each other.
+        membership: who this is among them.
+        board: what this member sees, and where votes are counted.
+        timetable: probes what others have doubts about.
+        policies: what runs here, by name.
+        emit: is told of members that go and come, and of what is not counted.
+        clock: the time; steady.
+        introduction: what it says of itself.
+    """
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        membership: Membership,
+        board: VotingBoard,
+        timetable: VotingTimetable,
+        policies: Callable[[], Mapping[str, Policy]],
+        emit: Emit,
+        clock: Clock,
+        introduction: Introduction | None = None,
+    ) -> None:
+        self._coordinator = coordinator
+        self._membership = membership
+        self._board = board
+        self._timetable = timetable
+        self._policies = policies
+        self._emit = emit
+        self._clock = clock
+        self._introduction = introduction or Introduction(clock)
+        self._me = membership.me.name
+        self._others = {each.name: _Other(each) for each in membership.members if each.name != self._me}
+        self._began = clock()
+        lease = coordinator.lease
+        self._names = frozenset(each.name for each in membership.members)
+        self._roster = Roster(lease, STEADY * lease, self._names)
+        self._alone = False
+        self._taken: dict[str, PolicyShares] = {}
+        self._unsaid: set[str] = set()
+        self._said: dict[str, bytes] = {}
+        self._news = asyncio.Event()
+        self._number = 0
+        self._beat_at = NEVER
+        self._told_isolated: frozenset[Family] = frozenset()
+        self._refusals = Refusals(emit, clock)
+        board.report(self._to_say)
+        board.convene(self._electorate())
+
+    @property
+    def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What goes on, each by itself."""
+        return {
+            "votes": self.speak,
+            "members": lambda: self._follow(MEMBERS, self._take_heartbeat),
+            "votes of others": lambda: self._follow(BALLOTS, self._take_ballot),
+            "vantages": self.watch,
+        }
+
+    @property
+    def beat(self) -> float:
+        """Seconds between two heartbeats."""
+        return self._coordinator.lease / 10
+
+    def vote_alone(self, alone: bool) -> None:
+        """Whether what this vantage sees holds, whatever the others said: nobody can be heard, and it has to act."""
+        if alone is not self._alone:
+            self._alone = alone
+            self._share()
+            self._board.convene(self._electorate())
+
+    def roster(self) -> tuple[HeardMember, ...]:
+        """Every member as it is heard, this one included."""
+        return tuple(self._heard(each) for each in self._membership.members)
+
+    def _heard(self, member: Member) -> HeardMember:
+        if member.name == self._me:
+            families = self._board.isolated()
+            about, isolated = self._introduction, tuple(sorted(families))
+            return HeardMember(member, self._clock(), not families, isolated, about.instance(), about.version, 0.0)
+        other = self._others[member.name]
+        last = other.last
+        heard_at = other.heard_at if other.heard_at > NEVER else None
+        if last is None:
+            return HeardMember(member, heard_at, votes=False)
+        return HeardMember(
+            member,
+            heard_at,
+            self._is_heard(other) and not last.isolated,
+            tuple(sorted(last.isolated)),
+            last.instance,
+            last.version,
+            other.clock_offset,
+            tuple(sorted(name for name in self._policies() if self._differs(other, name))),
+        )
+
+    # -- saying --------------------------------------------------------------------------------------------------------
+
+    async def speak(self) -> None:
+        """Tell the others what this vantage sees, for ever."""
+        attempt = 0
+        while True:
+            await self._wait_for_news()
+            self._take_up()
+            try:
+                await self._say()
+                attempt = 0
+            except (CoordinationError, TimeoutError):  # that it does not answer is told by who campaigns
+                attempt += 1
+                await asyncio.sleep(backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat)))
+
+    def _to_say(self, policy: str) -> None:
+        """This vantage sees something else of a policy, or ("") of itself."""
+        if policy:
+            self._unsaid.add(policy)
+        self._news.set()
+
+    async def _wait_for_news(self) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, self._beat_at + self.beat - self._clock())):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        if self._unsaid:
+            size = sum(len(self._said.get(name, b"")) for name in self._unsaid)
+            await asyncio.sleep(min(GATHER * (1 + size / PIECE), self.beat))
+        self._news.clear()
+
+    async def _say(self) -> None:
+        policies, unsaid = self._policies(), sorted(self._unsaid)
+        self._unsaid.clear()
+        gate = asyncio.Semaphore(AT_ONCE)
+        told = await asyncio.gather(*(self._publish_ballot(name, policies, gate) for name in unsaid))
+        if not all(told):
+            raise CoordinationError("not every ballot could be told", reason="untold")
+        isolated, now = self._board.isolated(), self._clock()
+        if not self._unsaid and (now >= self._beat_at + self.beat or isolated != self._told_isolated):
+            await self._publish_heartbeat(isolated, now)
+
+    async def _publish_ballot(self, name: str, policies: Mapping[str, Policy], gate: asyncio.Semaphore) -> bool:
+        said = self._ballot(policies[name]).dumped() if name in policies else Ballot("").dumped()
+        if self._said.get(name) == said:
+            return True
+        async with gate:
+            try:
+                await self._publish(f"{BALLOTS}{self._me}/{name}", said)
+            except (CoordinationError, TimeoutError):
+                self._unsaid.add(name)
+                return False
+        if name in policies:
+            self._said[name] = said
+        return True
+
+    def _ballot(self, policy: Policy) -> Ballot:
+        votes = self._board.votes(policy.name)
+        return Ballot.of(votes, policy.source.revision, self._roster.present, self._membership.probe_factor)
+
+    async def _publish_heartbeat(self, isolated: frozenset[Family], now: float) -> None:
+        self._number += 1
+        running = sorted(f"{each.name} {each.source.revision}" for each in self._policies().values())
+        digest = blake2b("\n".join(running).encode(), digest_size=8).hexdigest()
+        about = self._introduction
+        said = Heartbeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
+        await self._publish(f"{MEMBERS}{self._me}", said.dumped())
+        self._beat_at, self._told_isolated = now, isolated
+
+    async def _publish(self, key: str, value: bytes) -> None:
+        async with asyncio.timeout(self._coordinator.lease / 4):
+            await self._coordinator.publish(key, value)
+
+    def _say_again(self, key: str) -> None:
+        """The coordinator has lost what this member said: a lease ended, or an older state came back."""
+        name = key.removeprefix(f"{BALLOTS}{self._me}/")
+        if key == f"{MEMBERS}{self._me}":
+            self._beat_at = NEVER
+        elif self._said.pop(name, None) is not None:
+            self._unsaid.add(name)
+        self._news.set()
+
+    # -- hearing -------------------------------------------------------------------------------------------------------
+
+    async def _follow(self, below: str, take: Callable[[str, bytes | None], None]) -> None:
+        """Hear everything whose key begins so, for ever: what stands there, then each change."""
+        attempt, known = 0, set[str]()
+        while True:
+            try:
+                async with asyncio.timeout(self._coordinator.lease / 4):
+                    entries, version = await self._coordinator.entries(below)
+                for key in known - entries.keys():
+                    take(key, None)
+                known = set(entries)
+                for key in self._mine(below) - known:
+                    self._say_again(key)
+                for key, shared in entries.items():
+                    take(key, shared.value)
+                async for key, shared in self._coordinator.changes(below, version):
+                    attempt = 0
+                    (known.discard if shared.value is None else known.add)(key)
+                    take(key, shared.value)
+            except (CoordinationError, TimeoutError):
+                attempt += 1
+                await asyncio.sleep(backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat)))
+
+    def _mine(self, below: str) -> set[str]:
+        if below == MEMBERS:
+            return {f"{MEMBERS}{self._me}"} if self._beat_at > NEVER else set()
+        return {f"{BALLOTS}{self._me}/{name}" for name in self._said}
+
+    def _take_heartbeat(self, key: str, value: bytes | None) -> None:
+        name = key.removeprefix(MEMBERS)
+        if name == self._me:
+            if value is None:
+                self._say_again(key)
+            return
+        other = self._others.get(name)
+        if other is None:
+            self._take_stranger(name, value)
+            return
+        if value is None:
+            other.heard_at = NEVER  # its lease is over, or it left
+            self._look()
+            return
+        try:
+            said = Heartbeat.parsed(value)
+        except ValueError as error:
+            self._refusals.unread(name, "", error)
+            return
+        self._refusals.over(name)
+        self._note(other, said)
+
+    def _take_stranger(self, name: str, value: bytes | None) -> None:
+        if value is None:
+            self._refusals.over(name)
+        else:
+            self._refusals.stranger(name)
+
+    def _note(self, other: _Other, said: Heartbeat) -> None:
+        before, other.last = other.last, said
+        if before is None or (before.number, before.at) == (said.number, said.at):
+            return  # it may have been said long ago
+        was = self._is_heard(other) and before.isolated == said.isolated
+        other.heard_at, other.clock_offset = self._clock(), said.at - self._introduction.wall()
+        if not was:
+            self._look()
+
+    def _take_ballot(self, key: str, value: bytes | None) -> None:
+        name, _, policy = key.removeprefix(BALLOTS).partition("/")
+        if name == self._me:
+            if value is None:
+                self._say_again(key)
+            return
+        other = self._others.get(name)
+        if other is None:
+            self._take_stranger(name, value)
+            return
+        other.ballots.pop(policy, None)
+        if value is not None and len(other.ballots) < MOST_POLICIES + len(self._policies()):
+            try:
+                other.ballots[policy] = Ballot.parsed(value)
+            except ValueError as error:
+                self._refusals.unread(name, policy, error)
+        self._hear(other, policy)
+
+    def _hear(self, other: _Other, name: str) -> None:
+        """Have the votes of a member on a policy counted, if they are on the same revision."""
+        shares, ballot = self._taken.get(name), other.ballots.get(name)
+        if shares is None:
+            return
+        votes = None
+        if self._differs(other, name):
+            other.differing.setdefault(name, self._clock())
+        else:
+            other.differing.pop(name, None)
+        if ballot is not None and name not in other.differing:
+            self._refusals.over(other.member.name, name)
+            among = frozenset(ballot.among) & self._names
+            votes = ballot.votes(shares.policy, shares.left_by(other.member.name, among, ballot.factor))
+        self._timetable.obey(self._board.hear(other.member.name, name, votes))
+
+    def _differs(self, other: _Other, name: str) -> bool:
+        """Whether it runs another revision of a policy than this member does."""
+        policy, ballot = self._policies().get(name), other.ballots.get(name)
+        return policy is not None and ballot is not None and ballot.revision != policy.source.revision
+
+    # -- who is there --------------------------------------------------------------------------------------------------
+
+    async def watch(self) -> None:
+        """Notice who falls silent, for ever."""
+        while True:
+            self._look()
+            self._tell_differing()
+            await asyncio.sleep(self.beat)
+
+    def _look(self) -> None:
+        now = self._clock()
+        heard_at = {name: max(other.heard_at, self._began) for name, other in self._others.items()}
+        if self._roster.look({**heard_at, self._me: now}, now):
+            self._share()
+        for other in self._others.values():
+            self._tell_lost(other, now)
+        self._board.convene(self._electorate())
+
+    def _tell_lost(self, other: _Other, now: float) -> None:
+        who, heard = other.member, self._is_heard(other)
+        if heard and other.told_lost is not None:
+            self._emit(MemberFound(at=now, member=who.name, network=who.network, lasted=now - other.told_lost))
+            other.told_lost = None
+        silent_for = now - max(other.heard_at, self._began)
+        if not heard and other.told_lost is None and silent_for > self._coordinator.lease:
+            other.told_lost = now - silent_for
+            self._emit(MemberLost(at=now, member=who.name, network=who.network, silent_for=silent_for))
+
+    def _tell_differing(self) -> None:
+        """Say of whom another revision is not counted, once it had the time to read the files as well."""
+        now = self._clock()
+        for other in self._others.values():
+            for policy, since in other.differing.items():
+                ballot = other.ballots.get(policy)
+                if ballot is None or policy not in self._taken or now - since <= self._coordinator.lease:
+                    continue
+                ours = self._taken[policy].policy.source.revision
+                self._refusals.other_revision(other.member.name, policy, ballot.revision, ours)
+
+    def _is_heard(self, other: _Other) -> bool:
+        return self._clock() - other.heard_at <= self._coordinator.lease
+
+    def _electorate(self) -> Electorate | None:
+        if self._alone:
+            return None
+        voters = tuple(
+            Voter(each.name, each.network, self._others[each.name].heard_at if each.name != self._me else self._clock())
+            for each in self._membership.members
+        )
+        isolated = {name: each.last.isolated for name, each in self._others.items() if each.last is not None}
+        return Electorate(self._me, voters, self._coordinator.lease, isolated)
+
+    # -- who probes what -----------------------------------------------------------------------------------------------
+
+    def _take_up(self) -> None:
+        """Policies came, went, or have another revision: share their endpoints, hear again what was said."""
+        running = self._policies()
+        for name in self._taken.keys() - running.keys():
+            del self._taken[name]
+            self._said.pop(name, None)
+        for name, policy in running.items():
+            known = self._taken.get(name)
+            if known is not None and known.policy is policy:
+                continue
+            shares = self._taken[name] = PolicyShares(policy)
+            self._leave(shares)
+            for other in self._others.values():
+                other.differing.pop(name, None)
+                self._hear(other, name)
+
+    def _share(self) -> None:
+        """Others are there to probe than before."""
+        for name, shares in self._taken.items():
+            self._leave(shares)
+            self._to_say(name)
+
+    def _leave(self, shares: PolicyShares) -> None:
+        factor = None if self._alone else self._membership.probe_factor
+        elsewhere = shares.left_by(self._me, self._roster.present, factor)
+        self._board.leave(shares.policy.name, elsewhere)
+        self._timetable.leave(shares.policy.name, elsewhere)

@@ -1,0 +1,104 @@
+"""What befalls etcd, or a member's way to it, moves nothing; with it, all goes on without a restart.
+
+`make test-members` runs these; what holds in each of them besides is said by `support.three_clouds`.
+"""
+
+from pathlib import Path
+
+import pytest
+from support.three_clouds import ACTS, CLOUDS, LEASE, TAKEOVER, ThreeClouds, three_clouds
+
+pytestmark = [pytest.mark.server, pytest.mark.members]
+
+
+async def acts(world: ThreeClouds) -> None:
+    """A region that dies leaves, and comes back when it is well."""
+    lost, *left = CLOUDS
+    world.regions[lost].stop()
+    await world.answer(*left, within=TAKEOVER + ACTS)
+    await world.regions[lost].start()
+    await world.answer()
+
+
+async def test_a_member_of_etcd_that_is_killed_is_passed_over(tmp_path: Path) -> None:
+    async with three_clouds(tmp_path) as world:
+        first, _ = await world.begun()
+        for each in world.etcd.members:  # one of them leads etcd
+            each.kill()
+            await acts(world)
+            assert await world.led() == first
+            each.start(world.etcd.cluster)
+            await world.etcd_ready()
+
+
+async def test_a_member_of_etcd_that_is_frozen_is_passed_over(tmp_path: Path) -> None:
+    async with three_clouds(tmp_path) as world:
+        await world.begun()
+        for each in world.etcd.members:
+            with each.frozen():
+                await acts(world)
+            await world.etcd_ready()
+
+
+async def test_a_lease_that_is_revoked_is_granted_anew(tmp_path: Path) -> None:
+    async with three_clouds(tmp_path) as world:
+        await world.begun()
+        _, epoch = await world.leader()
+        held = await world.key("leader")
+        assert held is not None
+        await world.asked("lease/revoke", {"ID": held["lease"]})
+        await world.led(after=epoch, within=TAKEOVER)
+        await acts(world)
+
+
+async def test_what_was_compacted_is_read_anew(tmp_path: Path) -> None:
+    async with three_clouds(tmp_path) as world:
+        first, others = await world.begun()
+        away = others[0]
+        world.net.cut(world.member(away), world.etcds)  # what it did not hear is not kept for it
+        await world.seats[away].running.event("coordinator.lost")
+        await acts(world)
+        now = (await world.asked("kv/range", {"key": "AA=="}))["header"]["revision"]
+        await world.asked("kv/compaction", {"revision": now})
+        world.net.heal()
+        await world.seats[away].running.event("coordinator.regained")
+        await world.kill(first)
+        await world.led(*others, within=TAKEOVER)
+        await acts(world)
+
+
+async def test_a_watch_that_is_cut_is_begun_anew_where_it_ended(tmp_path: Path) -> None:
+    async with three_clouds(tmp_path) as world:
+        first, others = await world.begun()
+        for each in others:
+            world.net.cut(world.member(each), world.etcds)
+        await acts(world)
+        world.net.heal()
+        for each in others:
+            await world.seats[each].running.event("coordinator.regained")
+        await world.kill(first)
+        await world.led(*others, within=TAKEOVER)
+        await acts(world)
+
+
+async def test_a_backup_that_is_restored_is_noticed_and_the_epochs_go_on_from_those_in_the_markers(
+    tmp_path: Path,
+) -> None:
+    async with three_clouds(tmp_path) as world:
+        first, others = await world.begun()
+        backup = world.etcd_backup(tmp_path / "backup")
+        _, before = await world.leader()
+        await world.kill(first)
+        second = await world.led(*others, after=before, within=TAKEOVER)
+        lost, *left = CLOUDS
+        world.regions[lost].stop()
+        seen = await world.answer(*left)
+        assert seen.epoch > before
+        await world.etcd_restored(backup)
+        await world.start(first)
+        third = await world.led(within=LEASE + TAKEOVER)
+        await world.seats[third].running.event("coordinator.restored")
+        await world.regions[lost].start()
+        again = await world.answer()
+        assert again.epoch > seen.epoch
+        assert second in others

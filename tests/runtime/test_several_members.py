@@ -1,0 +1,243 @@
+"""Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from support.coordinating import PaperCoordinator, PaperQuorum
+from support.stage import API, AT, AZURE, NORMAL, Stage, playing
+from support.virtual import until, virtually
+
+from failoverd.core.errors import CoordinationError
+from failoverd.core.events import ChangeApplied, CoordinatorLost, LeaderElected, LeaderLost
+from failoverd.core.members import Member, MemberRole, Membership, Uncoordinated
+from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.world import Does, World
+from failoverd.simulation.zonefile import Zonefile
+
+LEASE = 20.0
+NAMES = ("azure-1", "oci-1", "aws-1")
+RETRY = 1.0
+"""Seconds between two calls of the coordinator."""
+
+
+@dataclass
+class Trio:
+    """Three members at one zone, and the coordinator between them."""
+
+    uncoordinated: Uncoordinated = Uncoordinated.HOLD
+    roles: dict[str, MemberRole] = field(default_factory=dict)
+    quorum: PaperQuorum = field(default_factory=lambda: PaperQuorum(LEASE))
+    zonefile: Zonefile = field(default_factory=Zonefile)
+    world: World = field(default_factory=lambda: World(now))
+    stages: dict[str, Stage] = field(default_factory=dict)
+    ways: dict[str, PaperCoordinator] = field(default_factory=dict)
+
+    def made(self, name: str) -> Stage:
+        members = tuple(Member(each, each.partition("-")[0], self.roles.get(each, MemberRole.MEMBER)) for each in NAMES)
+        me = next(each for each in members if each.name == name)
+        self.ways[name] = self.quorum.member(name)
+        self.stages[name] = Stage(
+            zonefile=self.zonefile,
+            world=self.world,
+            instance=name * 2,
+            coordinator=self.ways[name],
+            membership=Membership(me, members, self.uncoordinated),
+        )
+        return self.stages[name]
+
+    @property
+    def leaders(self) -> list[str]:
+        return [name for name, stage in self.stages.items() if stage.engine.lead.leads]
+
+    @property
+    def leader(self) -> Stage:
+        (name,) = self.leaders
+        return self.stages[name]
+
+    def others(self) -> list[Stage]:
+        return [stage for stage in self.stages.values() if not stage.engine.lead.leads]
+
+    @property
+    def epoch(self) -> int:
+        marker = self.zonefile.observe(AT).marker
+        assert marker is not None
+        return marker.epoch
+
+
+@asynccontextmanager
+async def trio(*names: str, of: Trio | None = None) -> AsyncIterator[Trio]:
+    found = of or Trio()
+    async with AsyncExitStack() as stack:
+        for name in names or NAMES:
+            await stack.enter_async_context(playing(API, stage=found.made(name)))
+        yield found
+
+
+def drain(region: str) -> Override:
+    began = now()
+    comment = Comment(began, "alex", "it is being mended")
+    return Override(
+        "drain-1", Verb.DRAIN, Scope(regions=(region,)), "alex", began, began + 3_600.0, comments=(comment,)
+    )
+
+
+async def settled(found: Trio) -> None:
+    await until(lambda: found.leaders)
+    await until(found.leader.steers(API, **NORMAL))
+    await elapse(30.0)
+
+
+@virtually
+async def test_one_of_three_writes_and_the_others_know_who() -> None:
+    async with trio() as found:
+        await settled(found)
+        assert len(found.leaders) == 1
+        assert {write.marker.epoch for write in found.zonefile.writes} == {found.leader.engine.lead.epoch}
+        for other in found.others():
+            assert not other.told(ChangeApplied)
+            (elected,) = other.told(LeaderElected)
+            assert (elected.leader, elected.mine) == (found.leaders[0], False)
+            assert other.states.of("api").of(AT).last_good == found.leader.states.of("api").of(AT).last_good
+
+
+@virtually
+async def test_a_region_dies_and_one_change_takes_it_out() -> None:
+    async with trio() as found:
+        await settled(found)
+        writes = len(found.zonefile.writes)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        await elapse(60.0)
+        assert len(found.zonefile.writes) == writes + 1
+
+
+@virtually
+async def test_a_leader_that_is_killed_is_followed_within_its_lease_and_the_region_is_left() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, epoch = found.leader, found.epoch
+        killed = now()
+        await first.kill()
+        first.fails(AZURE)
+        await until(lambda: [name for name in found.leaders if found.stages[name] is not first])
+        assert now() - killed <= LEASE + 2.0
+        del found.stages[next(name for name, each in found.stages.items() if each is first)]
+        await until(found.leader.steers(API, oci=100.0))
+        assert found.epoch > epoch
+
+
+@virtually
+async def test_a_leader_that_is_stopped_hands_over_within_a_second() -> None:
+    async with trio() as found:
+        await settled(found)
+        first = found.leader
+        began = now()
+        await first.stop()
+        await until(lambda: found.leaders)
+        assert now() - began <= 1.0 + RETRY
+
+
+@virtually
+async def test_who_is_cut_off_stops_before_another_one_begins() -> None:
+    async with trio() as found:
+        await settled(found)
+        first = found.leader
+        (name,) = found.leaders
+        found.ways[name].cut()
+        cut = now()
+        await until(lambda: first.told(LeaderLost))
+        lost = now()
+        await until(lambda: found.leaders)
+        assert lost - cut < now() - cut
+        assert found.leaders != [name]
+        assert lost - cut <= LEASE / 2 + LEASE / 4 + RETRY
+        assert first.told(CoordinatorLost)
+
+
+@virtually
+async def test_losing_the_coordinator_moves_nothing_and_it_goes_on_when_that_is_back() -> None:
+    async with trio() as found:
+        await settled(found)
+        found.quorum.lose_quorum()
+        await elapse(120.0)
+        assert not found.leaders
+        found.world.let(Does.REFUSE, AZURE)
+        writes = len(found.zonefile.writes)
+        await elapse(120.0)
+        assert len(found.zonefile.writes) == writes
+        found.quorum.regain_quorum()
+        await until(lambda: found.leaders)
+        await until(found.leader.steers(API, oci=100.0))
+
+
+@virtually
+async def test_members_that_may_take_a_dead_region_out_without_a_coordinator_and_nothing_else() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT)) as found:
+        await settled(found)
+        found.quorum.lose_quorum()
+        await elapse(120.0)
+        some = next(iter(found.stages.values()))
+        some.fails(AZURE)
+        await until(some.steers(API, oci=100.0))
+        some.heals(AZURE)
+        await elapse(300.0)
+        assert some.shares(API) == {"oci": 100.0}
+        found.quorum.regain_quorum()
+        await until(some.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_vantage_never_leads_and_never_writes() -> None:
+    roles = {"azure-1": MemberRole.VANTAGE, "oci-1": MemberRole.VANTAGE}
+    async with trio(of=Trio(roles=roles)) as found:
+        await settled(found)
+        assert found.leaders == ["aws-1"]
+        await found.leader.kill()
+        await elapse(120.0)
+        assert not [name for name in found.leaders if name != "aws-1"]
+
+
+@virtually
+async def test_a_word_that_any_member_hears_is_heeded_by_the_leader_and_by_who_follows_it() -> None:
+    async with trio() as found:
+        await settled(found)
+        other = found.others()[0]
+        word = drain("azure")
+        assert await other.engine.say(word, None)
+        await until(found.leader.steers(API, oci=100.0))
+        await found.leader.kill()
+        await until(lambda: found.leaders and found.leader is not None)
+        await elapse(60.0)
+        assert found.leader.shares(API) == {"oci": 100.0}
+        assert found.leader.engine.words() == (word,)
+
+
+@virtually
+async def test_a_word_that_no_leader_can_hear_is_refused() -> None:
+    async with trio() as found:
+        await settled(found)
+        other = found.others()[0]
+        next(way for name, way in found.ways.items() if found.stages[name] is other).cut()
+        with pytest.raises(CoordinationError, match="does not lead"):
+            await other.engine.say(drain("azure"), None)
+        assert not other.engine.words()
+
+
+@virtually
+async def test_budgets_and_the_incident_go_over_to_the_next_leader() -> None:
+    async with trio() as found:
+        await settled(found)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        await elapse(5.0)
+        first = found.leader
+        known = first.states.of("api")
+        await first.kill()
+        await until(lambda: found.leaders and found.leader is not first)
+        await elapse(10.0)
+        taken = found.leader.states.of("api")
+        assert taken.incident == known.incident
+        assert [each.change_id for each in taken.of(AT).changes] == [each.change_id for each in known.of(AT).changes]
