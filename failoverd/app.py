@@ -32,6 +32,7 @@ from failoverd.operations.commanding import Desk, past_of
 from failoverd.operations.glance import headline
 from failoverd.operations.handing_over import Resigned, hand_over
 from failoverd.operations.judging import people_for
+from failoverd.operations.membership import speaker
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.self_check import DAY, SelfCheck, until_night
 from failoverd.ports import Access, Coordinator, Emit, MetricsSource, ProbeContext, Prober
@@ -492,7 +493,12 @@ class Daemon:
             if self._engine.writer.trouble is None
             else "it cannot be written or read, and traffic is steered without it"
         )
-        return [Sign("policies", idle), Sign("journal", silent, counts=False)]
+        signs = [Sign("policies", idle), Sign("journal", silent, counts=False)]
+        told = self._engine.members()
+        if told.member:
+            unheard = "" if told.coordinated else f"it does not answer, and {speaker(told)}"
+            signs.append(Sign("coordinator", unheard, counts=False))
+        return signs
 
     def _signs_of_life(self, state: str) -> list[Status]:
         own: list[Status] = [

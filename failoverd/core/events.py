@@ -22,7 +22,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Base of all events. `at` is seconds since the epoch."""
+    """Base of all events. `at` is seconds since the epoch; `told_by` names the one of several members that tells it."""
 
     name: ClassVar[str]
     level: ClassVar[Level] = Level.INFO
@@ -30,6 +30,7 @@ class Event:
     at: float
     policy: str = ""
     incident_id: str = ""
+    told_by: str = ""
 
     def facts(self) -> Iterator[tuple[str, object]]:
         """Field names and values, empty ones left out, in declaration order."""

@@ -399,7 +399,7 @@ class MemberStatus:
         heard_at: when it last said anything, on the clock of who tells this; None while it never did.
         version: of its failoverd; empty while not known.
         uncounted: why its votes do not count, in words; empty where they do.
-        isolated: it does not trust its own network.
+        isolated: the address families in which it does not trust its own network.
         differing: policies of which it has another revision: its votes on these do not count.
         offset: seconds that its clock is ahead; None while not known.
     """
@@ -411,7 +411,7 @@ class MemberStatus:
     heard_at: float | None = None
     version: str = ""
     uncounted: str = ""
-    isolated: bool = False
+    isolated: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
     offset: float | None = None
 
@@ -431,6 +431,7 @@ class MembersStatus:
         heard_at: when the coordinator last answered it; None while it never did.
         trouble: why it does not answer now; empty while it does.
         lease: seconds of silence after which another one may lead.
+        listens_since: when it began to listen to the others.
         members: all of them, this one included, by name.
     """
 
@@ -445,7 +446,13 @@ class MembersStatus:
     heard_at: float | None = None
     trouble: str = ""
     lease: float = 0.0
+    listens_since: float = 0.0
     members: tuple[MemberStatus, ...] = ()
+
+    @property
+    def has_listened(self) -> bool:
+        """Whether it would have heard of each member by now that is there."""
+        return self.at - self.listens_since > self.lease
 
     @property
     def voting(self) -> tuple[MemberStatus, ...]:

@@ -330,7 +330,7 @@ def of_members(told: MembersStatus, now: float) -> Iterator[Concern]:
         text, remedy = "nobody leads: no member writes", f"look at the members that may lead: {_MEMBERS}"
         yield Concern(Condition.PERSON if lasts else Condition.MOVED, "", "leader", text, remedy, told.since)
     if membership.too_few(told):
-        text = f"{membership.speaker(told)}: no verdict on an endpoint changes"
+        text = f"{membership.voting(told)}: no verdict on an endpoint changes"
         yield Concern(Condition.PERSON, "", "votes", text, f"{_MEMBERS} says why the others do not count")
     for each in membership.silent(told):
         remedy = f"look at its machine: {AT_WORK_AGAIN}"

@@ -119,13 +119,14 @@ class Engine:
     def __init__(self, said: Installation, around: Surroundings) -> None:
         emit, clock, chance, timetable = around.emit, around.clock, around.chance, around.timetable
         self._sinks = [emit]
+        self._membership = said.membership
         self.providers = around.providers
         self._clock = clock
         self.sentinels = said.sentinels
         self.writer = JournalWriter(around.journal, self.emit, clock)
         self._heard: dict[str, tuple[int, bool]] = {}
         self._sinks += [self.writer.take, self._follow]
-        self._membership = said.membership
+        self._began = clock()
         self.leading = self._member(said, around)
         self.lead: Lead = self.leading or Alone(said.instance)
         self.overrides = Overrides(self.writer, self.emit, clock, self.lead)
@@ -209,7 +210,9 @@ class Engine:
         self.runner.take_over()
 
     def emit(self, event: Event) -> None:
-        """Tell everybody, the journal last."""
+        """Tell everybody, the journal last: what one of several members tells has its name."""
+        if self._membership is not None and not event.told_by:
+            event = replace(event, told_by=self._membership.me.name)
         for sink in self._sinks:
             sink(event)
 
@@ -435,7 +438,7 @@ class Engine:
         """Who of several members writes; without a name where this one is alone."""
         if self.leading is None or self._membership is None:
             return MembersStatus(self._clock())
-        return roster(self.leading, self._membership, (), self._clock())
+        return roster(self.leading, self._membership, (), self._clock(), self._began)
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""

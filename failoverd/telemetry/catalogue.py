@@ -52,6 +52,18 @@ _EVENTS: Final[Mapping[str, str]] = {
     "clock.jumped": (
         "The system clock was moved by `seconds`; times are told by the clock as it was at the start, until a restart."
     ),
+    "leader.elected": "One of several members, `leader`, writes from now on; `mine`: it is who tells this.",
+    "leader.lost": "This member, which led, writes no more (`cause`); another one can lead.",
+    "coordinator.lost": (
+        "What members agree by does not answer this one: it writes nothing once its lease may be over, or (`lone`) "
+        "takes off what is down alone."
+    ),
+    "coordinator.regained": "It answers again, after `lasted` seconds.",
+    "coordinator.restored": (
+        "Markers show a higher epoch (`seen`) than the coordinator gave (`was`): an older state of it was restored. "
+        "Epochs go on above that."
+    ),
+    "shared_state.unread": "What members remember together under `key` cannot be read here, and is left as it is.",
     "member.lost": "A member is not heard for longer than the lease: it has no vote, and others probe what it did.",
     "member.found": "It is heard again, after `lasted` seconds.",
     "vote.refused": (
@@ -197,6 +209,7 @@ _EVERY_LINE: Final[Mapping[str, str]] = {
     "message": "one plain sentence",
     "policy": "the policy that it is about; left out when it is about the daemon",
     "incident_id": "the incident that it belongs to; left out when there is none",
+    "told_by": "the one of several members that tells it; left out where a daemon is alone",
 }
 
 _FIELDS: Final[Mapping[str, str]] = {
@@ -232,7 +245,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "digest": "what a person approves, who lets the plan through",
     "disagreeing": "authoritative servers that answer something else, with what they say",
     "endpoint": "address or host name",
-    "epoch": "of a leader, as markers say it",
+    "epoch": "number of the leader, which grows with each",
     "error": "what went wrong, in words",
     "errors": "each error, with its place in the file",
     "evidence": "what was seen, in words",
@@ -260,16 +273,21 @@ _FIELDS: Final[Mapping[str, str]] = {
     "inputs": "what was decided on, as JSON",
     "instance": "the id by which markers name this daemon",
     "keeps": "the revision that runs on",
+    "key": "what it stands under in the members' common memory",
     "kind": "which kind of change, or of drift (lost, edited, intended)",
     "lag": "99th percentile of how late probes begin; seconds",
     "lasted": "how long it took, from its beginning to its end; seconds",
+    "leader": "the member that writes",
+    "leads": "whether this member leads still, until its lease may be over",
     "left": "how long until it ends; seconds",
     "limits": "each limit that was looked at, with its numbers",
     "lines": "how many lines",
     "listen": "address at which it should be served",
+    "lone": "whether this member takes off what is down though nobody leads",
     "logger": "the library's logger",
     "manual": "commands that do it without failoverd, for bash",
     "measured": "what was answered",
+    "mine": "whether it is the member that tells this",
     "needed": "how many people have to agree",
     "origin": "from where it was asked",
     "others": "the median of the other regions' burn",
@@ -303,6 +321,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "score": "of a region's endpoints, in basis points: one that is slow or full counts half",
     "seconds": "by how much it was moved; seconds",
     "servers": "how many authoritative servers agree; 0 where none is asked",
+    "seen": "the epoch that markers show",
     "settings": "dotted keys in the file",
     "share": "what the region gets, in basis points",
     "shares": "what each region is to get, in basis points",
@@ -377,7 +396,7 @@ def _schema_of(kind: Kind) -> dict[str, Any]:
         "at": {"type": "string", "format": "date-time"},
         "level": {"enum": [level.value for level in kind.levels]},
         "event": {"const": kind.name},
-        **{name: {"type": "string"} for name in ("message", "policy", "incident_id")},
+        **{name: {"type": "string"} for name in ("message", "policy", "incident_id", "told_by")},
     }
     own = {name: _json_type(hint) for name, hint in kind.fields.items()}
     told = {**_EVERY_LINE, **_FIELDS}
