@@ -1,16 +1,34 @@
 """Who of the members does what, as one of them tells people."""
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from failoverd import __version__
 from failoverd.core.members import Membership
 from failoverd.core.status import MembersStatus, MemberStanding, MemberStatus
-from failoverd.runtime.members.leading import Leading
+from failoverd.runtime.members.leading import Standing
 from failoverd.runtime.members.voting import HeardMember
 
 
+class Led(Protocol):
+    """Whether this member leads, and who does else: `Leading`."""
+
+    @property
+    def standing(self) -> Standing: ...
+    @property
+    def leads(self) -> bool: ...
+    @property
+    def lone(self) -> bool: ...
+    @property
+    def coordinated(self) -> bool: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def lease(self) -> float: ...
+
+
 def roster(
-    leading: Leading, membership: Membership, heard: Iterable[HeardMember], now: float, listens_since: float
+    leading: Led, membership: Membership, heard: Iterable[HeardMember], now: float, listens_since: float
 ) -> MembersStatus:
     """Where the members stand.
 
@@ -44,7 +62,7 @@ def roster(
     )
 
 
-def _told(heard: HeardMember, leading: Leading, now: float) -> MemberStatus:
+def _told(heard: HeardMember, leading: Led, now: float) -> MemberStatus:
     who = heard.member
     standing = _standing(heard, leading, now)
     return MemberStatus(
@@ -61,7 +79,7 @@ def _told(heard: HeardMember, leading: Leading, now: float) -> MemberStatus:
     )
 
 
-def _standing(heard: HeardMember, leading: Leading, now: float) -> MemberStanding:
+def _standing(heard: HeardMember, leading: Led, now: float) -> MemberStanding:
     """The coordinator knows better who leads than a member that was heard of a moment ago."""
     if heard.member.name == leading.standing.leader:
         return MemberStanding.LEADS
