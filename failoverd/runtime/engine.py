@@ -13,7 +13,7 @@ from failoverd.core.control import news
 from failoverd.core.control.clearance import Objection
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
-from failoverd.core.control.rivals import Rivalry
+from failoverd.core.control.rivals import UNNAMED, Rivalry
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import ChangeVerified, Event, OverrideEvent, RivalSettled
@@ -350,7 +350,7 @@ class Engine:
     async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:
         """A person says that who else wrote these names is gone: they are written as before. Returns the names.
 
-        Whoever still writes them is found again, after a few writes.
+        Whoever still writes them is found again, after a few writes; a newer leader than those that did, at once.
 
         Raises:
             CoordinationError: this member does not lead.
@@ -360,16 +360,19 @@ class Engine:
         for policy in tuple(self.runner.policies):
             state = self.states.of(policy)
             for memory in state.targets.values():
-                target, rivals = memory.target, memory.rivalry.rivals
+                target, precedence = memory.target, memory.precedence
                 if not scope.has_target(target):
                     continue
-                state = state.with_target(replace(memory, rivalry=Rivalry()))  # a last write may be seen yet
-                if memory.rivalry.since is None:
+                after = replace(memory, rivalry=Rivalry(), precedence=precedence.released())
+                state = state.with_target(after)  # a last write may be seen yet
+                if memory.rivalry.since is None and not precedence.newer:
                     continue
+                leader = (precedence.instance or UNNAMED,) if precedence.newer else ()
+                rivals = tuple(dict.fromkeys((*memory.rivalry.rivals, *leader)))
                 if (name := (target.provider, target.zone, target.key.name)) not in settled:  # its types share it
                     settled.add(name)
                     names = news.names(target, news.id_of(state.incident), self._clock())
-                    self.emit(RivalSettled(**names, rivals=rivals, by=by, comment=comment))
+                    self.emit(RivalSettled(**names, rivals=rivals, by=by, comment=comment, epoch=precedence.newer))
             self.states.put(state)
             await self.states.keep(policy)
         self.runner.tick()

@@ -223,7 +223,7 @@ def _health(found: Overview) -> Iterator[MetricFamily]:
     rivals = MetricFamily(
         "gauge",
         "failoverd_rival_records",
-        "Records that another instance of the owner writes as well.",
+        "Records that another instance of the owner writes as well, or that a newer leader wrote.",
         labels=("policy",),
     )
     isolated = MetricFamily("gauge", "failoverd_vantage_isolated", "Address families in which the prober abstains.")
@@ -235,7 +235,7 @@ def _health(found: Overview) -> Iterator[MetricFamily]:
         if region.latency is not None:
             latency.add(labels, region.latency)
     kept = {target.target.policy for target in found.targets if target.keeps_dead}
-    rivalled = Counter(target.target.policy for target in found.targets if target.has_rival)
+    rivalled = Counter(target.target.policy for target in found.targets if target.has_rival or target.outranked)
     for policy in found.policies:
         rivals.add((policy.policy,), rivalled[policy.policy])
         incident.add((policy.policy,), bool(policy.incident_id))

@@ -27,6 +27,7 @@ from failoverd.core.events import (
     FailoverHeld,
     IncidentClosed,
     JournalFailed,
+    LeaderOutranked,
     Level,
     NotificationDelivered,
     NotificationEvent,
@@ -327,6 +328,10 @@ def _has_rival(target: TargetStatus) -> bool:
     return target.has_rival
 
 
+def _is_outranked(target: TargetStatus) -> bool:
+    return target.outranked
+
+
 def _works_again(sight: Sight, notice: Notice) -> bool:
     found = sight.targets.get((notice.policy, notice.subject))
     return found.state is not TargetState.DELAYED if found is not None else sight.gone(notice.policy)
@@ -398,6 +403,13 @@ TROUBLES: Final = (
     Trouble(DecisionCrashed, _target, over=_works_again, lasts=NEWS),
     Trouble(OverridesLost, _target, over=_no_more(_lost_words), standing=_where(_lost_words)),
     Trouble(RivalDetected, _target, over=_no_more(_has_rival), standing=_where(_has_rival)),
+    Trouble(
+        LeaderOutranked,
+        _target,
+        over=_no_more(_is_outranked),
+        standing=_where(_is_outranked),
+        patience=PATIENCE,
+    ),
     Trouble(FailbackAbandoned, _target, over=_no_more(_is_moved), standing=_where(_waits_for_return)),
     Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}),
     Trouble(
