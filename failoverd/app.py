@@ -241,7 +241,7 @@ class Daemon:
         self._notifier.stopping()
         await self._hearing.aclose()
         await self._end_jobs()
-        await self._engine.halt()
+        await self._engine.halt(self._notifications.hand_over if self._notifications is not None else None)
         self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
         await self._engine.close()
         await self._engine.writer.update_status([*self._signs_of_life("stopped"), *self._telling()])
@@ -294,6 +294,7 @@ class Daemon:
                 pause=partial(backoff, first=1.0, longest=LONGEST_TELLING_PAUSE),
                 emit=self.emit,
                 clock=self._clock,
+                colleagues=self._engine.notices,
             )
         )
         self._sinks.append(self._tell_people)
@@ -305,8 +306,7 @@ class Daemon:
         return await asyncio.to_thread(_told_before, config.journal)
 
     def _tell_people(self, event: Event) -> None:
-        """Of several members one tells people: who leads, or everybody while nobody knows who does."""
-        if self._notifications is not None and self._engine.lead.speaks:
+        if self._notifications is not None:
             self._notifications.take(event)
 
     def _runbook_of(self, policy: str) -> str:
@@ -478,7 +478,7 @@ class Daemon:
         self._notifier.status(self._signs.headline)
         await self._engine.writer.update_status(self._signs_of_life("running"))
         await self._engine.remind(self._orphans.status, *self._telling())
-        if self._notifications is not None and self._engine.lead.speaks:
+        if self._notifications is not None:
             self._notifications.look(self._standing())
 
     async def _prune(self, retention: float) -> None:

@@ -256,7 +256,10 @@ class LeaderElected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderLost(Event):
-    """This member, which led, writes no more."""
+    """This member, which led, writes no more.
+
+    `uncoordinated`: for the coordinator does not answer it, so that it does not know of anybody who leads in its place.
+    """
 
     name: ClassVar[str] = "leader.lost"
     level: ClassVar[Level] = Level.WARNING
@@ -264,6 +267,7 @@ class LeaderLost(Event):
     leader: str
     epoch: int
     cause: str
+    uncoordinated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +278,7 @@ class CoordinatorLost(Event):
     """
 
     name: ClassVar[str] = "coordinator.lost"
-    level: ClassVar[Level] = Level.ERROR
+    level: ClassVar[Level] = Level.WARNING
 
     error: str
     leads: bool
@@ -312,6 +316,15 @@ class SharedStateUnread(Event):
 
     key: str
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedStateRead(Event):
+    """Everything that the members remember together can be read here again."""
+
+    name: ClassVar[str] = "shared_state.read"
+
+    lasted: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

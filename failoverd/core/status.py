@@ -304,7 +304,8 @@ class Notice:
 
     `kind`, `policy` and `subject` say which one it is, for as long as it lasts and over restarts. `severity` is that of
     an event: warning, or error where a person should look. `facts` are in words: why, what is held, the undo. `told`
-    names the receivers' addresses that were told that it is there.
+    names the receivers' addresses that were told that it is there. `member` is which of several members it is a trouble
+    of; empty: it is the installation's, whoever of them tells it.
     """
 
     kind: str
@@ -319,10 +320,11 @@ class Notice:
     facts: Mapping[str, str] = field(default_factory=dict)
     ended: float | None = None
     told: tuple[str, ...] = ()
+    member: str = ""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return self.kind, self.policy, self.subject
+    def key(self) -> tuple[str, str, str, str]:
+        return self.kind, self.policy, self.subject, self.member
 
 
 @dataclass(frozen=True, slots=True)

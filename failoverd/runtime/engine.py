@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from failoverd import __version__
 from failoverd.core.control import news
 from failoverd.core.control.clearance import Objection
 from failoverd.core.control.outcome import Outcome
@@ -45,6 +46,8 @@ from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.leading import Alone, Lead, Leading
 from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
+from failoverd.runtime.members.shared_notices import SharedNotices
+from failoverd.runtime.members.voting import Introduction, Voting
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
@@ -165,7 +168,9 @@ class Engine:
         self.practising = Practising(self.states, self.board, self.shared, lambda: self.runner, self.emit, clock)
         self._sinks.append(self.practising.take)
         self._background: list[asyncio.Task[None]] = []
+        self.notices: SharedNotices | None = None
         self.memory = self._remember(around.coordinator)
+        self.voting = self._vote(around.coordinator)
         self._named = said.instance
 
     def _member(self, said: Installation, around: Surroundings) -> Leading | None:
@@ -190,7 +195,23 @@ class Engine:
         )
         self.states.share(found)
         self.overrides.share(found.say)
+        self.notices = SharedNotices(self.leading, found)
         return found
+
+    def _vote(self, coordinator: Coordinator | None) -> Voting | None:
+        """What the members see together, where there are several."""
+        if coordinator is None or self._membership is None:
+            return None
+        return Voting(
+            coordinator,
+            self._membership,
+            self.board,
+            self.probing,
+            lambda: self.policies,
+            self.emit,
+            self._clock,
+            Introduction(self._clock, lambda: self.instance, __version__),
+        )
 
     @property
     def instance(self) -> str:
@@ -205,6 +226,8 @@ class Engine:
         """This member leads from now on, or does no more."""
         if self.memory is not None and not self.lead.leads:
             self.memory.again()
+        if self.voting is not None:
+            self.voting.vote_alone(self.lead.lone)
         self.overrides.nap.wake()
         self.practising.nap.wake()
         self.runner.take_over()
@@ -255,6 +278,8 @@ class Engine:
         }
         if self.leading is not None and self.memory is not None:
             own |= {"leading": self.leading.run, "common memory": self.memory.run}
+        if self.voting is not None:
+            own |= self.voting.works
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 
@@ -407,9 +432,14 @@ class Engine:
             await self.states.keep_all()
             await self.overrides.keep_all()
 
-    async def halt(self) -> None:
-        """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are."""
+    async def halt(self, hand_over: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are.
+
+        `hand_over` is called when this member writes no more, and leads still.
+        """
         await self.runner.close()
+        if hand_over is not None:
+            await hand_over()
         if self.leading is not None:
             await self.leading.resign(abstain=float("inf"))
         await self.prover.close()
@@ -438,7 +468,8 @@ class Engine:
         """Who of several members writes; without a name where this one is alone."""
         if self.leading is None or self._membership is None:
             return MembersStatus(self._clock())
-        return roster(self.leading, self._membership, (), self._clock(), self._began)
+        heard = self.voting.heard() if self.voting is not None else ()
+        return roster(self.leading, self._membership, heard, self._clock(), self._began)
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""

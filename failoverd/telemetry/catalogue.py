@@ -53,7 +53,10 @@ _EVENTS: Final[Mapping[str, str]] = {
         "The system clock was moved by `seconds`; times are told by the clock as it was at the start, until a restart."
     ),
     "leader.elected": "One of several members, `leader`, writes from now on; `mine`: it is who tells this.",
-    "leader.lost": "This member, which led, writes no more (`cause`); another one can lead.",
+    "leader.lost": (
+        "This member, which led, writes no more (`cause`); another one can lead. `uncoordinated`: the coordinator does "
+        "not answer it, and it cannot know whether one does."
+    ),
     "coordinator.lost": (
         "What members agree by does not answer this one: it writes nothing once its lease may be over, or (`lone`) "
         "takes off what is down alone."
@@ -64,6 +67,7 @@ _EVENTS: Final[Mapping[str, str]] = {
         "Epochs go on above that."
     ),
     "shared_state.unread": "What members remember together under `key` cannot be read here, and is left as it is.",
+    "shared_state.read": "All of it can be read here again, after `lasted` seconds.",
     "member.lost": "A member is not heard for longer than the lease: it has no vote, and others probe what it did.",
     "member.found": "It is heard again, after `lasted` seconds.",
     "vote.refused": (
@@ -341,6 +345,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "ttl": "time to live of the answer; seconds",
     "unasked": "authoritative servers that this host cannot reach",
     "unconfirmed": "where nobody says that the provider's servers have it",
+    "uncoordinated": "whether the coordinator is silent, so that nobody can be known to lead",
     "undo": "the command that takes it back",
     "until": "when it ends, or passes by itself; seconds since the epoch",
     "untold": "how many like it were not told",

@@ -75,6 +75,7 @@ from failoverd.core.events import (
     RequestRefused,
     RivalDetected,
     RivalSettled,
+    SharedStateRead,
     SharedStateUnread,
     SignalCleared,
     SignalClipped,
@@ -148,7 +149,8 @@ def _(event: LeaderElected) -> str:
 
 @say.register
 def _(event: LeaderLost) -> str:
-    return f"{event.leader} leads no more and writes nothing: {event.cause}"
+    whole = f"{event.leader} leads no more and writes nothing: {event.cause}"
+    return f"{whole}; until that answers, it cannot know whether another member leads" if event.uncoordinated else whole
 
 
 @say.register
@@ -173,6 +175,11 @@ def _(event: CoordinatorRestored) -> str:
         f"the coordinator was restored to an older state: markers show epoch {event.seen}, and it gave {event.was}; "
         f"epochs go on at {event.epoch}"
     )
+
+
+@say.register
+def _(event: SharedStateRead) -> str:
+    return f"what the members remember together can be read here again, after {event.lasted:.0f}s"
 
 
 @say.register

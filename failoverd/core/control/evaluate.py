@@ -241,7 +241,8 @@ def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Hear
         return replace(memory, last_good=replace(good, overruled=overruled), left_by=pin.id if overruled else "")
     if memory.left_by and memory.left_by not in {word.id for word in case.heeded.words}:
         return replace(memory, last_good=replace(good, overruled=None), left_by="")
-    if good.overruled is not None and not memory.left_by and _spoken_of(case, good):
+    over = _spoken_of(case, good) or (decision.kind not in ALL_DOWN and _failed_since(case, good))
+    if good.overruled is not None and not memory.left_by and over:
         return replace(memory, last_good=replace(good, overruled=None))
     return memory
 
@@ -264,6 +265,15 @@ def _spoken_of(case: _Case, edit: LastGood) -> bool:
         for word in case.heeded.words
         if word.since > edit.at and word.verb in TAKING_AWAY
     )
+
+
+def _failed_since(case: _Case, edit: LastGood) -> bool:
+    """Whether a region that an accepted edit answers with fell after that: whoever made the edit did not know of it.
+
+    What failoverd wants may be the same as before where it had left the region out already, to come back later.
+    """
+    answering = (case.regions.get(name) for name in edit.records.shares(case.region_of))
+    return any(each is not None and each.state is RegionState.DOWN and each.since > edit.at for each in answering)
 
 
 def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:

@@ -121,7 +121,7 @@ def test_a_source_is_a_trouble_until_the_last_of_its_figures_is_measured_again(t
 def test_several_records_of_a_policy_that_leave_a_region_are_one_trouble(told: Told) -> None:
     told.hear(left(AT), replace(left(AT + 1), provider=OTHER.provider))
     assert told.lasting == [("region.left", "azure-eastus")]
-    assert told.ledger.notices["region.left", POLICY, "azure-eastus"].since == AT
+    assert told.ledger.notices["region.left", POLICY, "azure-eastus", ""].since == AT
 
 
 def test_what_is_said_again_in_the_same_words_is_no_news(told: Told) -> None:
