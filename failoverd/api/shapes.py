@@ -340,7 +340,7 @@ class NoticeTold(ToldModel):
     facts: dict[str, str]
     ended: Moment | None
     told: tuple[str, ...]
-    member: str = Field(default="", description="which of several members told it; empty where a daemon is alone")
+    member: str = Field(default="", description="the one of several members that it is a trouble of")
 
 
 class NotificationsTold(ToldModel):
