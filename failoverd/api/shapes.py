@@ -361,7 +361,7 @@ class MemberTold(ToldModel):
     heard_at: Moment | None = Field(description="null while it was never heard of")
     version: str = Field(description="empty while not known")
     uncounted: str = Field(description="why its votes do not count, in words; empty where they do")
-    isolated: bool = Field(description="it does not trust its own network")
+    isolated: tuple[str, ...] = Field(description="address families in which it does not trust its own network")
     differing: tuple[str, ...] = Field(description="policies of which it has another revision than who tells this")
     offset_seconds: float | None = Field(
         validation_alias=AliasChoices("offset_seconds", "offset"),

@@ -401,7 +401,7 @@ class MemberStatus:
         heard_at: when it last said anything, on the clock of who tells this; None while it never did.
         version: of its failoverd; empty while not known.
         uncounted: why its votes do not count, in words; empty where they do.
-        isolated: it does not trust its own network.
+        isolated: the address families in which it does not trust its own network.
         differing: policies of which it has another revision: its votes on these do not count.
         offset: seconds that its clock is ahead; None while not known.
     """
@@ -413,7 +413,7 @@ class MemberStatus:
     heard_at: float | None = None
     version: str = ""
     uncounted: str = ""
-    isolated: bool = False
+    isolated: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
     offset: float | None = None
 
