@@ -55,8 +55,6 @@ class SimulatedDaemon:
         membership: Membership | None = None,
         heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
         leaps: bool = False,
-        coordinator: Coordinator | None = None,
-        membership: Membership | None = None,
     ) -> None:
         clock = self._clock = clock or asyncio.get_running_loop().time
         self._every = tick
