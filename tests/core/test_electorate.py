@@ -355,8 +355,8 @@ def test_one_of_them_that_is_blind_is_outvoted_by_those_who_look_because_of_it(f
 # -- whatever happens --------------------------------------------------------------------------------------------------
 
 STROKES = st.lists(
-    st.tuples(st.sampled_from(["cut", "join", "silence", "speak"]), st.integers(0, 4), st.floats(0.1, 40.0)),
-    max_size=12,
+    st.tuples(st.sampled_from(["cut", "join", "silence", "speak"]), st.integers(0, 4), st.floats(0.1, 25.0)),
+    max_size=6,
 )
 
 

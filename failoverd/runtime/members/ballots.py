@@ -100,10 +100,13 @@ class Ballot:
     def of(cls, votes: Votes, revision: str, among: Iterable[str], factor: int | None) -> "Ballot":
         together: dict[Vote, dict[str, list[str]]] = {}
         for endpoint, vote in votes.listed.items():
-            told = vote._replace(evidence=quoted(vote.evidence, MOST_EVIDENCE))
-            together.setdefault(told, {}).setdefault(endpoint.region, []).append(endpoint.text)
+            together.setdefault(vote, {}).setdefault(endpoint.region, []).append(endpoint.text)
         seen = tuple(
-            (vote, {region: tuple(texts) for region, texts in places.items()}) for vote, places in together.items()
+            (
+                vote._replace(evidence=quoted(vote.evidence, MOST_EVIDENCE)),
+                {region: tuple(texts) for region, texts in places.items()},
+            )
+            for vote, places in together.items()
         )
         shared = factor is not None and bool(votes.elsewhere)
         return cls(revision, votes.rest, seen, tuple(sorted(among)) if shared else (), factor if shared else None)

@@ -11,10 +11,10 @@ this one: it is bounded, read with suspicion, and counts once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemberFound, MemberLost
@@ -25,6 +25,7 @@ from failoverd.core.health.transitions import ProbeDue
 from failoverd.core.health.votes import Voter
 from failoverd.core.members import Member, Membership
 from failoverd.core.records import Endpoint, Policy
+from failoverd.core.status import MemberStanding, MemberStatus
 from failoverd.ports import Clock, Coordinator, Emit
 from failoverd.runtime.members.ballots import Ballot, Heartbeat
 from failoverd.runtime.members.refusals import Refusals
@@ -54,6 +55,9 @@ MOST_POLICIES: Final = 10_000
 """Of one other member that are kept in mind, besides as many as run here."""
 
 
+_ISOLATED: Final = "it does not trust what it sees"
+
+
 class VotingBoard(Protocol):
     """The health board, as far as votes are about it."""
 
@@ -81,37 +85,17 @@ class Introduction:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HeardMember:
-    """A member as this one hears of it.
+@dataclass(slots=True)
+class _Other:
+    """What is known of another member.
 
-    Attributes:
-        member: who.
-        heard_at: when it last said something; None while it never did.
-        votes: whether its votes count.
-        isolated: the address families in which it does not trust itself.
-        instance: its installation, as markers name it.
-        version: of its failoverd.
-        clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
-        differing: the policies of which it runs another revision, or none.
+    `heard_at` is when it last spoke, as long as it holds its lease; `spoke_at`, whatever became of it. `told_lost` is
+    since when it is not heard, once that was said.
     """
 
     member: Member
-    heard_at: float | None
-    votes: bool
-    isolated: tuple[str, ...] = ()
-    instance: str = ""
-    version: str = ""
-    clock_offset: float | None = None
-    differing: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Other:
-    """What is known of another member. `told_lost` is when it was said that it is not heard."""
-
-    member: Member
     heard_at: float = NEVER
+    spoke_at: float | None = None
     last: Heartbeat | None = None
     clock_offset: float | None = None
     told_lost: float | None = None
@@ -171,7 +155,7 @@ class Voting:
         board.convene(self._electorate())
 
     @property
-    def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+    def works(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What goes on, each by itself."""
         return {
             "votes": self.speak,
@@ -192,29 +176,44 @@ class Voting:
             self._share()
             self._board.convene(self._electorate())
 
-    def roster(self) -> tuple[HeardMember, ...]:
+    def heard(self) -> tuple[MemberStatus, ...]:
         """Every member as it is heard, this one included."""
-        return tuple(self._heard(each) for each in self._membership.members)
+        return tuple(self._standing_of(each) for each in self._membership.members)
 
-    def _heard(self, member: Member) -> HeardMember:
+    def _standing_of(self, member: Member) -> MemberStatus:
+        at_work = MemberStanding.FOLLOWS if member.may_lead else MemberStanding.WATCHES
         if member.name == self._me:
-            families = self._board.isolated()
-            about, isolated = self._introduction, tuple(sorted(families))
-            return HeardMember(member, self._clock(), not families, isolated, about.instance(), about.version, 0.0)
+            isolated, about = bool(self._board.isolated()), self._introduction
+            why = _ISOLATED if isolated else ""
+            return MemberStatus(
+                member.name,
+                member.network,
+                member.role,
+                at_work,
+                self._clock(),
+                about.version,
+                why,
+                isolated,
+                offset=0.0,
+            )
         other = self._others[member.name]
         last = other.last
-        heard_at = other.heard_at if other.heard_at > NEVER else None
-        if last is None:
-            return HeardMember(member, heard_at, votes=False)
-        return HeardMember(
-            member,
-            heard_at,
-            self._is_heard(other) and not last.isolated,
-            tuple(sorted(last.isolated)),
-            last.instance,
+        if last is None or other.clock_offset is None:
+            return MemberStatus(
+                member.name, member.network, member.role, MemberStanding.UNHEARD, uncounted="not heard of yet"
+            )
+        heard, isolated = self._is_heard(other), bool(last.isolated)
+        return MemberStatus(
+            member.name,
+            member.network,
+            member.role,
+            at_work if heard else MemberStanding.SILENT,
+            other.spoke_at,
             last.version,
-            other.clock_offset,
+            _ISOLATED if heard and isolated else "" if heard else "silent for longer than the lease",
+            isolated,
             tuple(sorted(name for name in self._policies() if self._differs(other, name))),
+            other.clock_offset,
         )
 
     # -- saying --------------------------------------------------------------------------------------------------------
@@ -362,7 +361,8 @@ class Voting:
         if before is None or (before.number, before.at) == (said.number, said.at):
             return  # it may have been said long ago
         was = self._is_heard(other) and before.isolated == said.isolated
-        other.heard_at, other.clock_offset = self._clock(), said.at - self._introduction.wall()
+        other.heard_at = other.spoke_at = self._clock()
+        other.clock_offset = said.at - self._introduction.wall()
         if not was:
             self._look()
 
