@@ -97,6 +97,7 @@ async def _etcd(said: EtcdSettings, member: str, lease: float, stack: AsyncExitS
         session,
         said.endpoints,
         patience=max(lease / 10, LEAST_PATIENCE),
+        silence=lease / 2,  # votes have to be heard again before who gave them is held to be gone
         user=said.user or "",
         password_file=said.password_file,
         ca_file=said.ca_file,

@@ -1,8 +1,9 @@
 """Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
 
 import pytest
+from support.cluster import TIMEOUT, Dark, papers
 from support.stage import API, AT, AZURE, NORMAL
-from support.trio import LEASE, RETRY, Trio, drain, settled, trio
+from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
 from failoverd.core.errors import CoordinationError
@@ -14,6 +15,7 @@ from failoverd.core.events import (
     LeaderLost,
     LeaderOutranked,
     PlanHeld,
+    TargetDelayed,
 )
 from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.core.reasons import Limit
@@ -240,3 +242,64 @@ async def test_what_is_shown_while_nobody_can_lead_is_what_would_be_done() -> No
         await until(lambda: any(stage.told(PlanHeld) for stage in found.stages.values()))
         held = next(event for stage in found.stages.values() for event in stage.told(PlanHeld))
         assert [check.limit for check in held.limits] == [Limit.UNCOORDINATED]
+
+
+def takes_out(found: Trio) -> bool:
+    """Whether the region that died is out of the answer."""
+    records = found.zonefile.observe(AT).records
+    return records is not None and AZURE not in {answer.value for answer in records.serving}
+
+
+@virtually
+async def test_a_leader_that_does_not_reach_the_provider_lets_another_one_take_the_dead_region_out() -> None:
+    async with trio() as found:
+        await settled(found)
+        first = found.leader
+        for provider in papers(first):
+            provider.script = Dark()
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: first.told(TargetDelayed))
+        failed_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - failed_at <= LEASE / 2 + 2 * RETRY
+        (lost,) = first.told(LeaderLost)
+        assert "another member may reach it" in lost.cause
+        await elapse(60.0)
+        assert not first.engine.lead.leads
+
+
+@virtually
+async def test_where_nobody_reaches_the_provider_members_take_turns_ever_less_often_and_act_when_one_does() -> None:
+    async with trio() as found:
+        await settled(found)
+        reached = [(provider, provider.script) for stage in found.stages.values() for provider in papers(stage)]
+        for provider, _ in reached:
+            provider.script = Dark()
+        found.world.let(Does.REFUSE, AZURE)
+        vacant = 0
+        for _ in range(900):
+            await elapse(1.0)
+            vacant = 0 if found.leaders else vacant + 1
+            assert vacant <= LEASE / 2, "nobody led"
+        turns = [lost for stage in found.stages.values() for lost in stage.told(LeaderLost)]
+        assert {lost.leader for lost in turns} == set(NAMES)
+        assert len(turns) <= 15
+        for provider, before in reached:
+            provider.script = before
+        mended_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - mended_at <= TIMEOUT + LEASE / 2, "longer than the try that was under way"
+
+
+@virtually
+async def test_a_leader_that_does_not_reach_the_provider_and_is_alone_goes_on_trying() -> None:
+    async with trio("azure-1") as found:
+        await settled(found)
+        (provider,) = papers(found.leader)
+        script, provider.script = provider.script, Dark()
+        found.world.let(Does.REFUSE, AZURE)
+        await elapse(120.0)
+        provider.script = script
+        mended_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - mended_at <= LEASE
