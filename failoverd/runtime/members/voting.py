@@ -1,9 +1,9 @@
 """What this member tells the others of what it sees, and what it hears of them.
 
 Each member keeps two kinds of values with the coordinator, bound to its lease: a heartbeat, a tenth of the lease apart,
-and a ballot for each policy, whenever something changed. A heartbeat is only sent when all ballots are out, so who
-hears a fresh one has what that member sees now. What is heard is dated by this member's own clock, when it came and was
-another than before: no two clocks are ever compared.
+and a ballot for each policy, whenever something changed. A heartbeat is only sent when all ballots are out that had
+changed until then, so who hears a fresh one has what that member saw a moment ago. What is heard is dated by this
+member's own clock, when it came and was another than before: no two clocks are ever compared.
 
 Who is not heard for a lease has no vote, and after that the others probe what it did (`core.health.assignment`). Votes
 on another revision of a policy are not counted: they may be about other checks. And nothing that a member says can hurt
@@ -255,8 +255,8 @@ class Voting:
         told = await asyncio.gather(*(self._publish_ballot(name, policies, gate) for name in unsaid))
         if not all(told):
             raise CoordinationError("not every ballot could be told", reason="untold")
-        isolated, now = self._board.isolated(), self._clock()
-        if not self._unsaid and (now >= self._beat_at + self.beat or isolated != self._told_isolated):
+        isolated, now = self._board.isolated(), self._clock()  # what changed meanwhile is told in a moment
+        if now >= self._beat_at + self.beat or isolated != self._told_isolated:
             await self._publish_heartbeat(isolated, now)
 
     async def _publish_ballot(self, name: str, policies: Mapping[str, Policy], gate: asyncio.Semaphore) -> bool:
