@@ -107,6 +107,8 @@ class ReasonCode(StrEnum):
 
     # who else writes the name under our owner, [since]; `detail` names the instances
     RIVAL = "rival"
+    # a newer leader wrote the name, [epoch, ours]; `detail` names its instance
+    NEWER_LEADER = "newer_leader"
 
     # what a person did; `detail` says who
     ADOPT = "adopt"
@@ -177,6 +179,7 @@ class ReasonTraits:
 
 TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.OVERRIDES_LOST: ReasonTraits(unusual=True),
+    ReasonCode.NEWER_LEADER: ReasonTraits(unusual=True, news=True),
     ReasonCode.RIVAL: ReasonTraits(news=True),
     ReasonCode.HELD: ReasonTraits(unusual=True),
     ReasonCode.NOBODY_LEFT: ReasonTraits(unusual=True),
@@ -288,6 +291,7 @@ class Limit(StrEnum):
     ASSERTION = "assertion"  # a rule of the installation: what has to be in the answer
     GATE = "gate"  # a rule of the installation: a switch is on
     HELD = "held"  # an operator's word: the answer stays as it is, whatever fails
+    LEADER = "leader"  # a newer leader wrote the name: it is that one's to move
 
     @property
     def kind(self) -> "LimitKind":
@@ -315,6 +319,7 @@ LIMIT_KINDS: Final[Mapping[Limit, LimitKind]] = {
     Limit.ASSERTION: LimitKind.RULE,
     Limit.GATE: LimitKind.RULE,
     Limit.HELD: LimitKind.STATE,
+    Limit.LEADER: LimitKind.STATE,
 }
 
 

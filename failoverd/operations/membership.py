@@ -15,8 +15,13 @@ _TWO: Final = 2
 
 def speaker(told: MembersStatus) -> str:
     """Whether the member that tells this writes, or who does: `azure-1 leads in epoch 7; 3 of 3 members vote`."""
-    many = f"{len(told.voting)} of {phrases.counted(len(told.members), 'member')} vote{'s' * (len(told.voting) == 1)}"
-    return f"{_who(told)}; {many}"
+    return f"{_who(told)}; {voting(told)}"
+
+
+def voting(told: MembersStatus) -> str:
+    """`2 of 3 members vote`."""
+    verb = "votes" if len(told.voting) == 1 else "vote"
+    return f"{len(told.voting)} of {phrases.counted(len(told.members), 'member')} {verb}"
 
 
 def _who(told: MembersStatus) -> str:
@@ -30,17 +35,18 @@ def _who(told: MembersStatus) -> str:
     if not told.leader:
         return f"{me} writes nothing: nobody leads"
     if told.leader == me:
-        return f"{me} is about to lead in epoch {told.epoch}"
+        return f"{me} holds the lease of epoch {told.epoch}, and does not write now"
     return f"{me} follows {told.leader}, which leads in epoch {told.epoch}"
 
 
 def too_few(told: MembersStatus) -> bool:
     """Whether so few votes count that no verdict changes."""
-    return len(told.voting) < _TWO < len(told.members)
+    return told.has_listened and len(told.voting) < _TWO < len(told.members)
 
 
 def silent(told: MembersStatus) -> list[MemberStatus]:
-    return [each for each in told.members if not each.standing.is_heard]
+    """Whom it does not hear, though it has listened for long enough."""
+    return [each for each in told.members if not each.standing.is_heard and told.has_listened]
 
 
 def why_silent(each: MemberStatus, now: float) -> str:

@@ -120,7 +120,7 @@ async def test_while_nobody_leads_that_is_a_persons_matter_once_it_lasts(tmp_pat
 
 async def test_isolation_and_clocks_are_told(tmp_path: Path) -> None:
     async with console(tmp_path) as here:
-        ill = but(members(time.time()), "oci-1", isolated=True, uncounted="isolated", offset=40.0)
+        ill = but(members(time.time()), "oci-1", isolated=("IPv4",), uncounted="isolated", offset=40.0)
         led(here, ill)
         told = await here.failoverctl("members")
     said = " ".join(told.out.decode().split())

@@ -1,93 +1,15 @@
 """Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-
 import pytest
-from support.coordinating import PaperCoordinator, PaperQuorum
-from support.stage import API, AT, AZURE, NORMAL, Stage, playing
+from support.stage import API, AT, AZURE, NORMAL
+from support.trio import LEASE, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import ChangeApplied, CoordinatorLost, LeaderElected, LeaderLost
-from failoverd.core.members import Member, MemberRole, Membership, Uncoordinated
-from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.simulation.virtual_time import elapse, now
-from failoverd.simulation.world import Does, World
-from failoverd.simulation.zonefile import Zonefile
-
-LEASE = 20.0
-NAMES = ("azure-1", "oci-1", "aws-1")
-RETRY = 1.0
-"""Seconds between two calls of the coordinator."""
-
-
-@dataclass
-class Trio:
-    """Three members at one zone, and the coordinator between them."""
-
-    uncoordinated: Uncoordinated = Uncoordinated.HOLD
-    roles: dict[str, MemberRole] = field(default_factory=dict)
-    quorum: PaperQuorum = field(default_factory=lambda: PaperQuorum(LEASE))
-    zonefile: Zonefile = field(default_factory=Zonefile)
-    world: World = field(default_factory=lambda: World(now))
-    stages: dict[str, Stage] = field(default_factory=dict)
-    ways: dict[str, PaperCoordinator] = field(default_factory=dict)
-
-    def made(self, name: str) -> Stage:
-        members = tuple(Member(each, each.partition("-")[0], self.roles.get(each, MemberRole.MEMBER)) for each in NAMES)
-        me = next(each for each in members if each.name == name)
-        self.ways[name] = self.quorum.member(name)
-        self.stages[name] = Stage(
-            zonefile=self.zonefile,
-            world=self.world,
-            instance=name * 2,
-            coordinator=self.ways[name],
-            membership=Membership(me, members, self.uncoordinated),
-        )
-        return self.stages[name]
-
-    @property
-    def leaders(self) -> list[str]:
-        return [name for name, stage in self.stages.items() if stage.engine.lead.leads]
-
-    @property
-    def leader(self) -> Stage:
-        (name,) = self.leaders
-        return self.stages[name]
-
-    def others(self) -> list[Stage]:
-        return [stage for stage in self.stages.values() if not stage.engine.lead.leads]
-
-    @property
-    def epoch(self) -> int:
-        marker = self.zonefile.observe(AT).marker
-        assert marker is not None
-        return marker.epoch
-
-
-@asynccontextmanager
-async def trio(*names: str, of: Trio | None = None) -> AsyncIterator[Trio]:
-    found = of or Trio()
-    async with AsyncExitStack() as stack:
-        for name in names or NAMES:
-            await stack.enter_async_context(playing(API, stage=found.made(name)))
-        yield found
-
-
-def drain(region: str) -> Override:
-    began = now()
-    comment = Comment(began, "alex", "it is being mended")
-    return Override(
-        "drain-1", Verb.DRAIN, Scope(regions=(region,)), "alex", began, began + 3_600.0, comments=(comment,)
-    )
-
-
-async def settled(found: Trio) -> None:
-    await until(lambda: found.leaders)
-    await until(found.leader.steers(API, **NORMAL))
-    await elapse(30.0)
+from failoverd.simulation.world import Does
 
 
 @virtually
@@ -241,3 +163,13 @@ async def test_budgets_and_the_incident_go_over_to_the_next_leader() -> None:
         taken = found.leader.states.of("api")
         assert taken.incident == known.incident
         assert [each.change_id for each in taken.of(AT).changes] == [each.change_id for each in known.of(AT).changes]
+
+
+@virtually
+async def test_what_one_of_several_members_tells_has_its_name_and_each_knows_who_leads() -> None:
+    async with trio() as found:
+        await settled(found)
+        for name, stage in found.stages.items():
+            assert {event.told_by for event in stage.events} == {name}
+            assert stage.engine.members().leader == found.leaders[0]
+            assert stage.engine.members().leads is (name in found.leaders)

@@ -188,10 +188,10 @@ class InKubernetes:
     session: aiohttp.ClientSession
     clock: Clock = field(default_factory=steady_clock)
 
-    def member(self, name: str) -> KubernetesCoordinator:
+    def member(self, name: str, *, owner: str = OWNER, patience: float = PATIENCE) -> KubernetesCoordinator:
         account = ServiceAccount(self.api.address, self.api.folder)
-        server = ApiServer(self.session, account, NAMESPACE, PATIENCE)
-        return KubernetesCoordinator(server, Installation(OWNER), name, LEASE, self.clock)
+        server = ApiServer(self.session, account, NAMESPACE, patience)
+        return KubernetesCoordinator(server, Installation(owner), name, LEASE, self.clock)
 
     def silent(self) -> AbstractContextManager[None]:
         return self.api.frozen()

@@ -14,7 +14,7 @@ from typing import Final
 from support.cluster import FOUND_OUT, papers
 from support.coordinating import LEADER, REFUSED, UNANSWERED, Backup, Mishap, PaperCoordinator, PaperQuorum, overtaken
 from support.laws import Broken, Law
-from support.members import ADDRESSES, PAUSES, POLICIES, QUIET, RESTS, TARGETS, Member, Members
+from support.members import ADDRESSES, PAUSES, POLICIES, TARGETS, Member, Members
 from support.operating import undoable_of
 from support.stage import Stage
 from support.strokes import Played, Stroke, dealt, luck, play_out
@@ -35,8 +35,12 @@ from failoverd.simulation.world import Does
 
 LEASE: Final = 20.0
 
-FEW: Final = 8
-"""Writes at a provider in `QUIET` seconds of calm, at most."""
+RESTS: Final = 120.0
+"""Seconds after which everything has come to rest."""
+
+QUIET: Final = 150.0
+FEW: Final = 4
+"""Writes at a provider in `QUIET` seconds after that, at most."""
 
 TAKEN_OVER: Final = LEASE + FOUND_OUT
 """Seconds within which a dead region is left, though whoever led went with it."""
@@ -74,7 +78,9 @@ class Sending(PaperProvider):
 
 
 class Machine(Member):
-    opens = Sending
+    """It looks at everything half as often: most of the cost of a seed is in these looks."""
+
+    opens, tick = Sending, 20.0
 
 
 @dataclass(frozen=True)

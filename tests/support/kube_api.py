@@ -10,6 +10,7 @@ and may do what a Role of its namespace says (403).
 import asyncio
 import json
 import re
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
@@ -100,6 +101,9 @@ class KubeApi:
         asked: everything that was, and how it was answered.
         revision: of the store; grows with each change.
         window: seconds before the end of a watch at which its bookmark comes.
+        longest_watch: seconds after which it ends any.
+        repeats: it says no in words that repeat the request, token and all.
+        garbage: what it answers to everything, in place of what it should.
     """
 
     folder: Path
@@ -111,6 +115,8 @@ class KubeApi:
     address: str = ""
     window: float = 2.0
     longest_watch: float = 3600.0
+    repeats: bool = False
+    garbage: bytes | None = None
     _objects: dict[tuple[str, str, str], Json] = field(default_factory=dict)
     _happened: list[Happened] = field(default_factory=list)
     _compacted: int = 0
@@ -120,7 +126,7 @@ class KubeApi:
     _throttled: int = 0
     _retry_after: int | None = 1
     _unanswered: list[str] = field(default_factory=list)
-    _before: dict[str, Callable[[], None]] = field(default_factory=dict)
+    _before: dict[str, Callable[[], object]] = field(default_factory=dict)
     _connections: set[asyncio.Transport] = field(default_factory=set)
     _backup: tuple[dict[tuple[str, str, str], Json], int] | None = None
 
@@ -162,7 +168,7 @@ class KubeApi:
         """The next request of this kind is done, and its answer lost."""
         self._unanswered.append(verb)
 
-    def before(self, verb: str, done: Callable[[], None]) -> None:
+    def before(self, verb: str, done: Callable[[], object]) -> None:
         """Something happens just before the next request of this kind is done."""
         self._before[verb] = done
 
@@ -217,6 +223,8 @@ class KubeApi:
             if (action := self._before.pop(verb, None)) is not None:
                 action()
             self._admit(request, verb, resource, namespace, name)
+            if self.garbage is not None:
+                return web.Response(body=self.garbage, content_type="application/json")
             if len(body) > _MOST_BODY:
                 raise _No(413, f"the request is too large: {len(body)} bytes")  # noqa: TRY301 - as all others
             if verb == "watch":
@@ -251,7 +259,7 @@ class KubeApi:
             raise _No(
                 403,
                 f'{resource}.{group} "{name}" is forbidden: User "{user}" cannot {verb} resource "{resource}" '
-                f'in API group "{group}" in the namespace "{namespace}"',
+                f'in API group "{group}" in the namespace "{namespace}"' + (f" by {token}" if self.repeats else ""),
             )
         if namespace not in self.namespaces:
             raise _No(404, f'namespaces "{namespace}" not found')
@@ -412,7 +420,7 @@ async def kube_api(folder: Path) -> AsyncIterator[KubeApi]:
     api = KubeApi(folder)
     app = web.Application(client_max_size=2 * _MOST_BODY)
     app.router.add_route("*", "/{path:.*}", api._serve)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls_server(authority, "127.0.0.1"))
     await site.start()
@@ -511,6 +519,11 @@ def _check_config_map(name: str, body: Json) -> None:
     data: Json = body.get("binaryData") or {}
     if not all(_DATA_KEY.fullmatch(each) for each in data):
         _invalid("ConfigMap", name, "a valid config key must consist of alphanumeric characters, '-', '_' or '.'")
+    for each in data.values():
+        try:
+            b64decode(each, validate=True)
+        except ValueError:
+            raise _No(400, "illegal base64 data at input byte 0") from None
     if sum(len(each) * 3 // 4 for each in data.values()) > _MOST_DATA:
         _invalid("ConfigMap", name, f"Too long: must have at most {_MOST_DATA} bytes")
 

@@ -107,7 +107,7 @@ class Skewed:
 class Member:
     """One machine: its clock, what it sees, its journal, its files, and the process that runs there."""
 
-    opens = PaperProvider
+    opens, tick = PaperProvider, 10.0
 
     def __init__(
         self, name: str, truth: World, zonefiles: Mapping[str, Zonefile], membership: Membership | None = None
@@ -135,7 +135,7 @@ class Member:
             sentinels=SENTINELS,
             chance=chance,
             instance=self.instance,
-            tick=10.0,
+            tick=self.tick,
             clock=self.clock,
             coordinator=way,
             membership=self.membership,

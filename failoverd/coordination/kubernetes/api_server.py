@@ -31,8 +31,9 @@ how far it has come; a connection that is dead is known as soon."""
 _LONGEST_QUIET: Final = 60.0
 """Seconds. The API server asks for one, or a few: more than this is nobody's word but a proxy's."""
 
-_PAGE: Final = 200
-_MOST_PAGES: Final = 200
+_MOST_LISTED: Final = 40_000
+_TRIES: Final = 3
+"""To list what has more pages than the API server remembers the moment of."""
 
 Json = dict[str, Any]
 
@@ -99,12 +100,14 @@ class ApiServer:
         account: who asks, and where.
         namespace: where all of it is.
         patience: seconds that one request may take, and be waited with.
+        page: how many objects are listed by one request.
     """
 
     session: aiohttp.ClientSession
     account: ServiceAccount
     namespace: str
     patience: float
+    page: int = 200
     _quiet_until: float = 0.0
     _ca_files: CaFiles = field(default_factory=CaFiles)
 
@@ -121,16 +124,25 @@ class ApiServer:
 
     async def listed(self, resource: Resource, labels: str) -> tuple[list[Json], int]:
         """Everything with these labels as it stands in one moment, and the version that this moment has."""
+        for left in reversed(range(_TRIES)):
+            try:
+                return await self._pages(resource, labels)
+            except Compacted:
+                if not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _pages(self, resource: Resource, labels: str) -> tuple[list[Json], int]:
         found: list[Json] = []
-        query = {"labelSelector": labels, "limit": str(_PAGE)}
-        for _ in range(_MOST_PAGES):
-            page = await self.ask(Request(Verb.LIST, resource, query=query))
-            found += page.get("items") or ()
-            if not (following := page.get("metadata", {}).get("continue")):
-                return found, version(page)
+        query = {"labelSelector": labels, "limit": str(self.page)}
+        while len(found) < _MOST_LISTED:
+            said = await self.ask(Request(Verb.LIST, resource, query=query))
+            found += self._objects(said.get("items") or [])
+            if not (following := said.get("metadata", {}).get("continue")):
+                return found, version(said)
             query["continue"] = following
-        words = f"there are more than {_MOST_PAGES * _PAGE} {resource.plural} in the namespace {self.namespace}"
-        raise CoordinationError(words, reason="too_many", remedy="delete what is left over of members that are gone")
+        words = f"there are more than {_MOST_LISTED} {resource.plural} in the namespace {self.namespace}"
+        raise CoordinationError(words, reason="too_many", remedy="delete those that nobody needs any more")
 
     async def watched(self, resource: Resource, labels: str, after: int) -> AsyncIterator[tuple[str, Json]]:
         """Each change after that version as it happens, as its kind and the object, in order. Ends by an error only.
@@ -156,7 +168,8 @@ class ApiServer:
                         kind, found = self._change(line)
                         after = max(after, version(found))
                         if kind != "BOOKMARK":
-                            yield kind, found
+                            (changed,) = self._objects([found])
+                            yield kind, changed
 
     async def _require(self, resource: Resource, labels: str, reached: int) -> None:
         """That it has reached this version. To a watch that begins beyond that it would say nothing until it has."""
@@ -254,6 +267,12 @@ class ApiServer:
             raise self._not_kubernetes()
         return said
 
+    def _objects(self, found: object) -> list[Json]:
+        """These, where each is an object as far as anybody here looks at it."""
+        if not isinstance(found, list) or not all(map(_is_object, found)):
+            raise self._not_kubernetes()
+        return found
+
     def _not_kubernetes(self) -> CoordinationError:
         words = f"{self._who} answers with what is no answer of Kubernetes"
         return CoordinationError(words, reason="not_kubernetes", remedy="see where KUBERNETES_SERVICE_HOST points")
@@ -288,6 +307,15 @@ def version(found: Json) -> int:
         return int(found["metadata"]["resourceVersion"])
     except (KeyError, TypeError, ValueError):
         raise CoordinationError("an answer of Kubernetes has no version", reason="not_kubernetes") from None
+
+
+def _is_object(found: object) -> bool:
+    meta = found.get("metadata") if isinstance(found, dict) else None
+    return (
+        isinstance(meta, dict)
+        and isinstance(meta.get("name"), str)
+        and all(isinstance(meta.get(each) or {}, dict) for each in ("labels", "annotations"))
+    )
 
 
 def _now() -> float:

@@ -114,12 +114,10 @@ class Election:
             if wish is None:
                 return found
             try:
-                await self._write(wish, stands)
+                return await self._write(wish, stands)
             except ApiRefusal as refusal:
                 if not refusal.overtaken:
                     raise
-            else:
-                return wish
         words = f"the Lease {self.name} was changed by somebody else each time that it was to be written"
         raise CoordinationError(words, reason="contended", remedy="find who writes it: kubectl get lease -o yaml")
 
@@ -158,16 +156,18 @@ class Election:
         self._saw(found)
         return found, stands
 
-    async def _write(self, wish: LeaseRecord, stands: Json | None) -> None:
-        """Replace it in the version that was read, with what others wrote beside it; or make it."""
+    async def _write(self, wish: LeaseRecord, stands: Json | None) -> LeaseRecord:
+        """Replace it in the version that was read, with what others wrote beside it; or make it. What it says then."""
         if stands is not None:
             body = {**stands, "spec": {**(stands.get("spec") or {}), **wish.spec}}
-            await self.server.ask(Request(Verb.UPDATE, LEASES, self.name, body=body))
+            asked = Request(Verb.UPDATE, LEASES, self.name, body=body)
         else:
             meta = {"name": self.name, "labels": {"app.kubernetes.io/managed-by": "failoverd"}}
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": wish.spec}
-            await self.server.ask(Request(Verb.CREATE, LEASES, body=body))
-        self._saw(wish)
+            asked = Request(Verb.CREATE, LEASES, body=body)
+        written = LeaseRecord.parse(await self.server.ask(asked))
+        self._saw(written)
+        return written
 
     def _saw(self, found: LeaseRecord) -> None:
         self._missing_since = None

@@ -1,7 +1,8 @@
 """What one decision looked at, and what it came to: kept so that it can be decided again.
 
 A decision is kept where it differs from the last one of its target: in what it looked at, or in what it came to. Time
-alone is no difference, nor is the fine print that each probe writes anew (when the last one passed, how long it took):
+alone is no difference, nor is the fine print that each probe writes anew (when the last one passed, how long it took),
+nor who leads:
 where that changes what is done, the decision came to something else, and is kept for that. Whatever is kept is kept as
 it was, fine print included.
 """
@@ -163,7 +164,7 @@ def taken_down(
     ending = state.incident is not None and state.calm  # else nothing looks at the other targets, of which many may be
     calm = ending and all(state.of(target).normal or key_of(target) in kept for target in policy.targets)
     return DecisionInputs(
-        state=replace(state, targets=known, practices=(), epoch=0),
+        state=replace(state, targets=known, practices=()),
         observed=observed,
         now=now,
         revision=policy.source.revision,

@@ -91,6 +91,7 @@ class Outcome:
         by_hand: a change that a person made with a command of ours, and that was not known: to be told.
         words: operators' words that it comes to: to be kept before anything is written.
         verified: what stands there is right although no plan of ours wrote it: to be remembered.
+        outranked: the epoch of the newer leader who wrote what stands there, for whom it is left; None without one.
         until: the first moment at which time alone would change this outcome.
         order: the actions of a write.
     """
@@ -108,6 +109,7 @@ class Outcome:
     by_hand: Plan | None = None
     words: tuple[Override, ...] = ()
     verified: LastGood | None = None
+    outranked: int | None = None
     until: float | None = None
     order: tuple[Action, ...] = ()
 

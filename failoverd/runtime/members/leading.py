@@ -47,7 +47,7 @@ class Lead(Protocol):
         lone: whether nobody can lead, and it takes traffic off what is down all the same.
         acts: whether it writes anything: it leads, or is lone.
         candidate: whether it ever does: a vantage only looks.
-        speaks: whether it is for this member to tell people: it leads, or nobody knows who does.
+        speaks: whether it is for this member to tell people: it leads, or it may and cannot know who does.
         epoch: of the leader, as far as this member knows; one member alone is epoch 0.
         instance: the name of this installation in markers.
     """
@@ -171,7 +171,7 @@ class Leading:
 
     @property
     def speaks(self) -> bool:
-        return self.leads or (self.candidate and not self.coordinated)
+        return self.leads or (self.candidate and self._lost_at is not None and not self.coordinated)
 
     @property
     def coordinated(self) -> bool:
@@ -335,8 +335,9 @@ class Leading:
             LeaderElected(at=self._clock(), leader=found.leader, epoch=self.standing.epoch, was=was, mine=found.mine)
         )
 
-    def _lose(self, cause: str) -> None:
-        self._emit(LeaderLost(at=self._clock(), leader=self.member, epoch=self.epoch, cause=cause))
+    def _lose(self, cause: str, *, uncoordinated: bool = False) -> None:
+        now, epoch = self._clock(), self.epoch
+        self._emit(LeaderLost(at=now, leader=self.member, epoch=epoch, cause=cause, uncoordinated=uncoordinated))
 
     def _unheard(self, error: str) -> None:
         now = self._clock()
@@ -347,7 +348,7 @@ class Leading:
             self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=may_act))
         if self._mine and now >= self._until:
             self._mine = False
-            self._lose("the coordinator did not answer, and the lease may end elsewhere")
+            self._lose("the coordinator did not answer, and the lease may end elsewhere", uncoordinated=True)
 
     # -- what is kept whoever leads ------------------------------------------------------------------------------------
 
