@@ -177,16 +177,6 @@ async def test_budgets_and_the_incident_go_over_to_the_next_leader() -> None:
 
 
 @virtually
-async def test_what_one_of_several_members_tells_has_its_name_and_each_knows_who_leads() -> None:
-    async with trio() as found:
-        await settled(found)
-        for name, stage in found.stages.items():
-            assert {event.told_by for event in stage.events} == {name}
-            assert stage.engine.members().leader == found.leaders[0]
-            assert stage.engine.members().leads is (name in found.leaders)
-
-
-@virtually
 async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_markers_and_epochs_go_on() -> None:
     async with trio() as found:
         await settled(found)
