@@ -12,7 +12,7 @@ from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import Family
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Endpoint
-from failoverd.runtime.members.ballots import MOST_EVIDENCE, Ballot, MemberBeat, LaterVersionError
+from failoverd.runtime.members.ballots import MOST_EVIDENCE, Ballot, LaterVersionError, MemberBeat
 
 REFUSED = Vote(Health.UNHEALTHY, check="live", reason=ProbeReason.CONNECT_REFUSED, evidence="live connect_refused: ")
 MANY = policy(
