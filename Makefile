@@ -45,6 +45,11 @@ unit: $(VENV)/dev $(VENV)/rewritten $(AFTER)
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
 	./tests/install-servers
 
+test-kubernetes: $(VENV)/dev servers  ## the coordination of a cluster, at a real kube-apiserver (built the first time: 5 minutes; then about 5)
+	./tests/install-kube-apiserver $(VENV)/servers/kube-apiserver
+	FAILOVERD_KUBE_APISERVER=$(CURDIR)/$(VENV)/servers/kube-apiserver \
+		$(BIN)/pytest -n $(shell nproc) -m kubernetes_api tests/coordination $(PYTEST_ARGS)
+
 screenshots: $(VENV)/dev servers  ## pictures of the pages, for a person's eye: in build/screenshots
 	PYTHONPATH=tests $(BIN)/python -m support.screenshots build/screenshots
 

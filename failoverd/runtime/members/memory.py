@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from failoverd import codec
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import CoordinationError
-from failoverd.core.events import SharedStateUnread
+from failoverd.core.events import SharedStateRead, SharedStateUnread
 from failoverd.core.overrides import Override
 from failoverd.ports import Clock, Coordinator, Emit, SharedValue
 from failoverd.runtime.override_book import Overrides
@@ -39,6 +39,13 @@ LONGEST_PAUSE: Final = 10.0
 _STATES: Final = "states/"
 _WORDS: Final = "words/"
 _HEARD: Final = "heard/"
+
+
+class SharedPart(Protocol):
+    """Something else that the members remember together, under names of its own."""
+
+    async def take(self, name: str, body: codec.Json) -> None:
+        """What stands under a name, now or since it changed. Raises ValueError for what it cannot read."""
 
 
 class Leader(Protocol):
@@ -73,6 +80,10 @@ class SharedMemory:
         heed: has the policies worked on that a word of another member concerns.
         emit: is told of what cannot be read.
         clock: the time.
+
+    Attributes:
+        parts: what else it keeps, by what its keys begin with.
+        known: set once everything was read, for the first time.
     """
 
     def __init__(
@@ -96,7 +107,9 @@ class SharedMemory:
         self._seen = 0
         self._reached = asyncio.Condition()
         self._stale = asyncio.Event()
-        self._unread: set[str] = set()
+        self._unread: dict[str, float] = {}
+        self.parts: dict[str, SharedPart] = {}
+        self.known = asyncio.Event()
 
     # -- following -----------------------------------------------------------------------------------------------------
 
@@ -118,6 +131,7 @@ class SharedMemory:
         self._versions = {key: value.version for key, value in entries.items()}
         await self._take(entries)
         await self._reach(version)
+        self.known.set()
         await self._say_unheard()
         watch = asyncio.create_task(self._watch(version))
         stale = asyncio.create_task(self._stale.wait())
@@ -184,8 +198,12 @@ class SharedMemory:
                     self._read_state(found, name, body)
                 elif kind == _WORDS[:-1]:
                     await self._take_word(override_of(name, body))
+                elif kind in self.parts:
+                    await self.parts[kind].take(name, body)
             except ValueError as error:
                 self._tell_unread(key, error)
+            else:
+                self._tell_read(key)
         if self._leader.leads:
             return  # it is its own
         for policy in found.heads.keys() | found.targets.keys():
@@ -210,8 +228,13 @@ class SharedMemory:
 
     def _tell_unread(self, key: str, error: ValueError) -> None:
         if key not in self._unread:
-            self._unread.add(key)
+            self._unread[key] = self._clock()
             self._emit(SharedStateUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
+
+    def _tell_read(self, key: str) -> None:
+        since = self._unread.pop(key, None)
+        if since is not None and not self._unread:
+            self._emit(SharedStateRead(at=self._clock(), lasted=self._clock() - since))
 
     # -- saying --------------------------------------------------------------------------------------------------------
 
@@ -220,10 +243,10 @@ class SharedMemory:
         if not self._leader.leads:
             return False
         epoch = self._leader.epoch_in_coordinator
-        parts = [(f"{SHARED}{_STATES}{state.policy}/{key}", body) for key, body in parts_of(state).items()]
+        parts = [(f"{_STATES}{state.policy}/{key}", body) for key, body in parts_of(state).items()]
         try:
             async with asyncio.timeout(PATIENCE):
-                kept = await asyncio.gather(*(self._replace(key, body, epoch) for key, body in parts))
+                kept = await asyncio.gather(*(self.replace(key, body, epoch) for key, body in parts))
         except (CoordinationError, TimeoutError):
             return False
         if not all(kept):
@@ -234,11 +257,19 @@ class SharedMemory:
         """Let every member know a word. Whether they will."""
         try:
             async with asyncio.timeout(self._coordinator.lease / 4):
-                return await self._replace(f"{SHARED}{_WORDS}{word.id}", codec.dump(word), None)
+                return await self.replace(f"{_WORDS}{word.id}", codec.dump(word))
         except (CoordinationError, TimeoutError):
             return False
 
-    async def _replace(self, key: str, body: str, epoch: int | None) -> bool:
+    async def replace(self, name: str, body: str, epoch: int | None = None) -> bool:
+        """Put JSON in the place of what is known to stand there; with `epoch`, if this member still leads in it.
+
+        Whether it was done. Who asks again after it was not, knows by then what stands there, or soon will.
+
+        Raises:
+            CoordinationError: nobody knows whether it was done.
+        """
+        key = f"{SHARED}{name}"
         version = await self._coordinator.replace(key, _wrapped(body), after=self._versions.get(key, 0), epoch=epoch)
         if version is None:
             return False

@@ -32,6 +32,7 @@ from failoverd.core.events import (
     FailbackAbandoned,
     FailoverHeld,
     JournalFailed,
+    LeaderOutranked,
     Level,
     OverrideChanged,
     OverrideEnded,
@@ -120,7 +121,7 @@ def test_a_source_is_a_trouble_until_the_last_of_its_figures_is_measured_again(t
 def test_several_records_of_a_policy_that_leave_a_region_are_one_trouble(told: Told) -> None:
     told.hear(left(AT), replace(left(AT + 1), provider=OTHER.provider))
     assert told.lasting == [("region.left", "azure-eastus")]
-    assert told.ledger.notices["region.left", POLICY, "azure-eastus"].since == AT
+    assert told.ledger.notices["region.left", POLICY, "azure-eastus", ""].since == AT
 
 
 def test_what_is_said_again_in_the_same_words_is_no_news(told: Told) -> None:
@@ -223,6 +224,21 @@ def test_a_rival_is_told_until_a_person_ends_that(told: Told) -> None:
     assert told.lasting == [("rival.detected", RECORD)]
     assert told.look(seen(target(TargetState.IN_SYNC, reasons=(reason,))), AT + 5) == []
     assert kinds(told.look(seen(target(TargetState.IN_SYNC)), AT + 10)) == [("rival.detected", True)]
+
+
+def test_a_newer_leader_is_told_once_that_lasts(told: Told) -> None:
+    """One that was frozen for a moment learns it from a marker, and soon from the others, too."""
+    reason = Reason(ReasonCode.NEWER_LEADER, detail="1111bbbb", numbers={"epoch": 8.0, "ours": 7.0})
+    left = target(TargetState.HOLDING, reasons=(reason,))
+    event = LeaderOutranked(
+        **news.names(TARGET, "", AT), owner="prod", epoch=8, ours=7, writer="1111bbbb", remedy="stop it"
+    )
+    told.hear(event)
+    assert told.look(seen(left), AT + 5) == []
+    assert told.look(seen(target(TargetState.IN_SYNC)), AT + 10) == []
+    told.hear(replace(event, at=AT + 20, epoch=9))
+    assert kinds(told.look(seen(left), AT + 20 + PATIENCE)) == [("leader.outranked", False)]
+    assert kinds(told.look(seen(target(TargetState.IN_SYNC)), AT + 100)) == [("leader.outranked", True)]
 
 
 def test_a_region_that_is_given_up_on_its_way_back_is_told_until_the_record_is_as_on_a_normal_day(told: Told) -> None:
