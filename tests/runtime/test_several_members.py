@@ -282,8 +282,9 @@ async def test_where_nobody_reaches_the_provider_members_take_turns_ever_less_of
 
 
 @virtually
-async def test_a_leader_that_does_not_reach_the_provider_and_is_alone_goes_on_trying() -> None:
-    async with trio("azure-1") as found:
+async def test_a_leader_that_does_not_reach_the_provider_and_has_nobody_to_give_way_to_goes_on_trying() -> None:
+    roles = {"oci-1": MemberRole.VANTAGE, "aws-1": MemberRole.VANTAGE}
+    async with trio(of=Trio(roles=roles)) as found:
         await settled(found)
         (provider,) = papers(found.leader)
         script, provider.script = provider.script, Dark()

@@ -318,7 +318,7 @@ class Leading:
             self._turned()
 
     async def _heard(self, found: Leadership, asked_at: float) -> None:
-        if found.mine and not self._mine:
+        if found.mine and (not self._mine or found.epoch != self._own_epoch):  # somebody else may have led in between
             await self._learn(asked_at)
             self._yielding.begin()
         self._mark_heard(found, asked_at)
