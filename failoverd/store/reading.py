@@ -168,11 +168,23 @@ class HistoryReading(StatusReading):
         return self._changes(_given(where), limit)
 
     def elsewhere(
-        self, *, policy: str | None = None, since: float | None = None, limit: int | None = 50
+        self,
+        *,
+        policy: str | None = None,
+        since: float | None = None,
+        change_id: str | None = None,
+        limit: int | None = 50,
     ) -> tuple[EventRow, ...]:
-        """`change.applied` of changes that another one of several members made, by policy and time (`since` <= at)."""
+        """`change.applied` of changes that another one of several members made: by policy, time (`since` <= at), id."""
         ours = "NOT EXISTS (SELECT 1 FROM changes WHERE changes.change_id = events.change_id)"
-        clauses = _given([("name = ?", "change.applied"), ("policy = ?", policy), ("at >= ?", since)])
+        clauses = _given(
+            [
+                ("name = ?", "change.applied"),
+                ("policy = ?", policy),
+                ("at >= ?", since),
+                (_CHAINED.format("change_id"), change_id),
+            ]
+        )
         return self._events([*clauses, (ours, [])], limit)
 
     def change(self, change_id: str) -> ChangeRow | None:

@@ -85,3 +85,17 @@ async def test_what_another_member_told_of_its_changes_is_among_what_was_changed
     assert theirs.verified_after == 0.1
     assert [each.change_id for each in whole.moves].count("chg-2") == 1
     assert [each.change_id for each in last.moves] == ["chg-theirs"]
+
+
+async def test_the_last_change_may_be_one_that_another_member_made(path: Path) -> None:
+    """A new leader takes back what the leader before it did, and not what it did itself long ago."""
+    async with open_journal(path) as journal:
+        await journal.record([replace(event, told_by="oci-1") for event in incident(100.0, change_id="chg-theirs")])
+    theirs = Undoable(
+        "chg-theirs",
+        replace(TARGET, provider="bind-main", zone="example.com"),
+        {"azure-eastus": 7_000, "oci-ashburn": 3_000},
+        {"oci-ashburn": 10_000},
+    )
+    assert past_of(path)(Scope(), "") == past_of(path)(Scope(), "chg-theirs") == theirs
+    assert past_of(path)(Scope(policies=("shop",)), "") is None
