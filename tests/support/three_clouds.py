@@ -345,7 +345,7 @@ class ThreeClouds:
             daemon.signal(signal.SIGCONT)
 
     async def leader(self) -> tuple[str, int]:
-        """Who holds the key of the leader, and its epoch there; by the etcd of any cloud. Nobody knows: empty, and 0."""
+        """Who holds the key of the leader, and its epoch there; by the etcd of any cloud. Nobody: empty, and 0."""
         try:
             found = await self.key("leader")
         except ConnectionError:
