@@ -2,6 +2,7 @@
 
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
+from support.coordinating import UNANSWERED
 from support.stage import API, AT, AZURE, NORMAL
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
@@ -88,6 +89,19 @@ async def test_who_is_cut_off_stops_before_another_one_begins() -> None:
         assert found.leaders != [name]
         assert lost - cut <= LEASE / 2 + LEASE / 4 + RETRY
         assert first.told(CoordinatorLost)
+
+
+@virtually
+async def test_who_is_heard_by_the_coordinator_and_hears_nothing_keeps_nobody_from_leading() -> None:
+    async with trio() as found:
+        await settled(found)
+        (first,) = found.leaders
+        found.ways[first].cut(UNANSWERED)
+        found.world.let(Does.REFUSE, AZURE)
+        cut_at = now()
+        await until(lambda: found.leaders and found.leaders != [first], within=3 * LEASE)
+        assert now() - cut_at <= LEASE + 4 * RETRY
+        await until(lambda: takes_out(found))
 
 
 @virtually

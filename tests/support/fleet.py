@@ -314,13 +314,17 @@ class Fleet(Members):
         if leader is None:
             return
         region = self.random.choice(["azure", "oci"])
-        how = self.random.choice(["frozen", "cut", "killed", "neither"])
+        how = self.random.choice(["frozen", "cut off", "killed", "blind", "kept from its providers", "well"])
         self._tell(f"{region} dies, and {leader.name}, which leads, is {how}")
         self._let(Does.REFUSE, *_addresses(region))
         match how:
             case "frozen":
                 leader.freeze()
-            case "cut":
+            case "blind":
+                leader.see_nothing()
+            case "kept from its providers":
+                leader.lose()
+            case "cut off":
                 self._cut_off(leader, self.random.choice([Mishap(), REFUSED, UNANSWERED]))
             case "killed":
                 await leader.kill()
