@@ -1,5 +1,7 @@
 """Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
 
+from dataclasses import replace
+
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
 from support.coordinating import UNANSWERED
@@ -19,7 +21,10 @@ from failoverd.core.events import (
     TargetDelayed,
 )
 from failoverd.core.members import MemberRole, Uncoordinated
+from failoverd.core.overrides import Scope, Verb
 from failoverd.core.reasons import Limit
+from failoverd.runtime.target_worker import SHADOW_READ
+from failoverd.simulation.faults import Script
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 
@@ -160,6 +165,21 @@ async def test_a_word_that_any_member_hears_is_heeded_by_the_leader_and_by_who_f
         await elapse(60.0)
         assert found.leader.shares(API) == {"oci": 100.0}
         assert found.leader.engine.words() == (word,)
+
+
+@virtually
+async def test_what_is_for_the_leader_to_write_keeps_nobody_else_busy() -> None:
+    """A word is written into the marker, which those who follow read again in some minutes only."""
+    async with trio() as found:
+        await settled(found)
+        await elapse(SHADOW_READ + 60.0)  # all of them have seen what stands there
+        hold = replace(drain("azure"), id="hold-1", verb=Verb.HOLD, scope=Scope(("api",)))
+        scripts = [Script(kill_at=500) for _ in found.others()]
+        for stage, script in zip(found.others(), scripts, strict=True):
+            stage.journal.script = script
+        assert await found.leader.engine.say(hold, None)
+        await elapse(30.0)
+        assert max(script.steps for script in scripts) < 100
 
 
 @virtually
