@@ -345,7 +345,7 @@ class ThreeClouds:
             daemon.signal(signal.SIGCONT)
 
     async def leader(self) -> tuple[str, int]:
-        """Who holds the key of the leader, and its epoch there; by the etcd of any cloud. Nobody: empty, and 0."""
+        """Who holds the key of the leader, and its epoch there, by the etcd of any cloud; empty, and 0: nobody."""
         try:
             found = await self.key("leader")
         except ConnectionError:
@@ -368,6 +368,15 @@ class ThreeClouds:
                     await asyncio.sleep(_EVERY)  # etcd is asked again
         except TimeoutError:
             raise AssertionError(f"not within {within:g}s: led by {wanted} after {after}; {self.told()}") from None
+
+    async def tells(self, event: str) -> None:
+        """Until one of the members tells that."""
+        waiting = [asyncio.create_task(seat.running.event(event)) for seat in self.seats.values() if seat.runs]
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for each in pending:
+            each.cancel()
+        for each in done:
+            each.result()
 
     def told(self) -> str:
         """The last words of each member."""

@@ -39,7 +39,7 @@ class LaterVersionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
+class MemberHeartbeat:
     """A member about itself.
 
     Attributes:
@@ -66,7 +66,7 @@ class Heartbeat:
         return _compact(said)
 
     @classmethod
-    def parsed(cls, value: bytes) -> "Heartbeat":
+    def parsed(cls, value: bytes) -> "MemberHeartbeat":
         """Raises ValueError for what is none."""
         said = _object(value)
         number: Any = said.get("number")

@@ -107,7 +107,7 @@ class Alone:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class KnownLeader:
     """How this member stands.
 
     Attributes:
@@ -151,7 +151,7 @@ class Leading:
     ) -> None:
         self.member = membership.me.name
         self.instance = instance
-        self.standing = Standing()
+        self.standing = KnownLeader()
         self._coordinator = coordinator
         self._emit = emit
         self._clock = clock
@@ -336,7 +336,7 @@ class Leading:
         self._own_epoch = found.epoch
         epoch = found.epoch + self._floor if found.leader else before.epoch
         same = (before.leader, before.epoch) == (found.leader, epoch)
-        self.standing = Standing(found.leader, epoch, before.since if same else now, asked_at)
+        self.standing = KnownLeader(found.leader, epoch, before.since if same else now, asked_at)
         if self._lost_at is not None:
             lost_at, self._lost_at = self._lost_at, None
             self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))

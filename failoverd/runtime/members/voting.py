@@ -25,9 +25,8 @@ from failoverd.core.health.transitions import ProbeDue
 from failoverd.core.health.votes import Voter
 from failoverd.core.members import Member, Membership
 from failoverd.core.records import Endpoint, Policy
-from failoverd.core.status import MemberStanding, MemberStatus
 from failoverd.ports import Clock, Coordinator, Emit
-from failoverd.runtime.members.ballots import Ballot, Heartbeat
+from failoverd.runtime.members.ballots import Ballot, MemberHeartbeat
 from failoverd.runtime.members.refusals import Refusals
 from failoverd.runtime.supervising import backoff
 
@@ -53,9 +52,6 @@ STEADY: Final = 3.0
 
 MOST_POLICIES: Final = 10_000
 """Of one other member that are kept in mind, besides as many as run here."""
-
-
-_ISOLATED: Final = "it does not trust what it sees"
 
 
 class VotingBoard(Protocol):
@@ -85,6 +81,29 @@ class Introduction:
     version: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class HeardMember:
+    """A member as this one hears of it.
+
+    Attributes:
+        member: who.
+        heard_at: when it last said something; None while it never did.
+        votes: whether its votes count.
+        isolated: the address families in which it does not trust itself.
+        version: of its failoverd.
+        clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
+        differing: the policies of which it runs another revision, or none.
+    """
+
+    member: Member
+    heard_at: float | None
+    votes: bool
+    isolated: tuple[str, ...] = ()
+    version: str = ""
+    clock_offset: float | None = None
+    differing: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class _Other:
     """What is known of another member.
@@ -96,7 +115,7 @@ class _Other:
     member: Member
     heard_at: float = NEVER
     spoke_at: float | None = None
-    last: Heartbeat | None = None
+    last: MemberHeartbeat | None = None
     clock_offset: float | None = None
     told_lost: float | None = None
     ballots: dict[str, Ballot] = field(default_factory=dict)
@@ -176,44 +195,27 @@ class Voting:
             self._share()
             self._board.convene(self._electorate())
 
-    def heard(self) -> tuple[MemberStatus, ...]:
+    def heard(self) -> tuple[HeardMember, ...]:
         """Every member as it is heard, this one included."""
-        return tuple(self._standing_of(each) for each in self._membership.members)
+        return tuple(self._heard_of(each) for each in self._membership.members)
 
-    def _standing_of(self, member: Member) -> MemberStatus:
-        at_work = MemberStanding.FOLLOWS if member.may_lead else MemberStanding.WATCHES
+    def _heard_of(self, member: Member) -> HeardMember:
         if member.name == self._me:
-            isolated, about = bool(self._board.isolated()), self._introduction
-            why = _ISOLATED if isolated else ""
-            return MemberStatus(
-                member.name,
-                member.network,
-                member.role,
-                at_work,
-                self._clock(),
-                about.version,
-                why,
-                isolated,
-                offset=0.0,
-            )
+            isolated, version = tuple(sorted(map(str, self._board.isolated()))), self._introduction.version
+            return HeardMember(member, self._clock(), not isolated, isolated, version, clock_offset=0.0)
         other = self._others[member.name]
         last = other.last
         if last is None or other.clock_offset is None:
-            return MemberStatus(
-                member.name, member.network, member.role, MemberStanding.UNHEARD, uncounted="not heard of yet"
-            )
-        heard, isolated = self._is_heard(other), bool(last.isolated)
-        return MemberStatus(
-            member.name,
-            member.network,
-            member.role,
-            at_work if heard else MemberStanding.SILENT,
+            return HeardMember(member, None, votes=False)
+        isolated = tuple(last.isolated)
+        return HeardMember(
+            member,
             other.spoke_at,
-            last.version,
-            _ISOLATED if heard and isolated else "" if heard else "silent for longer than the lease",
+            self._is_heard(other) and not isolated,
             isolated,
-            tuple(sorted(name for name in self._policies() if self._differs(other, name))),
+            last.version,
             other.clock_offset,
+            tuple(sorted(name for name in self._policies() if self._differs(other, name))),
         )
 
     # -- saying --------------------------------------------------------------------------------------------------------
@@ -282,7 +284,7 @@ class Voting:
         running = sorted(f"{each.name} {each.source.revision}" for each in self._policies().values())
         digest = blake2b("\n".join(running).encode(), digest_size=8).hexdigest()
         about = self._introduction
-        said = Heartbeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
+        said = MemberHeartbeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
         await self._publish(f"{MEMBERS}{self._me}", said.dumped())
         self._beat_at, self._told_isolated = now, isolated
 
@@ -343,7 +345,7 @@ class Voting:
             self._look()
             return
         try:
-            said = Heartbeat.parsed(value)
+            said = MemberHeartbeat.parsed(value)
         except ValueError as error:
             self._refusals.unread(name, "", error)
             return
@@ -356,7 +358,7 @@ class Voting:
         else:
             self._refusals.stranger(name)
 
-    def _note(self, other: _Other, said: Heartbeat) -> None:
+    def _note(self, other: _Other, said: MemberHeartbeat) -> None:
         before, other.last = other.last, said
         if before is None or (before.number, before.at) == (said.number, said.at):
             return  # it may have been said long ago
