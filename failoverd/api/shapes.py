@@ -340,6 +340,7 @@ class NoticeTold(ToldModel):
     facts: dict[str, str]
     ended: Moment | None
     told: tuple[str, ...]
+    member: str = Field(default="", description="the one of several members that it is a trouble of")
 
 
 class NotificationsTold(ToldModel):

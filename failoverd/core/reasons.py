@@ -288,6 +288,7 @@ class Limit(StrEnum):
     PAUSED = "paused"  # an operator's word: no traffic may move but what fails out
     LOST = "lost"  # operators' words that the journal lost: no traffic may move but what fails out
     RIVAL = "rival"  # another instance writes the name as well: no traffic may move but what fails out
+    UNCOORDINATED = "uncoordinated"  # none of several members can lead: no traffic may move but what fails out
     ASSERTION = "assertion"  # a rule of the installation: what has to be in the answer
     GATE = "gate"  # a rule of the installation: a switch is on
     HELD = "held"  # an operator's word: the answer stays as it is, whatever fails
@@ -316,6 +317,7 @@ LIMIT_KINDS: Final[Mapping[Limit, LimitKind]] = {
     Limit.PAUSED: LimitKind.STATE,
     Limit.LOST: LimitKind.STATE,
     Limit.RIVAL: LimitKind.STATE,
+    Limit.UNCOORDINATED: LimitKind.STATE,
     Limit.ASSERTION: LimitKind.RULE,
     Limit.GATE: LimitKind.RULE,
     Limit.HELD: LimitKind.STATE,

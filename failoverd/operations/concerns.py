@@ -334,7 +334,7 @@ def of_members(told: MembersStatus, now: float) -> Iterator[Concern]:
         yield Concern(Condition.PERSON, "", "votes", text, f"{_MEMBERS} says why the others do not count")
     for each in membership.silent(told):
         remedy = f"look at its machine: {AT_WORK_AGAIN}"
-        yield Concern(Condition.MOVED, "", f"member {each.name}", membership.why_silent(each, now), remedy)
+        yield Concern(Condition.MOVED, "", f"member {each.name}", membership.why_silent(each), remedy, each.heard_at)
     if differing := membership.differing(told):
         text = f"members have other policies than {told.member}: {few(differing, _NAMED)}; these votes do not count"
         command = failoverctl("reload")

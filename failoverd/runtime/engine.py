@@ -43,6 +43,7 @@ from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
+from failoverd.runtime.members.chronicle import Chronicle
 from failoverd.runtime.members.leading import Alone, Lead, Leading
 from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
@@ -171,6 +172,7 @@ class Engine:
         self.notices: SharedNotices | None = None
         self.memory = self._remember(around.coordinator)
         self.voting = self._vote(around.coordinator)
+        self.chronicle = self._tell_others(around.coordinator)
         self._named = said.instance
 
     def _member(self, said: Installation, around: Surroundings) -> Leading | None:
@@ -212,6 +214,14 @@ class Engine:
             self._clock,
             Introduction(self._clock, lambda: self.instance, __version__),
         )
+
+    def _tell_others(self, coordinator: Coordinator | None) -> Chronicle | None:
+        """What the leader does is in the history of the others, too."""
+        if coordinator is None or self.leading is None:
+            return None
+        found = Chronicle(coordinator, self.leading, self.writer.take, self._began)
+        self._sinks.append(found.take)
+        return found
 
     @property
     def instance(self) -> str:
@@ -280,6 +290,8 @@ class Engine:
             own |= {"leading": self.leading.run, "common memory": self.memory.run}
         if self.voting is not None:
             own |= self.voting.works
+        if self.chronicle is not None:
+            own |= {"history for others": self.chronicle.say, "history of others": self.chronicle.hear}
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 

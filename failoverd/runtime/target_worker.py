@@ -130,7 +130,8 @@ class Tools:
         shared = shared or self.shared
         grant, usual = shared.grants(policy, state, self.clock())
         spare = shared.spare(policy)
-        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare)
+        lone = self.states.lead.lone
+        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare, lone)
 
 
 class Rounds:
@@ -264,10 +265,14 @@ class TargetWorker:
         self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None, self._pressing)
 
     async def _shadow(self, observed: Observed, now: float) -> None:
-        """What the leader sees, and what this member would do in its place: shown, and neither done nor remembered."""
+        """What the leader sees, and what this member would do in its place: shown, and neither done nor remembered.
+
+        What is due already is for the leader to do, so this member waits for news of it.
+        """
         outcome = self._evaluate(self._tools.states.seen(self._policy, self._tools.verdicts), observed, now)
         await self._settle(standing.after_outcome(self._policy, outcome, observed, "", now))
-        self.agenda.revisit(outcome.until - now if outcome.until is not None else None, Urgency.ROUTINE)
+        wait = outcome.until - now if outcome.until is not None else 0.0
+        self.agenda.revisit(wait if wait > 0.0 else None, Urgency.ROUTINE)
 
     def _look_at_rank(self, observed: Observed) -> None:
         marker = observed.marker

@@ -127,6 +127,7 @@ def _members(told: MembersStatus | None) -> Iterator[MetricFamily]:
         ("coordinator_silence_seconds", "How long ago the coordinator answered.", _silence),
         ("members", "Members that the configuration names.", lambda it: len(it.members)),
         ("members_voting", "Those of them whose votes count.", lambda it: len(it.voting)),
+        ("members_isolated", "Those that do not trust what they see.", _isolated),
     ):
         family = MetricFamily("gauge", f"failoverd_{name}", words)
         if told is not None:
@@ -139,6 +140,10 @@ def _members(told: MembersStatus | None) -> Iterator[MetricFamily]:
         if each.differing:
             differing.add((each.name,), len(each.differing))
     yield differing
+
+
+def _isolated(told: MembersStatus) -> int:
+    return sum(bool(each.isolated) for each in told.members)
 
 
 def _silence(told: MembersStatus) -> float:

@@ -395,6 +395,7 @@ _LIMITS: Final[Mapping[Limit, Callable[[LimitCheck], tuple[str, str]]]] = {
     Limit.PAUSED: lambda c: (percent(c.found), f"{percent(c.allowed)}: an operator paused it"),
     Limit.LOST: lambda c: (percent(c.found), f"{percent(c.allowed)}: overrides were lost with a journal"),
     Limit.RIVAL: lambda c: (percent(c.found), f"{percent(c.allowed)}: another instance writes it as well"),
+    Limit.UNCOORDINATED: lambda c: (percent(c.found), f"{percent(c.allowed)}: nobody can lead"),
     Limit.ASSERTION: lambda c: (f"{c.found:g} of its groups", f"at least {c.allowed:g}"),
     Limit.GATE: lambda c: (percent(c.found), f"{percent(c.allowed)}: its switch is on"),
     Limit.HELD: lambda c: (percent(c.found), f"{percent(c.allowed)}: an override keeps it as it is"),

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 import trustme
-from support.engines import KUBERNETES, LEASE, OWNER, InKubernetes
-from support.kube_api import Rule
+from support.engines import KUBE_APISERVER, KUBERNETES, LEASE, OWNER, InKubernetes
+from support.kube_api import KubeApi, Rule
+from support.kube_apiserver import real
 
 from failoverd.coordination.kubernetes.api_server import ApiRefusal
 from failoverd.coordination.kubernetes.kubernetes_coordinator import KubernetesCoordinator
@@ -48,6 +49,13 @@ class Scene:
         return self.cluster.member(name, **said)
 
     @property
+    def strict(self) -> KubeApi:
+        """The one that can be told what to do in the middle of a request."""
+        if not isinstance(self.cluster.api, KubeApi):
+            pytest.skip("a real API server cannot be told when to do that")
+        return self.cluster.api
+
+    @property
     def lease(self) -> dict[str, Any]:
         found = self.cluster.api.found("leases", NAME)
         assert found is not None
@@ -64,7 +72,7 @@ class Scene:
         self.clock.now += seconds
 
 
-@pytest.fixture(params=[pytest.param(KUBERNETES, id="strict")])
+@pytest.fixture(params=[pytest.param(KUBERNETES, id="strict"), *real(KUBE_APISERVER)])
 async def scene(request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
     async with request.param.started() as cluster:
         cluster.clock = HandClock()
@@ -196,7 +204,7 @@ async def test_a_lease_that_somebody_else_uses_is_left_to_them(scene: Scene) -> 
 
 
 async def test_of_two_that_take_a_lease_in_one_moment_the_second_hears_of_the_first(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     await azure.campaign()
     await azure.resign()
     api.before("update", lambda: scene.edit_lease(holderIdentity="oci_1", leaseDurationSeconds=2, leaseTransitions=1))
@@ -204,17 +212,17 @@ async def test_of_two_that_take_a_lease_in_one_moment_the_second_hears_of_the_fi
 
 
 async def test_who_loses_the_race_to_make_the_lease_hears_who_won_it(scene: Scene) -> None:
-    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.cluster.api
+    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.strict
     await oci.campaign()
     spec = scene.lease
     scene.delete_lease()
     body = {"metadata": {"name": NAME}, "spec": spec}
-    api.before("create", lambda: api._create("leases", "failoverd", body))
+    api.before("create", lambda: api.create("leases", body))
     assert await azure.campaign() == Leadership("oci", 1, mine=False)
 
 
 async def test_a_renewal_that_met_another_write_is_tried_again(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     led = await azure.campaign()
     scene.pass_time(1.0)
     api.before("update", lambda: api.edit("leases", NAME, lambda lease: lease["metadata"].update(labels={"a": "b"})))
@@ -223,7 +231,7 @@ async def test_a_renewal_that_met_another_write_is_tried_again(scene: Scene) -> 
 
 
 async def test_a_lease_that_is_taken_away_between_reading_and_renewing_is_made_anew(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     led = await azure.campaign()
     scene.pass_time(1.0)
     api.before("update", scene.delete_lease)
@@ -232,7 +240,7 @@ async def test_a_lease_that_is_taken_away_between_reading_and_renewing_is_made_a
 
 async def test_between_its_look_at_the_lease_and_its_write_a_leader_may_be_followed(scene: Scene) -> None:
     """Kubernetes has no transaction over two objects: then the new one, which read what stood before, is refused."""
-    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.cluster.api
+    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.strict
     led = await azure.campaign()
     made = await azure.replace("states/web", b"1", after=0, epoch=led.epoch)
     assert made is not None
@@ -249,7 +257,7 @@ async def test_between_its_look_at_the_lease_and_its_write_a_leader_may_be_follo
 
 
 async def test_a_list_whose_moment_is_forgotten_before_its_last_page_is_begun_anew(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     azure.server.page = 2
     for number in range(5):
         await azure.replace(f"words/{number}", b"said", after=0)
@@ -265,7 +273,7 @@ async def test_a_list_whose_moment_is_forgotten_before_its_last_page_is_begun_an
 
 
 async def test_a_list_of_many_pages_is_of_one_moment(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     azure.server.page = 2
     for number in range(3):
         await azure.replace(f"words/{number}", b"said", after=0)
@@ -281,7 +289,7 @@ async def test_a_list_of_many_pages_is_of_one_moment(scene: Scene) -> None:
 
 
 async def test_a_watch_is_told_how_far_it_has_come_and_survives_what_is_forgotten_meanwhile(scene: Scene) -> None:
-    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.cluster.api
+    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.strict
     api.longest_watch, api.window = 0.4, 0.2
     _, known = await azure.entries("words/")
     hearing = asyncio.create_task(first_change(azure, "words/", known))
@@ -350,7 +358,7 @@ async def test_who_may_not_delete_leads_all_the_same_and_is_told_when_it_publish
 
 
 async def test_a_token_that_is_renewed_is_used_from_the_next_request_on(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     led = await azure.campaign()
     api.rotate()
     assert await azure.campaign() == led
@@ -358,7 +366,7 @@ async def test_a_token_that_is_renewed_is_used_from_the_next_request_on(scene: S
 
 
 async def test_a_token_that_is_renewed_while_it_is_on_its_way_costs_nothing(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     led = await azure.campaign()
     scene.pass_time(1.0)
     api.before("get", api.rotate)
@@ -378,7 +386,7 @@ async def test_a_token_that_is_refused_is_told_until_the_kubelet_brings_another(
 
 
 async def test_a_token_is_repeated_by_no_error(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     api.rules, api.repeats = frozenset[Rule](), True
     with pytest.raises(CoordinationError) as told:
         await azure.campaign()
@@ -391,7 +399,7 @@ async def test_a_token_is_repeated_by_no_error(scene: Scene) -> None:
 
 
 async def test_while_it_wants_to_be_left_alone_nobody_asks_anything(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     await azure.campaign()
     api.throttle(1, retry_after=30)
     asked = len(api.asked)
@@ -403,14 +411,14 @@ async def test_while_it_wants_to_be_left_alone_nobody_asks_anything(scene: Scene
 
 
 async def test_a_short_wait_is_waited_for(scene: Scene) -> None:
-    azure, api = scene.member("azure", patience=4.0), scene.cluster.api
+    azure, api = scene.member("azure", patience=4.0), scene.strict
     api.throttle(1, retry_after=1)
     assert (await azure.campaign()).mine
     assert [each.status for each in api.asked][:2] == [429, 404]
 
 
 async def test_who_is_left_alone_twice_waits_no_longer(scene: Scene) -> None:
-    azure, api = scene.member("azure", patience=4.0), scene.cluster.api
+    azure, api = scene.member("azure", patience=4.0), scene.strict
     api.throttle(5, retry_after=None)
     with pytest.raises(CoordinationError) as told:
         await azure.campaign()
@@ -435,7 +443,7 @@ async def test_what_was_asked_of_a_frozen_server_may_be_done_when_it_thaws(scene
 
 
 async def test_a_renewal_that_was_held_up_renews_nothing_that_somebody_else_has(scene: Scene) -> None:
-    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.cluster.api
+    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.strict
     await azure.campaign()
     await oci.campaign()
     scene.pass_time(LEASE)
@@ -445,7 +453,7 @@ async def test_a_renewal_that_was_held_up_renews_nothing_that_somebody_else_has(
 
 
 async def test_an_answer_that_is_lost_leaves_nobody_with_two_epochs(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     api.lose_answer("create")
     with pytest.raises(CoordinationError):
         await azure.campaign()
@@ -453,7 +461,7 @@ async def test_an_answer_that_is_lost_leaves_nobody_with_two_epochs(scene: Scene
 
 
 async def test_a_value_whose_answer_is_lost_is_there_once(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     api.lose_answer("create")
     with pytest.raises(CoordinationError):
         await azure.replace("words/1", b"said", after=0)
@@ -464,7 +472,7 @@ async def test_a_value_whose_answer_is_lost_is_there_once(scene: Scene) -> None:
 @pytest.mark.parametrize("garbage", [b"", b"<html>", b"[]", b"{", b'{"metadata": 1}', b"[" * 100_000])
 async def test_what_is_no_answer_of_kubernetes_is_told(scene: Scene, garbage: bytes) -> None:
     azure = scene.member("azure")
-    scene.cluster.api.garbage = garbage
+    scene.strict.garbage = garbage
     for action in (azure.campaign(), azure.entries(""), azure.replace("words/1", b"", after=0), listen(azure)):
         with pytest.raises(CoordinationError) as told:
             await action
@@ -482,7 +490,7 @@ async def test_what_is_no_answer_of_kubernetes_is_told(scene: Scene, garbage: by
 )
 async def test_an_object_without_what_every_object_has_is_told(scene: Scene, garbage: bytes) -> None:
     azure = scene.member("azure")
-    scene.cluster.api.garbage = garbage
+    scene.strict.garbage = garbage
     for action in (azure.campaign(), azure.entries(""), azure.replace("words/1", b"", after=0), listen(azure)):
         with pytest.raises(CoordinationError) as told:
             await action
@@ -496,7 +504,7 @@ async def test_a_value_without_what_every_value_has_is_told(scene: Scene, broken
     for each in ({**found, "metadata": {**found["metadata"], **broken}}, {**found, "binaryData": {"value": "x"}}):
         page = {"metadata": {"resourceVersion": "1"}, "items": [each]}
         told_of = {"type": "ADDED", "object": each, **page}
-        scene.cluster.api.garbage = json.dumps(told_of).encode() + b"\n"
+        scene.strict.garbage = json.dumps(told_of).encode() + b"\n"
         for action in (azure.entries(""), first_change(azure, "words/", 1)):
             with pytest.raises(CoordinationError) as told:
                 await action
@@ -504,7 +512,7 @@ async def test_a_value_without_what_every_value_has_is_told(scene: Scene, broken
 
 
 async def test_a_server_that_somebody_else_signed_for_is_sent_no_token(scene: Scene) -> None:
-    api = scene.cluster.api
+    api = scene.strict
     (api.folder / "ca.crt").write_bytes(trustme.CA().cert_pem.bytes())
     with pytest.raises(CoordinationError) as told:
         await scene.member("azure").campaign()
@@ -522,7 +530,7 @@ async def test_a_file_that_is_not_there_is_told(scene: Scene, file: str, reason:
 
 async def test_a_namespace_that_is_not_there_is_told(scene: Scene) -> None:
     azure = scene.member("azure")
-    scene.cluster.api.namespaces.clear()
+    scene.strict.namespaces.clear()
     for action in (azure.campaign(), azure.replace("words/1", b"", after=0), azure.publish("votes/azure", b"")):
         with pytest.raises(CoordinationError) as told:
             await action
@@ -542,7 +550,7 @@ async def test_a_value_that_fits_into_no_configmap_is_told(scene: Scene) -> None
 
 
 async def test_who_wakes_in_the_moment_in_which_its_session_is_ended_keeps_it(scene: Scene) -> None:
-    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.cluster.api
+    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.strict
     await azure.publish("votes/azure", b"well")
     await oci.campaign()
     scene.pass_time(LEASE)
@@ -590,8 +598,33 @@ async def test_a_value_without_its_session_is_taken_away_by_whoever_starts(scene
     assert (await oci.entries("votes/"))[0] == {}
 
 
-async def test_a_session_is_renewed_no_oftener_than_is_of_use(scene: Scene) -> None:
+async def test_a_value_that_came_after_its_session_was_ended_is_found_in_the_end(scene: Scene) -> None:
+    """Its member was held up in the middle of saying it."""
+    azure, oci, api = scene.member("azure"), scene.member("oci"), scene.cluster.api
+    await oci.campaign()
+    api.create("configmaps", azure.installation.value("votes/azure", b"late", "azure", session="ended"))
+    await oci.campaign()
+    assert "votes/azure" in (await oci.entries("votes/"))[0]
+    scene.pass_time(10 * LEASE)
+    await oci.campaign()
+    assert (await oci.entries("votes/"))[0] == {}
+
+
+async def test_a_session_that_is_taken_away_before_anybody_looked_is_missed_by_its_member(scene: Scene) -> None:
     azure, api = scene.member("azure"), scene.cluster.api
+    await azure.campaign()
+    await azure.publish("votes/azure", b"well")
+    api.delete("configmaps", azure.installation.session_name(azure.sessions.own))
+    scene.pass_time(LEASE / 10)
+    await azure.sessions.sweep()
+    assert (await azure.entries("votes/"))[0] == {}
+    await azure.publish("votes/azure", b"well")
+    await azure.sessions.sweep()
+    assert (await azure.entries("votes/"))[0].keys() == {"votes/azure"}
+
+
+async def test_a_session_is_renewed_no_oftener_than_is_of_use(scene: Scene) -> None:
+    azure, api = scene.member("azure"), scene.strict
     await azure.publish("votes/azure", b"well")
     asked = len(api.asked)
     for number in range(20):
@@ -606,7 +639,7 @@ async def test_a_session_is_renewed_no_oftener_than_is_of_use(scene: Scene) -> N
 
 
 async def test_installations_of_one_namespace_do_not_see_each_other(scene: Scene) -> None:
-    api = scene.cluster.api
+    api = scene.strict
     api.rules |= {Rule("get", "leases"), Rule("update", "leases")}
     prod, test = scene.member("azure"), scene.member("azure", owner="test")
     for each in (prod, test):
@@ -620,12 +653,12 @@ async def test_installations_of_one_namespace_do_not_see_each_other(scene: Scene
 
 
 async def test_a_configmap_that_a_person_copied_is_no_value(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     await azure.replace("words/1", b"said", after=0)
     (found,) = api.all("configmaps")
     copied = {**found, "metadata": {**found["metadata"], "name": "copied"}}
     del copied["metadata"]["resourceVersion"]
-    api._create("configmaps", "failoverd", copied)
+    api.create("configmaps", copied)
     assert (await azure.entries("words/"))[0].keys() == {"words/1"}
 
 

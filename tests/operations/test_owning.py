@@ -111,7 +111,7 @@ async def test_what_a_newer_leader_wrote_is_that_ones_to_move(
     (done,) = await verb(desk)
     assert isinstance(done.result, FailoverdError)
     assert done.result.reason == "newer_leader"
-    assert "this daemon has no `coordination:`" in done.result.remedy
+    assert "this daemon knows of no leader" in done.result.remedy
 
 
 async def test_what_a_person_writes_is_written_in_the_name_of_the_daemon_whose_journal_it_is() -> None:

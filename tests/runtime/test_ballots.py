@@ -12,7 +12,7 @@ from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import Family
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Endpoint
-from failoverd.runtime.members.ballots import MOST_EVIDENCE, Ballot, LaterVersionError, MemberHeartbeat
+from failoverd.runtime.members.ballots import MOST_EVIDENCE, Ballot, LaterVersionError, MemberBeat
 
 REFUSED = Vote(Health.UNHEALTHY, check="live", reason=ProbeReason.CONNECT_REFUSED, evidence="live connect_refused: ")
 MANY = policy(
@@ -47,8 +47,8 @@ def test_what_was_left_to_others_is_said_by_the_names_that_were_counted_on() -> 
 
 
 def test_a_heartbeat_arrives_as_it_was_sent() -> None:
-    said = MemberHeartbeat(7, 1_000.25, "azure-1", "1.2.3", frozenset({Family.IPV6, Family.NAME}), "abc")
-    assert MemberHeartbeat.parsed(said.dumped()) == said
+    said = MemberBeat(7, 1_000.25, "azure-1", "1.2.3", frozenset({Family.IPV6, Family.NAME}), "abc")
+    assert MemberBeat.parsed(said.dumped()) == said
 
 
 def test_a_ballot_is_small_however_many_endpoints_are_well() -> None:
@@ -86,7 +86,7 @@ def test_endpoints_and_checks_that_are_not_in_the_policy_are_left_out() -> None:
 
 
 def test_a_value_of_a_later_version_is_left_whole() -> None:
-    for kind in (Ballot, MemberHeartbeat):
+    for kind in (Ballot, MemberBeat):
         with pytest.raises(LaterVersionError, match="shape 2"):
             kind.parsed(b'{"v":2}')
 
@@ -121,7 +121,7 @@ SHAPES = st.fixed_dictionaries(
 
 @given(SHAPES.map(lambda said: json.dumps(said).encode()) | st.binary(max_size=64))
 def test_whatever_is_read_it_is_understood_or_refused(value: bytes) -> None:
-    for kind in (Ballot, MemberHeartbeat):
+    for kind in (Ballot, MemberBeat):
         try:
             found = kind.parsed(value)
         except ValueError:

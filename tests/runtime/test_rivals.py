@@ -11,6 +11,7 @@ from support.virtual import until, virtually
 from failoverd.core.events import FailoverHeld, LeaderOutranked, PlanHeld, RivalDetected, RivalSettled
 from failoverd.core.overrides import Scope
 from failoverd.core.records import Policy, RecordType
+from failoverd.runtime.members.leading import Alone
 from failoverd.simulation.simulated_daemon import TICK
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import World
@@ -158,8 +159,7 @@ async def test_a_leader_that_leads_again_writes_with_a_higher_epoch() -> None:
         await normal(one)
         led(one, 8)
         await until(lambda: one.told(LeaderOutranked))
-        states = one.engine.states
-        states.put(replace(states.of("api"), epoch=9))
+        one.engine.states.lead = Alone(ONE, epoch=9)
         one.fails(AZURE)
         await until(one.steers(API, oci=100.0))
         marker = one.zonefile.observe(AT).marker

@@ -419,3 +419,17 @@ async def test_a_region_that_others_probe_is_left_as_soon_as_one_of_them_sees_it
         assert len(found.leader.told(ChangeApplied)) <= 2
         found.heals(AZURE)
         await until(found.leader.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_leader_that_lost_its_own_sight_acts_on_what_the_others_see() -> None:
+    clouds = replace(API, regions=tuple(replace(spec, cloud=spec.name) for spec in API.regions))
+    async with places(of=Places(policy=clouds)) as found:
+        found.leader.world.sight = ProberSight.CUT_OFF
+        await until(lambda: found.leader.told(VantageIsolated))
+        await elapse(120.0)
+        assert found.leader.shares(API) == NORMAL
+        found.fails(AZURE)
+        began = now()
+        await until(found.leader.steers(API, oci=100.0))
+        assert now() - began <= 20.0

@@ -12,11 +12,11 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 from uuid import uuid4
 
 import trustme
@@ -90,6 +90,52 @@ class _No(Exception):  # noqa: N818 - an answer
         }  # fmt: skip
 
 
+class KubeServer(Protocol):
+    """This one or a real one, which can be told the same.
+
+    Attributes:
+        folder: what the kubelet mounts into a pod: token, ca.crt, namespace.
+        rules: what its service account may do.
+    """
+
+    folder: Path
+    rules: frozenset[Rule]
+
+    @property
+    def address(self) -> str: ...
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """It takes connections and requests, and answers nothing; what was asked may be done when it thaws."""
+
+    def rotate(self) -> None:
+        """The kubelet brings a new token, and the old ones are accepted no more."""
+
+    def revoke_tokens(self) -> None:
+        """They are accepted no more, and nobody has brought another yet."""
+
+    def forbid(self, verb: str, resource: str) -> None: ...
+
+    def compact(self) -> None:
+        """What happened until now is forgotten."""
+
+    def restart(self) -> None: ...
+
+    def back_up(self) -> None: ...
+
+    def put_back(self) -> None: ...
+
+    def found(self, resource: str, name: str) -> Json | None: ...
+
+    def all(self, resource: str) -> list[Json]: ...
+
+    def create(self, resource: str, body: Json) -> None: ...
+
+    def edit(self, resource: str, name: str, change: Callable[[Json], object]) -> None:
+        """`kubectl edit`."""
+
+    def delete(self, resource: str, name: str) -> None: ...
+
+
 @dataclass
 class KubeApi:
     """The server.
@@ -138,23 +184,19 @@ class KubeApi:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """It takes connections and requests, and answers nothing; what was asked is done when it thaws."""
         self._thawed.clear()
         try:
             yield
         finally:
             self._thawed.set()
 
-    def rotate(self, *, keep: bool = False) -> None:
-        """The kubelet brings a new token, and the old ones are accepted no more, or still (`keep`)."""
-        if not keep:
-            self.tokens.clear()
+    def rotate(self) -> None:
+        self.tokens.clear()
         token = f"eyJhbGciOi.{uuid4().hex}"
         self.tokens[token] = USER
         (self.folder / "token").write_text(token)
 
     def revoke_tokens(self) -> None:
-        """They are accepted no more, and nobody has brought another yet."""
         self.tokens.clear()
 
     def forbid(self, verb: str, resource: str) -> None:
@@ -201,8 +243,10 @@ class KubeApi:
     def all(self, resource: str) -> list[Json]:
         return [deepcopy(each) for (kind, *_), each in sorted(self._objects.items()) if kind == resource]
 
+    def create(self, resource: str, body: Json) -> None:
+        self._create(resource, NAMESPACE, body)
+
     def edit(self, resource: str, name: str, change: Callable[[Json], object]) -> None:
-        """`kubectl edit`."""
         found = self.found(resource, name)
         assert found is not None
         change(found)
@@ -541,6 +585,3 @@ def _check_lease(name: str, body: Json) -> None:
 
 def _invalid(kind: str, name: str, why: str) -> NoReturn:
     raise _No(422, f'{kind} "{name}" is invalid: {why}')
-
-
-__all__ = ["LEAST", "NAMESPACE", "Asked", "KubeApi", "Rule", "kube_api"]

@@ -345,7 +345,7 @@ class ThreeClouds:
             daemon.signal(signal.SIGCONT)
 
     async def leader(self) -> tuple[str, int]:
-        """Who holds the key of the leader, and its epoch there, by the etcd of any cloud; empty, and 0: nobody."""
+        """Who holds the key of the leader, and its epoch there; by the etcd of any cloud. Nobody: empty, and 0."""
         try:
             found = await self.key("leader")
         except ConnectionError:
@@ -392,8 +392,15 @@ class ThreeClouds:
     def sound(self) -> None:
         """No generation was written twice."""
         written = Counter(generation for seat in self.seats.values() for generation in seat.written)
-        twice = [generation for generation, times in written.items() if times > 1]
-        assert not twice, f"generations {twice} were written twice; {self.told()}"
+        twice = {generation for generation, times in written.items() if times > 1}
+        told = [
+            f"{name}: {each['at']} {each['message']}"
+            for name, seat in self.seats.items()
+            for daemon in seat.daemons
+            for each in daemon.named("change.applied")
+            if each["generation"] in twice
+        ]
+        assert not twice, "\n".join(["generations were written twice:", *told])
 
     # -- etcd ----------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,9 @@ from failoverd.ports import Clock
 _FRESH: Final = 0.05
 """Of its time: a session that was renewed within it is not renewed again, nor others looked at."""
 
+_SEARCHES: Final = 10
+"""Leases between two searches for what belongs to no session any more."""
+
 
 class SeenSession(NamedTuple):
     version: int
@@ -52,8 +55,9 @@ class Sessions:
     clock: Clock
     own: str = ""
     _renewed: float = 0.0
-    _seen: dict[str, SeenSession] | None = None
-    _looked: float = 0.0
+    _seen: dict[str, SeenSession] = field(default_factory=dict)
+    _looked: float | None = None
+    _searched: float | None = None
     _ended: set[str] = field(default_factory=set)
     _holding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _sweeping: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -96,7 +100,7 @@ class Sessions:
         """
         async with self._sweeping:
             asked = self.clock()
-            if self._seen is not None and asked < self._looked + self.lease * _FRESH:
+            if self._looked is not None and asked < self._looked + self.lease * _FRESH:
                 return
             for session, seen in (await self._look()).items():
                 if asked >= seen.since + self.lease and await self._delete(
@@ -110,18 +114,26 @@ class Sessions:
 
     async def _look(self) -> dict[str, SeenSession]:
         """Which sessions there are; those that are there no more have ended."""
-        known = self._seen if self._seen is not None else dict.fromkeys(await self._named(), SeenSession(0, 0.0))
+        known = {*self._seen, *([self.own] if self.own else ()), *(await self._forgotten())}
         found, _ = await self.server.listed(CONFIG_MAPS, self.installation.sessions)
         heard = self.clock()
         there = {_session(each): version(each) for each in found}
-        self._ended |= known.keys() - there.keys()
+        self._ended |= known - there.keys()
         if self.own in self._ended:
             self.own = ""
-        self._seen = {
-            session: known[session] if session in known and known[session].version == now else SeenSession(now, heard)
-            for session, now in there.items()
-        }
+        new = {session: SeenSession(now, heard) for session, now in there.items()}
+        old = {session: seen for session, seen in self._seen.items() if there.get(session) == seen.version}
+        self._seen = new | old
         return self._seen
+
+    async def _forgotten(self) -> set[str]:
+        """Sessions that something is there for, looked for from time to time: who ended one may have died over it."""
+        now = self.clock()
+        if self._searched is not None and now < self._searched + self.lease * _SEARCHES:
+            return set()
+        found, _ = await self.server.listed(CONFIG_MAPS, self.installation.values_of())
+        self._searched = now
+        return {_session(each) for each in found}
 
     async def _is_renewed(self) -> bool:
         if not self.own:
@@ -136,11 +148,6 @@ class Sessions:
                 raise
             return False
         return True
-
-    async def _named(self) -> set[str]:
-        """The sessions that something is there for."""
-        found, _ = await self.server.listed(CONFIG_MAPS, self.installation.values_of())
-        return {_session(each) for each in found}
 
     async def _take_away(self, session: str) -> None:
         found, _ = await self.server.listed(CONFIG_MAPS, self.installation.values_of(session))

@@ -14,7 +14,7 @@ found (signals).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import ceil
+from math import ceil, inf
 from typing import Final
 
 from failoverd.core.control import aside, epochs, news, practice, progress, ramp, rivals
@@ -811,7 +811,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         by_word=_by_word(case, plan, out),
         at_once=case.heeded.now,
         out=out - _ill(case, out),
-        still=_still(case.heeded),
+        still=_still(case.heeded, lone=case.estate.lone),
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
@@ -883,9 +883,10 @@ def _by_word(case: _Case, plan: Plan, out: frozenset[str]) -> bool:
     return leaving or less or one or heeded.pin is not None
 
 
-def _still(heeded: Heeded) -> Mapping[Limit, float]:
-    """Why nothing may move but what fails out, and until when."""
+def _still(heeded: Heeded, *, lone: bool) -> Mapping[Limit, float]:
+    """Why nothing may move but what fails out, and until when; no time ends that nobody can lead."""
     found = {Limit.LOST: heeded.lost_until} if heeded.lost else {}
+    found |= {Limit.UNCOORDINATED: inf} if lone else {}
     return found | ({Limit.PAUSED: heeded.pause.ends} if heeded.pause is not None else {})
 
 

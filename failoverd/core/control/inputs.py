@@ -40,7 +40,7 @@ class DecisionInputs:
         revision: of the policy file.
         calm: whether every other target of the policy held what it holds on a normal day; looked at where an incident
             may end.
-        owner: see `Estate`; so are the next five.
+        owner: see `Estate`; so are the next five, and `lone`.
         said: record sets that the provider says otherwise than `sayable`; None where it cannot say them.
     """
 
@@ -56,6 +56,7 @@ class DecisionInputs:
     usual: Grant | None = None
     spare: Mapping[str, float] | None = None
     said: tuple[tuple[RecordSet, RecordSet | None], ...] = ()
+    lone: bool = False
 
     @property
     def target(self) -> Target:
@@ -176,6 +177,7 @@ def taken_down(
         usual=estate.usual,
         spare=estate.spare,
         said=tuple(overheard.said),
+        lone=estate.lone,
     )
 
 
@@ -205,7 +207,9 @@ def estate_of(inputs: DecisionInputs, otherwise: Callable[[RecordSet], RecordSet
                 return found
         return otherwise(desired)
 
-    return Estate(inputs.owner, normalise, inputs.instance, inputs.rules, inputs.grant, inputs.usual, inputs.spare)
+    return Estate(
+        inputs.owner, normalise, inputs.instance, inputs.rules, inputs.grant, inputs.usual, inputs.spare, inputs.lone
+    )
 
 
 def state_of(policy: Policy, inputs: DecisionInputs) -> PolicyState:
@@ -244,7 +248,7 @@ def _alike(one: DecisionInputs, other: DecisionInputs) -> bool:
 
 _known: Final = attrgetter("incident", "down_since", "calm", "returning", "targets", "overrides", "served")
 _stands: Final = attrgetter("records", "marker", "marker_text", "foreign")
-_around: Final = attrgetter("calm", "owner", "instance", "rules")
+_around: Final = attrgetter("calm", "owner", "instance", "rules", "lone")
 _granted: Final = attrgetter("grant", "usual", "spare")
 
 

@@ -17,6 +17,7 @@ went through here.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import inf
 from typing import Final, NoReturn, final
 
 from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind
@@ -583,7 +584,8 @@ def _waiting(step: Step, cause: Cause, distance: int) -> tuple[tuple[LimitCheck,
     checks, until = gated(step.ruled, cause, distance)
     if not step.still:
         return checks, until
-    return (*map(still, step.still), *checks), max(*step.still.values(), until or 0.0)
+    ends = max(*step.still.values(), until or 0.0)
+    return (*map(still, step.still), *checks), ends if ends < inf else None
 
 
 def _still(

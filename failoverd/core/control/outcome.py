@@ -62,6 +62,7 @@ class Estate:
         usual: the same for a day on which nothing is wrong.
         spare: how much it may take of each region without anybody having less, if it follows the price; None where no
             price is looked at, for nobody would remember what was chosen.
+        lone: whether nobody can lead, and each of several members takes off what is down, and nothing else.
     """
 
     owner: str
@@ -71,6 +72,7 @@ class Estate:
     grant: Grant | None = None
     usual: Grant | None = None
     spare: Mapping[str, float] | None = None
+    lone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ Writes of one instance in a row are one turn:
     theirs, ours                    a hand-over: a predecessor that fell silent
     ours, theirs, ours, theirs      a rival: each writes over what the other wrote
 
-Members that lead in turn are no rivals: a leader of a higher epoch than was ever seen there begins anew.
-
 From then on the name is only written to take off what is down (`limits`), for two daemons that both do so come to rest.
 Both fall silent then, so silence says nothing, and no time ends it: a person does, who stopped one of them. What the
 rival puts back although it is down is taken off once more and then left, for else the two would go on about that.
@@ -40,12 +38,11 @@ _MOST_TURNS: Final = 2 * INTERLEAVED
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Writes in a row by one instance: the generation of the last one, when it was seen, and under which leader."""
+    """Writes in a row by one instance: the generation of the last one, and when it was seen."""
 
     instance: str
     generation: int
     at: float
-    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ class Rivalry:
 
 def wrote(known: Rivalry, marker: Marker, at: float) -> Rivalry:
     """A write of ours was read back. An installation that has no instances has no turns either."""
-    return _taken(known, _turn(marker, at)) if marker.instance else known
+    return _taken(known, Turn(marker.instance, marker.generation, at)) if marker.instance else known
 
 
 def seen(
@@ -103,17 +100,13 @@ def seen(
     marker = observed.marker
     if marker is None or marker.by_hand or (marker.owner, marker.policy) != (ours.owner, ours.policy):
         return known
-    after = _taken(known, _turn(marker, now))
+    after = _taken(known, Turn(marker.instance, marker.generation, now))
     if known.since is None:
         return _judged(after, ours.instance, max(LEAST_MEMORY, INTERLEAVED * span), now)
     over_ours = after.turns != known.turns and known.turns[-1:] and known.turns[-1].instance == ours.instance
     if over_ours and marker.instance != ours.instance and _put_back(observed.records, last):
         return replace(after, undone=known.undone + 1)
     return after
-
-
-def _turn(marker: Marker, at: float) -> Turn:
-    return Turn(marker.instance, marker.generation, at, marker.epoch)
 
 
 def _taken(known: Rivalry, turn: Turn) -> Rivalry:
@@ -123,8 +116,6 @@ def _taken(known: Rivalry, turn: Turn) -> Rivalry:
 def _after(turns: tuple[Turn, ...], turn: Turn) -> tuple[Turn, ...]:
     if turns and turn.generation <= turns[-1].generation:
         return turns
-    if all(turn.epoch > each.epoch for each in turns):
-        return (turn,)
     before = turns[:-1] if turns and turns[-1].instance == turn.instance else turns
     return (*before, turn)[-_MOST_TURNS:]
 

@@ -112,18 +112,14 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
     check = held.blocking[0]
     if check.rule:
         return _remedy_of_rule(held, check)
-    if check.limit is Limit.NEVER_EMPTY:
-        return "an empty answer is never published: give the record an answer that serves", ""
     if check.limit is Limit.PAUSED:
         said = [name for each in held.plan.decision.reasons if each.code is ReasonCode.PAUSED for name in each.named]
         command = failoverctl("release", *said)
         return f"{command}, or wait for its end", command
-    if check.limit is Limit.LOST:
-        command = failoverctl("release", "--lost")
-        return f"give the same override again, or end what was lost: {command}", command
-    if check.limit is Limit.RIVAL:
-        command = failoverctl("release", "--rival")
-        return f"stop the other instance, or give it names of its own; then: {command}", command
+    if check.limit in _STATES:
+        words, verb = _STATES[check.limit]
+        command = failoverctl(*verb) if verb else ""
+        return f"{words}{command}", command
     rate, floor = check.limit.kind is LimitKind.RATE, check.limit.kind is LimitKind.FLOOR
     at_once = "; an override given with --now meets no rate" if rate and _by_word(held) else ""
     key = news.limit_key(policy, check)
@@ -132,6 +128,15 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
     else:
         change = f"write a {'lower' if floor else 'higher'} {key} into {policy.source.file} than its default"
     return (f"{change}, or wait{at_once}" if rate else f"{change}: time does not end this"), ""
+
+
+_STATES: Final[Mapping[Limit, tuple[str, tuple[str, ...]]]] = {
+    Limit.NEVER_EMPTY: ("an empty answer is never published: give the record an answer that serves", ()),
+    Limit.LOST: ("give the same override again, or end what was lost: ", ("release", "--lost")),
+    Limit.RIVAL: ("stop the other instance, or give it names of its own; then: ", ("release", "--rival")),
+    Limit.UNCOORDINATED: ("bring the coordinator back; what is wrong with it is told by: ", ("members",)),
+}
+"""What to do about what no file says, and the command for it."""
 
 
 def _by_word(held: Held) -> bool:

@@ -184,7 +184,7 @@ class HealthTable:
                 if any(warming(state.health, now, policy.policy.health) for state in of.checks):
                     continue  # it may still be starting
                 of.met = True  # said once: nobody waits for its first verdict any longer
-                self._say(policy, of, of.verdict, of.judged(now))
+                self._say(policy, of, of.verdict, of.verdict if self._box.convened else of.judged(now))
                 self._call(policy)
         return self._tell(now)
 

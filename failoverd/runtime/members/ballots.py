@@ -39,7 +39,7 @@ class LaterVersionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class MemberHeartbeat:
+class MemberBeat:
     """A member about itself.
 
     Attributes:
@@ -66,7 +66,7 @@ class MemberHeartbeat:
         return _compact(said)
 
     @classmethod
-    def parsed(cls, value: bytes) -> "MemberHeartbeat":
+    def parsed(cls, value: bytes) -> "MemberBeat":
         """Raises ValueError for what is none."""
         said = _object(value)
         number: Any = said.get("number")

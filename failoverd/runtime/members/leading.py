@@ -285,6 +285,7 @@ class Leading:
             stands = self._stands(asked_at)
             try:
                 async with asyncio.timeout(self._patience):
+                    await self._find_voice()
                     found = await self._coordinator.campaign(stands=stands)
                     if not self._own_epoch or found.epoch != self._own_epoch:
                         await self._look_at_installation()
@@ -294,6 +295,15 @@ class Leading:
             except CoordinationError as error:
                 self._unheard(str(error))
         self._tell_turn()
+
+    async def _find_voice(self) -> None:
+        """Only read while the coordinator was not heard: by asking, who hears no answer would hold the lease for ever.
+
+        Raises:
+            CoordinationError: it is not heard yet.
+        """
+        if self.standing.trouble:
+            await self._coordinator.entries(INSTALLATION)
 
     def _stands(self, now: float) -> bool:
         if not self.candidate or now < self._abstains_until:
@@ -318,7 +328,7 @@ class Leading:
             self._turned()
 
     async def _heard(self, found: Leadership, asked_at: float) -> None:
-        if found.mine and not self._mine:
+        if found.mine and (not self._mine or found.epoch != self._own_epoch):  # somebody else may have led in between
             await self._learn(asked_at)
             self._yielding.begin()
         self._mark_heard(found, asked_at)

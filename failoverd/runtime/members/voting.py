@@ -1,9 +1,9 @@
 """What this member tells the others of what it sees, and what it hears of them.
 
 Each member keeps two kinds of values with the coordinator, bound to its lease: a heartbeat, a tenth of the lease apart,
-and a ballot for each policy, whenever something changed. A heartbeat is only sent when all ballots are out, so who
-hears a fresh one has what that member sees now. What is heard is dated by this member's own clock, when it came and was
-another than before: no two clocks are ever compared.
+and a ballot for each policy, whenever something changed. A heartbeat is only sent when all ballots are out that had
+changed until then, so who hears a fresh one has what that member saw a moment ago. What is heard is dated by this
+member's own clock, when it came and was another than before: no two clocks are ever compared.
 
 Who is not heard for a lease has no vote, and after that the others probe what it did (`core.health.assignment`). Votes
 on another revision of a policy are not counted: they may be about other checks. And nothing that a member says can hurt
@@ -26,7 +26,7 @@ from failoverd.core.health.votes import Voter
 from failoverd.core.members import Member, Membership
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Coordinator, Emit
-from failoverd.runtime.members.ballots import Ballot, MemberHeartbeat
+from failoverd.runtime.members.ballots import Ballot, MemberBeat
 from failoverd.runtime.members.refusals import Refusals
 from failoverd.runtime.supervising import backoff
 
@@ -90,6 +90,7 @@ class HeardMember:
         heard_at: when it last said something; None while it never did.
         votes: whether its votes count.
         isolated: the address families in which it does not trust itself.
+        instance: its installation, as markers name it.
         version: of its failoverd.
         clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
         differing: the policies of which it runs another revision, or none.
@@ -99,6 +100,7 @@ class HeardMember:
     heard_at: float | None
     votes: bool
     isolated: tuple[str, ...] = ()
+    instance: str = ""
     version: str = ""
     clock_offset: float | None = None
     differing: tuple[str, ...] = ()
@@ -115,7 +117,7 @@ class _Other:
     member: Member
     heard_at: float = NEVER
     spoke_at: float | None = None
-    last: MemberHeartbeat | None = None
+    last: MemberBeat | None = None
     clock_offset: float | None = None
     told_lost: float | None = None
     ballots: dict[str, Ballot] = field(default_factory=dict)
@@ -197,22 +199,22 @@ class Voting:
 
     def heard(self) -> tuple[HeardMember, ...]:
         """Every member as it is heard, this one included."""
-        return tuple(self._heard_of(each) for each in self._membership.members)
+        return tuple(self._heard(each) for each in self._membership.members)
 
-    def _heard_of(self, member: Member) -> HeardMember:
+    def _heard(self, member: Member) -> HeardMember:
         if member.name == self._me:
-            isolated, version = tuple(sorted(map(str, self._board.isolated()))), self._introduction.version
-            return HeardMember(member, self._clock(), not isolated, isolated, version, clock_offset=0.0)
+            about, isolated = self._introduction, tuple(sorted(self._board.isolated()))
+            return HeardMember(member, self._clock(), not isolated, isolated, about.instance(), about.version, 0.0)
         other = self._others[member.name]
         last = other.last
-        if last is None or other.clock_offset is None:
+        if last is None:
             return HeardMember(member, None, votes=False)
-        isolated = tuple(last.isolated)
         return HeardMember(
             member,
             other.spoke_at,
-            self._is_heard(other) and not isolated,
-            isolated,
+            self._is_heard(other) and not last.isolated,
+            tuple(sorted(last.isolated)),
+            last.instance,
             last.version,
             other.clock_offset,
             tuple(sorted(name for name in self._policies() if self._differs(other, name))),
@@ -257,8 +259,8 @@ class Voting:
         told = await asyncio.gather(*(self._publish_ballot(name, policies, gate) for name in unsaid))
         if not all(told):
             raise CoordinationError("not every ballot could be told", reason="untold")
-        isolated, now = self._board.isolated(), self._clock()
-        if not self._unsaid and (now >= self._beat_at + self.beat or isolated != self._told_isolated):
+        isolated, now = self._board.isolated(), self._clock()  # what changed meanwhile is told in a moment
+        if now >= self._beat_at + self.beat or isolated != self._told_isolated:
             await self._publish_heartbeat(isolated, now)
 
     async def _publish_ballot(self, name: str, policies: Mapping[str, Policy], gate: asyncio.Semaphore) -> bool:
@@ -284,7 +286,7 @@ class Voting:
         running = sorted(f"{each.name} {each.source.revision}" for each in self._policies().values())
         digest = blake2b("\n".join(running).encode(), digest_size=8).hexdigest()
         about = self._introduction
-        said = MemberHeartbeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
+        said = MemberBeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
         await self._publish(f"{MEMBERS}{self._me}", said.dumped())
         self._beat_at, self._told_isolated = now, isolated
 
@@ -345,7 +347,7 @@ class Voting:
             self._look()
             return
         try:
-            said = MemberHeartbeat.parsed(value)
+            said = MemberBeat.parsed(value)
         except ValueError as error:
             self._refusals.unread(name, "", error)
             return
@@ -358,7 +360,7 @@ class Voting:
         else:
             self._refusals.stranger(name)
 
-    def _note(self, other: _Other, said: MemberHeartbeat) -> None:
+    def _note(self, other: _Other, said: MemberBeat) -> None:
         before, other.last = other.last, said
         if before is None or (before.number, before.at) == (said.number, said.at):
             return  # it may have been said long ago

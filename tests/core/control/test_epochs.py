@@ -132,7 +132,7 @@ def test_that_what_is_down_stays_in_the_answer_is_told_for_that_leader_may_be_go
 
 
 def test_the_status_says_for_whom_it_is_left_and_what_to_do() -> None:
-    for ours, says in ((7, "if another member leads by now"), (0, "this daemon has no `coordination:`")):
+    for ours, says in ((7, "if another member leads by now"), (0, "this daemon knows of no leader")):
         story = taken_over(ours=ours)
         status = after_outcome(PAIR, story.look(), story.observed, "", story.now)
         assert (status.state, status.outranked) == (TargetState.HOLDING, True)

@@ -51,30 +51,6 @@ def test_a_hand_over_is_none(script: str) -> None:
     assert played(script).since is None
 
 
-def test_members_that_lead_in_turn_are_no_rivals() -> None:
-    """A rolling upgrade: each is the leader for a while, more than once within an hour."""
-    known = Rivalry()
-    for generation, instance in enumerate((US, THEM) * 3, start=1):
-        theirs = replace(marker(instance, generation), epoch=generation)
-        known = looked(wrote(known, theirs, NOW) if instance == US else known, stands(theirs))
-    assert known.since is None
-    assert known.turns == (Turn(THEM, 6, NOW, 6),)
-
-
-@pytest.mark.parametrize(("mine", "other"), [(7, 7), (7, 6), (7, 0)])
-def test_who_writes_under_no_newer_leader_is_a_rival_all_the_same(mine: int, other: int) -> None:
-    """Such as a version that knows of no leaders, and was left at work."""
-    known = Rivalry()
-    for generation, instance in enumerate((THEM, US) * 2, start=1):
-        found = replace(marker(instance, generation), epoch=mine if instance == US else other)
-        known = looked(wrote(known, found, NOW) if instance == US else known, stands(found))
-    assert known.since is None or mine == other
-    for generation, instance in enumerate((THEM, US), start=5):
-        found = replace(marker(instance, generation), epoch=mine if instance == US else other)
-        known = looked(wrote(known, found, NOW) if instance == US else known, stands(found))
-    assert known.rivals == (THEM,)
-
-
 def test_turns_of_long_ago_are_forgotten() -> None:
     assert played("OTOT", every=LEAST_MEMORY / 3).since is None
     assert played("OTOT", every=LEAST_MEMORY / 4).since is not None
