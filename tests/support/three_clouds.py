@@ -23,7 +23,6 @@ import socket
 import subprocess
 import time
 from base64 import b64decode, b64encode
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -390,17 +389,14 @@ class ThreeClouds:
         return self.seats[name].written
 
     def sound(self) -> None:
-        """No generation was written twice."""
-        written = Counter(generation for seat in self.seats.values() for generation in seat.written)
-        twice = {generation for generation, times in written.items() if times > 1}
-        told = [
-            f"{name}: {each['at']} {each['message']}"
-            for name, seat in self.seats.items()
-            for daemon in seat.daemons
-            for each in daemon.named("change.applied")
-            if each["generation"] in twice
-        ]
-        assert not twice, "\n".join(["generations were written twice:", *told])
+        """No generation was written twice. Who finds what another one wrote a moment ago tells of the same change."""
+        written: dict[int, dict[str, str]] = {}
+        for name, seat in self.seats.items():
+            for each in (event for daemon in seat.daemons for event in daemon.named("change.applied")):
+                words = f"{name}: {each['at']} {each['message']}"
+                written.setdefault(each["generation"], {}).setdefault(each["change_id"], words)
+        twice = [told for changes in written.values() if len(changes) > 1 for told in changes.values()]
+        assert not twice, "\n".join(["generations were written twice:", *twice])
 
     # -- etcd ----------------------------------------------------------------------------------------------------------
 
