@@ -167,6 +167,7 @@ class Voting:
         self._taken: dict[str, PolicyShares] = {}
         self._unsaid: set[str] = set()
         self._said: dict[str, bytes] = {}
+        self._stands: dict[str, bytes] = {}  # in this member's name, as the coordinator tells
         self._news = asyncio.Event()
         self._number = 0
         self._beat_at = NEVER
@@ -253,6 +254,8 @@ class Voting:
         self._news.clear()
 
     async def _say(self) -> None:
+        if self._clock() >= self._beat_at + self.beat:
+            self._look_at_own_words()
         policies, unsaid = self._policies(), sorted(self._unsaid)
         self._unsaid.clear()
         gate = asyncio.Semaphore(AT_ONCE)
@@ -304,15 +307,35 @@ class Voting:
             self._unsaid.add(name)
         self._news.set()
 
+    def _look_at_own_words(self) -> None:
+        """Say again what was said last where something else stands: an older state came back, or an older ballot late.
+
+        As often as the heart beats: another process by this name, which must not be, would contradict without end.
+        """
+        for name, stands in self._stands.items():
+            if self._said.get(name, stands) != stands:
+                del self._said[name]
+                self._unsaid.add(name)
+
+    def _say_all_again(self) -> None:
+        self._unsaid |= self._said.keys()
+        self._said.clear()
+        self._news.set()
+
     # -- hearing -------------------------------------------------------------------------------------------------------
 
     async def _follow(self, below: str, take: Callable[[str, bytes | None], None]) -> None:
         """Hear everything whose key begins so, for ever: what stands there, then each change."""
-        attempt, known = 0, set[str]()
+        attempt, known, newest = 0, set[str](), 0
         while True:
             try:
                 async with asyncio.timeout(self._coordinator.lease / 4):
                     entries, version = await self._coordinator.entries(below)
+                older, newest = version < newest, version
+                if older:  # it came back from a backup, and what stands there is what was so then
+                    self._say_all_again()
+                    await asyncio.sleep(self.beat)  # the others do so as well
+                    continue
                 for key in known - entries.keys():
                     take(key, None)
                 known = set(entries)
@@ -321,7 +344,7 @@ class Voting:
                 for key, shared in entries.items():
                     take(key, shared.value)
                 async for key, shared in self._coordinator.changes(below, version):
-                    attempt = 0
+                    attempt, newest = 0, shared.version
                     (known.discard if shared.value is None else known.add)(key)
                     take(key, shared.value)
             except (CoordinationError, TimeoutError):
@@ -374,8 +397,7 @@ class Voting:
     def _take_ballot(self, key: str, value: bytes | None) -> None:
         name, _, policy = key.removeprefix(BALLOTS).partition("/")
         if name == self._me:
-            if value is None:
-                self._say_again(key)
+            self._take_own(key, policy, value)
             return
         other = self._others.get(name)
         if other is None:
@@ -388,6 +410,13 @@ class Voting:
             except ValueError as error:
                 self._refusals.unread(name, policy, error)
         self._hear(other, policy)
+
+    def _take_own(self, key: str, policy: str, value: bytes | None) -> None:
+        if value is not None:
+            self._stands[policy] = value
+            return
+        self._stands.pop(policy, None)
+        self._say_again(key)
 
     def _hear(self, other: _Other, name: str) -> None:
         """Have the votes of a member on a policy counted, if they are on the same revision."""
