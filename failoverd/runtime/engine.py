@@ -26,6 +26,7 @@ from failoverd.core.rules import Rule
 from failoverd.core.status import MembersStatus, Status
 from failoverd.ports import (
     Authorities,
+    ChangeOutcome,
     Clock,
     Coordinator,
     Emit,
@@ -33,6 +34,8 @@ from failoverd.ports import (
     MetricsSource,
     Prober,
     Provider,
+    Settled,
+    Telling,
     Timetable,
     Urgency,
 )
@@ -45,6 +48,7 @@ from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.leading import Alone, Lead, Leading
 from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
+from failoverd.runtime.members.shared_history import SharedHistory
 from failoverd.runtime.members.shared_notices import SharedNotices
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
@@ -167,6 +171,7 @@ class Engine:
         self._sinks.append(self.practising.take)
         self._background: list[asyncio.Task[None]] = []
         self.notices: SharedNotices | None = None
+        self._history: SharedHistory | None = None
         self.memory = self._remember(around.coordinator)
         self._named = said.instance
 
@@ -193,6 +198,9 @@ class Engine:
         self.states.share(found)
         self.overrides.share(found.say)
         self.notices = SharedNotices(self.leading, found)
+        self._history = SharedHistory(self.leading, found, self.writer, self._hear, self.emit, self._clock)
+        self._sinks.append(self._history.tell)
+        self.writer.share(self._history.settled)
         return found
 
     @property
@@ -258,6 +266,8 @@ class Engine:
         }
         if self.leading is not None and self.memory is not None:
             own |= {"leading": self.leading.run, "common memory": self.memory.run}
+        if self._history is not None:
+            own |= {"shared history": self._history.run, "history of others": self._history.run_hearing}
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 
@@ -315,6 +325,16 @@ class Engine:
         if isinstance(event, ChangeVerified):
             at = f"{event.record} at {event.provider}"
             self._heard[at] = max((event.generation, not event.unconfirmed), self._heard.get(at, (0, False)))
+
+    def _hear(self, told: Telling) -> None:
+        """Another member did that: whoever leads next looks after the proof of a change that has none yet."""
+        unproved = self.tools.applier.unproved
+        if isinstance(told, Settled) and told.outcome is ChangeOutcome.APPLIED:
+            unproved[told.plan.target] = told.plan
+        elif isinstance(told, ChangeVerified):
+            self._follow(told)
+            for plan in [each for each in unproved.values() if each.id == told.change_id]:
+                del unproved[plan.target]
 
     def objection(self, word: Override) -> Objection | None:
         """What stands against a drill that would begin now."""
@@ -417,6 +437,8 @@ class Engine:
             await hand_over()
         if self.leading is not None:
             await self.leading.resign(abstain=float("inf"))
+        if self._history is not None:
+            await self._history.flush()  # nobody who leads next waits for it
         await self.prover.close()
 
     async def close(self) -> None:
