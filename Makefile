@@ -45,13 +45,18 @@ unit: $(VENV)/dev $(VENV)/rewritten $(AFTER)
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
 	./tests/install-servers
 
+test-kubernetes: $(VENV)/dev servers  ## the coordination of a cluster, at a real kube-apiserver (built the first time: 5 minutes; then about 5)
+	./tests/install-kube-apiserver $(VENV)/servers/kube-apiserver
+	FAILOVERD_KUBE_APISERVER=$(CURDIR)/$(VENV)/servers/kube-apiserver \
+		$(BIN)/pytest -n $(shell nproc) -m kubernetes_api tests/coordination $(PYTEST_ARGS)
+
 screenshots: $(VENV)/dev servers  ## pictures of the pages, for a person's eye: in build/screenshots
 	PYTHONPATH=tests $(BIN)/python -m support.screenshots build/screenshots
 
 soak: $(VENV)/dev servers mutations  ## property tests, fuzzers and races fifty times as long, 20 rounds of three clouds, and 100,000 simulations (17 hours on two cores)
 	FAILOVERD_SOAK=50 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core tests/config tests/probes \
 		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_members_simulation.py \
-		tests/runtime/test_estate_simulation.py tests/providers/test_powerdns_weights.py \
+		tests/runtime/test_estate_simulation.py tests/runtime/test_fleet_simulation.py tests/providers/test_powerdns_weights.py \
 		tests/providers/test_contract.py
 	FAILOVERD_ROUNDS=20 $(BIN)/pytest -n $$(nproc) -m members tests/app/test_member_luck.py
 	FAILOVERD_SEEDS=100000 $(PYTEST) tests/runtime/test_simulation.py

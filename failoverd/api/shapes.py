@@ -281,6 +281,7 @@ class TargetStatusTold(ToldModel):
         description="how much of each region is planned with, over all policies; without those of which nobody says",
     )
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
+    outranked: bool = Field(default=False, description="a newer leader wrote it, and nothing is written here")
     lost_overrides: tuple[str, ...] = Field(
         default=(),
         validation_alias=AliasChoices("lost_overrides", "lost_words"),
@@ -339,6 +340,7 @@ class NoticeTold(ToldModel):
     facts: dict[str, str]
     ended: Moment | None
     told: tuple[str, ...]
+    member: str = Field(default="", description="the one of several members that it is a trouble of")
 
 
 class NotificationsTold(ToldModel):

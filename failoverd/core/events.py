@@ -892,14 +892,36 @@ class RivalDetected(TargetEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderOutranked(TargetEvent):
+    """A newer leader (`epoch`) of the same `owner` wrote the name (its instance: `writer`) than this one is (`ours`).
+
+    Told once for a name and a leader. From then on this one writes nothing there, whatever fails: until it leads again
+    with a higher epoch, or a person ends it. `ours` is 0 for one member alone.
+    """
+
+    name: ClassVar[str] = "leader.outranked"
+    level: ClassVar[Level] = Level.WARNING
+
+    owner: str
+    epoch: int
+    ours: int
+    writer: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RivalSettled(TargetEvent):
-    """A person says that the rivals of this name are gone: it is written as before."""
+    """A person says that the rivals of this name are gone: it is written as before.
+
+    Also over what leaders wrote up to `epoch`, if it is not 0.
+    """
 
     name: ClassVar[str] = "rival.settled"
 
     rivals: tuple[str, ...]
     by: str
     comment: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

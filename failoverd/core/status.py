@@ -107,6 +107,11 @@ class TargetStatus:
         return any(reason.code is ReasonCode.RIVAL for reason in self.reasons)
 
     @property
+    def outranked(self) -> bool:
+        """Whether a newer leader wrote it, for whom it is left."""
+        return any(reason.code is ReasonCode.NEWER_LEADER for reason in self.reasons)
+
+    @property
     def lost_words(self) -> tuple[str, ...]:
         """Ids of the operators' words that its marker names and the journal does not know: it holds."""
         lost = (reason.named for reason in self.reasons if reason.code is ReasonCode.OVERRIDES_LOST)

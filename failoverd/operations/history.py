@@ -60,6 +60,32 @@ class PastMove:
             member=row.member,
         )
 
+    @classmethod
+    def elsewhere(cls, applied: EventRow, later: Iterable[EventRow]) -> "PastMove":
+        """A change that another member made, by what it told of it; `later`: the events about it."""
+        facts, about = applied.facts, list(later)
+        proofs = [each.facts for each in about if each.name == "change.verified"]
+        took = [float(each["took"]) for each in proofs if not each.get("unconfirmed")]
+        return cls(
+            at=applied.at,
+            change_id=applied.change_id,
+            incident_id=applied.incident_id,
+            policy=applied.policy,
+            record=applied.record,
+            provider=applied.provider,
+            kind=str(facts.get("kind", "")),
+            generation=int(facts.get("generation", 0)),
+            before=facts.get("shares_from", {}),
+            after=facts.get("shares_to", {}),
+            outcome="applied",
+            detail="",
+            attempts=1,
+            verified_after=min(took, default=None),
+            unconfirmed=bool(proofs) and not took,
+            disputed=any(each.name == "change.disputed" for each in about),
+            member=str(facts.get("told_by", "")),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PastHold:
@@ -116,7 +142,12 @@ def past(
 
     `member`: only what that one of several did or found, without what operators say, which all of them heed.
     """
-    moves = history(reading.changes(policy=policy, since=since, limit=limit))
+    others = (
+        PastMove.elsewhere(row, reading.events(change_id=row.change_id))
+        for row in reading.elsewhere(policy=policy, since=since, limit=limit)
+    )
+    own = history(reading.changes(policy=policy, since=since, limit=limit))
+    moves = sorted((*own, *others), key=lambda each: each.at)[-limit:]
     words = reading.overrides(since) if member is None else ()
     if policy is not None:
         regions = (each for each in reading.regions() if each.policy == policy)

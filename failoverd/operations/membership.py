@@ -49,10 +49,10 @@ def silent(told: MembersStatus) -> list[MemberStatus]:
     return [each for each in told.members if not each.standing.is_heard and told.has_listened]
 
 
-def why_silent(each: MemberStatus, now: float) -> str:
-    if each.standing is MemberStanding.UNHEARD or each.heard_at is None:
-        return f"{each.name} ({each.network}) was not heard of yet"
-    return f"{each.name} ({each.network}) is silent: it was last heard of {phrases.ago(now - each.heard_at)} ago"
+def why_silent(each: MemberStatus) -> str:
+    """Without for how long: what changes each second would be sent to everybody who looks each second."""
+    known = each.heard_at is not None
+    return f"{each.name} ({each.network}) {'is silent' if known else 'was not heard of yet'}"
 
 
 def others_to_lead(told: MembersStatus) -> list[MemberStatus]:

@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from failoverd import __version__
 from failoverd.core.control import news
 from failoverd.core.control.clearance import Objection
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
-from failoverd.core.control.rivals import Rivalry
+from failoverd.core.control.rivals import UNNAMED, Rivalry
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import ChangeVerified, Event, OverrideEvent, RivalSettled
@@ -50,6 +51,7 @@ from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.shared_history import SharedHistory
 from failoverd.runtime.members.shared_notices import SharedNotices
+from failoverd.runtime.members.voting import Introduction, Voting
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
@@ -173,6 +175,7 @@ class Engine:
         self.notices: SharedNotices | None = None
         self._history: SharedHistory | None = None
         self.memory = self._remember(around.coordinator)
+        self.voting = self._vote(around.coordinator)
         self._named = said.instance
 
     def _member(self, said: Installation, around: Surroundings) -> Leading | None:
@@ -203,6 +206,21 @@ class Engine:
         self.writer.share(self._history.settled)
         return found
 
+    def _vote(self, coordinator: Coordinator | None) -> Voting | None:
+        """What the members see together, where there are several."""
+        if coordinator is None or self._membership is None:
+            return None
+        return Voting(
+            coordinator,
+            self._membership,
+            self.board,
+            self.probing,
+            lambda: self.policies,
+            self.emit,
+            self._clock,
+            Introduction(self._clock, lambda: self.instance, __version__),
+        )
+
     @property
     def instance(self) -> str:
         """The name of this installation in markers."""
@@ -216,6 +234,8 @@ class Engine:
         """This member leads from now on, or does no more."""
         if self.memory is not None and not self.lead.leads:
             self.memory.again()
+        if self.voting is not None:
+            self.voting.vote_alone(self.lead.lone)
         self.overrides.nap.wake()
         self.practising.nap.wake()
         self.runner.take_over()
@@ -268,6 +288,8 @@ class Engine:
             own |= {"leading": self.leading.run, "common memory": self.memory.run}
         if self._history is not None:
             own |= {"shared history": self._history.run, "history of others": self._history.run_hearing}
+        if self.voting is not None:
+            own |= self.voting.works
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 
@@ -373,7 +395,7 @@ class Engine:
     async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:
         """A person says that who else wrote these names is gone: they are written as before. Returns the names.
 
-        Whoever still writes them is found again, after a few writes.
+        Whoever still writes them is found again, after a few writes; a newer leader than those that did, at once.
 
         Raises:
             CoordinationError: this member does not lead.
@@ -383,16 +405,19 @@ class Engine:
         for policy in tuple(self.runner.policies):
             state = self.states.of(policy)
             for memory in state.targets.values():
-                target, rivals = memory.target, memory.rivalry.rivals
+                target, precedence = memory.target, memory.precedence
                 if not scope.has_target(target):
                     continue
-                state = state.with_target(replace(memory, rivalry=Rivalry()))  # a last write may be seen yet
-                if memory.rivalry.since is None:
+                after = replace(memory, rivalry=Rivalry(), precedence=precedence.released())
+                state = state.with_target(after)  # a last write may be seen yet
+                if memory.rivalry.since is None and not precedence.newer:
                     continue
+                leader = (precedence.instance or UNNAMED,) if precedence.newer else ()
+                rivals = tuple(dict.fromkeys((*memory.rivalry.rivals, *leader)))
                 if (name := (target.provider, target.zone, target.key.name)) not in settled:  # its types share it
                     settled.add(name)
                     names = news.names(target, news.id_of(state.incident), self._clock())
-                    self.emit(RivalSettled(**names, rivals=rivals, by=by, comment=comment))
+                    self.emit(RivalSettled(**names, rivals=rivals, by=by, comment=comment, epoch=precedence.newer))
             self.states.put(state)
             await self.states.keep(policy)
         self.runner.tick()
@@ -465,7 +490,8 @@ class Engine:
         """Who of several members writes; without a name where this one is alone."""
         if self.leading is None or self._membership is None:
             return MembersStatus(self._clock())
-        return roster(self.leading, self._membership, (), self._clock(), self._began)
+        heard = self.voting.heard() if self.voting is not None else ()
+        return roster(self.leading, self._membership, heard, self._clock(), self._began)
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""

@@ -167,6 +167,26 @@ class HistoryReading(StatusReading):
         ]
         return self._changes(_given(where), limit)
 
+    def elsewhere(
+        self,
+        *,
+        policy: str | None = None,
+        since: float | None = None,
+        change_id: str | None = None,
+        limit: int | None = 50,
+    ) -> tuple[EventRow, ...]:
+        """`change.applied` of changes that another one of several members made: by policy, time (`since` <= at), id."""
+        ours = "NOT EXISTS (SELECT 1 FROM changes WHERE changes.change_id = events.change_id)"
+        clauses = _given(
+            [
+                ("name = ?", "change.applied"),
+                ("policy = ?", policy),
+                ("at >= ?", since),
+                (_CHAINED.format("change_id"), change_id),
+            ]
+        )
+        return self._events([*clauses, (ours, [])], limit)
+
     def change(self, change_id: str) -> ChangeRow | None:
         return next(iter(self._changes([("change_id = ?", [change_id])], 1)), None)
 

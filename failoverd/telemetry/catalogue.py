@@ -128,7 +128,15 @@ _EVENTS: Final[Mapping[str, str]] = {
         "Other instances (`rivals`) of the same `owner` write a name turn by turn with this one (`instance`). Told "
         "once for a name; from then on only what is down is taken off it, until a person ends that."
     ),
-    "rival.settled": "A person (`by`) says that they are gone: the name is written as before.",
+    "leader.outranked": (
+        "A newer leader (`epoch`) of the same `owner` wrote a name than this one is (`ours`; 0: one member alone). "
+        "Nothing is written there from then on, whatever fails: `remedy` says what to do. Told once for a name and a "
+        "leader."
+    ),
+    "rival.settled": (
+        "A person (`by`) says that they are gone: the name is written as before, also over what leaders up to `epoch` "
+        "wrote."
+    ),
     "alert.ignored": (
         "An alert with a label of ours (`failoverd_region`) was sent by `by`, and nothing moves for it: `why` says "
         "what is wrong. Told once while it fires."
@@ -153,8 +161,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     ),
     "plan.held": "A limit blocks the change; `manual` does it by hand.",
     "failover.held": (
-        "`min_regions` or an override keeps what is down in the answer, or a rival puts it back each time: "
-        "until a person acts. Or an assertion of the inventory keeps it, until `until` at most."
+        "`min_regions` or an override keeps what is down in the answer, it is left to a newer leader, or a rival puts "
+        "it back each time: until a person acts. Or an assertion of the inventory keeps it, until `until` at most."
     ),
     "plan.refused": "The name is not ours to touch.",
     "drift.detected": "Somebody else changed the record.",
@@ -291,6 +299,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "needed": "how many people have to agree",
     "origin": "from where it was asked",
     "others": "the median of the other regions' burn",
+    "ours": "this daemon's own epoch; 0: one member alone",
     "outcome": "how a drill went, as a code that is stable",
     "override": "id of the override",
     "overrides": "ids of overrides",
@@ -354,6 +363,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "will": "what failoverd does about it",
     "zone": "the zone at the provider",
     "why": "what a drill ended by, or why an alert is not heeded, in words",
+    "writer": "the instance whose marker stands there",
 }
 
 

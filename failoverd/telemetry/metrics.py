@@ -127,6 +127,7 @@ def _members(told: MembersStatus | None) -> Iterator[MetricFamily]:
         ("coordinator_silence_seconds", "How long ago the coordinator answered.", _silence),
         ("members", "Members that the configuration names.", lambda it: len(it.members)),
         ("members_voting", "Those of them whose votes count.", lambda it: len(it.voting)),
+        ("members_isolated", "Those that do not trust what they see.", _isolated),
     ):
         family = MetricFamily("gauge", f"failoverd_{name}", words)
         if told is not None:
@@ -139,6 +140,10 @@ def _members(told: MembersStatus | None) -> Iterator[MetricFamily]:
         if each.differing:
             differing.add((each.name,), len(each.differing))
     yield differing
+
+
+def _isolated(told: MembersStatus) -> int:
+    return sum(bool(each.isolated) for each in told.members)
 
 
 def _silence(told: MembersStatus) -> float:
@@ -223,7 +228,7 @@ def _health(found: Overview) -> Iterator[MetricFamily]:
     rivals = MetricFamily(
         "gauge",
         "failoverd_rival_records",
-        "Records that another instance of the owner writes as well.",
+        "Records that another instance of the owner writes as well, or that a newer leader wrote.",
         labels=("policy",),
     )
     isolated = MetricFamily("gauge", "failoverd_vantage_isolated", "Address families in which the prober abstains.")
@@ -235,7 +240,7 @@ def _health(found: Overview) -> Iterator[MetricFamily]:
         if region.latency is not None:
             latency.add(labels, region.latency)
     kept = {target.target.policy for target in found.targets if target.keeps_dead}
-    rivalled = Counter(target.target.policy for target in found.targets if target.has_rival)
+    rivalled = Counter(target.target.policy for target in found.targets if target.has_rival or target.outranked)
     for policy in found.policies:
         rivals.add((policy.policy,), rivalled[policy.policy])
         incident.add((policy.policy,), bool(policy.incident_id))

@@ -42,6 +42,7 @@ from failoverd.core.events import (
     JournalFailed,
     LeaderElected,
     LeaderLost,
+    LeaderOutranked,
     MemberFound,
     MemberLost,
     MetricsFailed,
@@ -527,9 +528,21 @@ def _(event: RivalDetected) -> str:
 
 
 @say.register
+def _(event: LeaderOutranked) -> str:
+    who = f"the leader of epoch {event.epoch} ({event.writer or 'unnamed'}), and this is epoch {event.ours}"
+    return (
+        f"{_where(event)} was written by {who} of owner {event.owner}: nothing is written there from now on, whatever "
+        f"fails, for it is that one's to move. To do: {event.remedy}"
+    )
+
+
+@say.register
 def _(event: RivalSettled) -> str:
     why = _because(event.comment)
-    return f"{_where(event)} is written as before, says {event.by}{why}; its rivals were {', '.join(event.rivals)}"
+    over = f", over what leaders up to epoch {event.epoch} wrote" if event.epoch else ""
+    return (
+        f"{_where(event)} is written as before{over}, says {event.by}{why}; its rivals were {', '.join(event.rivals)}"
+    )
 
 
 # -- regions that come back --------------------------------------------------------------------------------------------

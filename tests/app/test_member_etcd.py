@@ -88,8 +88,10 @@ async def test_a_backup_that_is_restored_is_noticed_and_the_epochs_go_on_from_th
         first, others = await world.begun()
         backup = world.etcd_backup(tmp_path / "backup")
         _, before = await world.leader()
+        for _ in range(50):  # much happens, so that what is counted from the backup on is behind for long
+            await world.asked("kv/put", {"key": "AA==", "value": "AA=="})
         await world.kill(first)
-        second = await world.led(*others, after=before, within=TAKEOVER)
+        await world.led(*others, after=before, within=TAKEOVER)
         lost, *left = CLOUDS
         world.regions[lost].stop()
         seen = await world.answer(*left)
@@ -101,4 +103,3 @@ async def test_a_backup_that_is_restored_is_noticed_and_the_epochs_go_on_from_th
         await world.regions[lost].start()
         again = await world.answer()
         assert again.epoch > seen.epoch
-        assert second in others

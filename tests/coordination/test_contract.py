@@ -7,7 +7,8 @@ from functools import wraps
 from typing import Any
 
 import pytest
-from support.engines import ETCD, KUBERNETES, LEASE, MEMORY, Engine, Servers
+from support.engines import ETCD, KUBE_APISERVER_AND_ETCD, KUBERNETES, LEASE, MEMORY, Engine, Servers
+from support.kube_apiserver import real
 
 from failoverd.core.errors import Compacted, CoordinationError
 from failoverd.ports import Coordinator, Leadership, SharedValue
@@ -16,6 +17,7 @@ ENGINES = [
     pytest.param(MEMORY, id=MEMORY.name),
     pytest.param(ETCD, id=ETCD.name, marks=pytest.mark.server),
     pytest.param(KUBERNETES, id=KUBERNETES.name),
+    *real(KUBE_APISERVER_AND_ETCD),
 ]
 
 SOON = 20.0

@@ -70,3 +70,32 @@ async def test_what_one_of_several_members_did_is_asked_for_by_its_name(path: Pa
     assert [each.change_id for each in of_oci.moves] == ["chg-2"]
     assert [each.member for each in of_oci.holds] == ["oci-1"]
     assert (of_nobody.moves, of_nobody.holds) == ((), ())
+
+
+async def test_what_another_member_told_of_its_changes_is_among_what_was_changed(path: Path) -> None:
+    async with open_journal(path) as journal:
+        await journal.record([replace(event, told_by="oci-1") for event in incident(100.0, change_id="chg-theirs")])
+        await journal.record([replace(event, told_by="azure-1") for event in incident(50.0, change_id="chg-2")])
+    with HistoryReading(path) as reading:
+        whole = past(reading, 300.0, policy=None, since=0.0, limit=50)
+        last = past(reading, 300.0, policy=TARGET.policy, since=0.0, limit=1)
+    theirs = whole.moves[-1]
+    assert (theirs.change_id, theirs.member, theirs.outcome, theirs.generation) == ("chg-theirs", "oci-1", "applied", 8)
+    assert (theirs.before, theirs.after) == ({"azure-eastus": 7_000, "oci-ashburn": 3_000}, {"oci-ashburn": 10_000})
+    assert theirs.verified_after == 0.1
+    assert [each.change_id for each in whole.moves].count("chg-2") == 1
+    assert [each.change_id for each in last.moves] == ["chg-theirs"]
+
+
+async def test_the_last_change_may_be_one_that_another_member_made(path: Path) -> None:
+    """A new leader takes back what the leader before it did, and not what it did itself long ago."""
+    async with open_journal(path) as journal:
+        await journal.record([replace(event, told_by="oci-1") for event in incident(100.0, change_id="chg-theirs")])
+    theirs = Undoable(
+        "chg-theirs",
+        replace(TARGET, provider="bind-main", zone="example.com"),
+        {"azure-eastus": 7_000, "oci-ashburn": 3_000},
+        {"oci-ashburn": 10_000},
+    )
+    assert past_of(path)(Scope(), "") == past_of(path)(Scope(), "chg-theirs") == theirs
+    assert past_of(path)(Scope(policies=("shop",)), "") is None

@@ -190,7 +190,7 @@ async def test_what_one_member_told_alone_is_ended_by_who_leads_next() -> None:
         await elapse(30.0)
         found.quorum.regain_quorum()
         await until(lambda: found.leaders)
-        await elapse(2 * GRACE)
+        await elapse(20.0)
         began = people.told(people.chat, LEFT)
         assert set(began) == {"began"}
         found.world.let(Does.ANSWER, AZURE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from failoverd import __version__
 from failoverd.core.members import Member, MemberRole, Membership
 from failoverd.core.status import MembersStatus, MemberStanding
-from failoverd.runtime.members.leading import Standing
+from failoverd.runtime.members.leading import KnownLeader
 from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.voting import HeardMember
 
@@ -19,7 +19,7 @@ INSTALLATION = Membership(AZURE_1, (AZURE_1, OCI_1, AWS_1))
 class PaperLeading:
     """`Leading`, as far as people are told of it."""
 
-    standing: Standing = field(default_factory=lambda: Standing("oci-1", 3, NOW - 60, NOW - 1))
+    standing: KnownLeader = field(default_factory=lambda: KnownLeader("oci-1", 3, NOW - 60, NOW - 1))
     leads: bool = False
     lone: bool = False
     coordinated: bool = True
@@ -32,7 +32,7 @@ def heard(member: Member, ago: float = 1.0, **more: object) -> HeardMember:
 
 
 def told(*heard_of: HeardMember, leading: PaperLeading | None = None) -> MembersStatus:
-    return roster(leading or PaperLeading(), INSTALLATION, heard_of, NOW, NOW - 500)
+    return roster(leading or PaperLeading(), INSTALLATION, heard_of, NOW, NOW - 500)  # type: ignore[arg-type]
 
 
 def standings(status: MembersStatus) -> dict[str, str]:
@@ -68,4 +68,4 @@ def test_why_votes_do_not_count_is_said() -> None:
 
 
 def test_who_has_not_listened_for_a_lease_misses_nobody() -> None:
-    assert not roster(PaperLeading(), INSTALLATION, (), NOW, NOW - 10).has_listened
+    assert not roster(PaperLeading(), INSTALLATION, (), NOW, NOW - 10).has_listened  # type: ignore[arg-type]

@@ -1,13 +1,30 @@
 """Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
 
+from dataclasses import replace
+
 import pytest
+from support.cluster import TIMEOUT, Dark, papers
+from support.coordinating import UNANSWERED
 from support.stage import API, AT, AZURE, NORMAL
-from support.trio import LEASE, RETRY, Trio, drain, settled, trio
+from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
 from failoverd.core.errors import CoordinationError
-from failoverd.core.events import ChangeApplied, CoordinatorLost, LeaderElected, LeaderLost
+from failoverd.core.events import (
+    ChangeApplied,
+    CoordinatorLost,
+    CoordinatorRestored,
+    LeaderElected,
+    LeaderLost,
+    LeaderOutranked,
+    PlanHeld,
+    TargetDelayed,
+)
 from failoverd.core.members import MemberRole, Uncoordinated
+from failoverd.core.overrides import Scope, Verb
+from failoverd.core.reasons import Limit
+from failoverd.runtime.target_worker import SHADOW_READ
+from failoverd.simulation.faults import Script
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 
@@ -80,6 +97,19 @@ async def test_who_is_cut_off_stops_before_another_one_begins() -> None:
 
 
 @virtually
+async def test_who_is_heard_by_the_coordinator_and_hears_nothing_keeps_nobody_from_leading() -> None:
+    async with trio() as found:
+        await settled(found)
+        (first,) = found.leaders
+        found.ways[first].cut(UNANSWERED)
+        found.world.let(Does.REFUSE, AZURE)
+        cut_at = now()
+        await until(lambda: found.leaders and found.leaders != [first], within=3 * LEASE)
+        assert now() - cut_at <= LEASE + 4 * RETRY
+        await until(lambda: takes_out(found))
+
+
+@virtually
 async def test_losing_the_coordinator_moves_nothing_and_it_goes_on_when_that_is_back() -> None:
     async with trio() as found:
         await settled(found)
@@ -138,6 +168,21 @@ async def test_a_word_that_any_member_hears_is_heeded_by_the_leader_and_by_who_f
 
 
 @virtually
+async def test_what_is_for_the_leader_to_write_keeps_nobody_else_busy() -> None:
+    """A word is written into the marker, which those who follow read again in some minutes only."""
+    async with trio() as found:
+        await settled(found)
+        await elapse(SHADOW_READ + 60.0)  # all of them have seen what stands there
+        hold = replace(drain("azure"), id="hold-1", verb=Verb.HOLD, scope=Scope(("api",)))
+        scripts = [Script(kill_at=500) for _ in found.others()]
+        for stage, script in zip(found.others(), scripts, strict=True):
+            stage.journal.script = script
+        assert await found.leader.engine.say(hold, None)
+        await elapse(30.0)
+        assert max(script.steps for script in scripts) < 100
+
+
+@virtually
 async def test_a_word_that_no_leader_can_hear_is_refused() -> None:
     async with trio() as found:
         await settled(found)
@@ -166,10 +211,120 @@ async def test_budgets_and_the_incident_go_over_to_the_next_leader() -> None:
 
 
 @virtually
-async def test_what_one_of_several_members_tells_has_its_name_and_each_knows_who_leads() -> None:
+async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_markers_and_epochs_go_on() -> None:
     async with trio() as found:
         await settled(found)
-        for name, stage in found.stages.items():
-            assert {event.told_by for event in stage.events} == {name}
-            assert stage.engine.members().leader == found.leaders[0]
-            assert stage.engine.members().leads is (name in found.leaders)
+        old = found.quorum.backup()
+        for _ in range(3):
+            leading = found.leader.engine.leading
+            assert leading is not None
+            await leading.resign(30.0)
+            await until(lambda: found.leaders)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        epoch = found.epoch
+        found.quorum.restore(old)
+        await elapse(2 * LEASE)
+        found.world.let(Does.ANSWER, AZURE)
+        await until(found.leader.steers(API, **NORMAL))
+        assert found.epoch > epoch
+        assert [event for stage in found.stages.values() for event in stage.told(CoordinatorRestored)]
+        writes = [write.marker.epoch for write in found.zonefile.writes]
+        assert writes == sorted(writes)
+
+
+@virtually
+async def test_another_estate_with_the_same_owner_is_left_alone() -> None:
+    """Its epochs may be higher: whoever reads one writes no more, and a person is told."""
+    async with trio() as found:
+        await settled(found)
+        other = Trio(estate="-elsewhere", zonefile=found.zonefile, world=found.world)
+        other.quorum.revision = 1_000
+        async with trio(of=other) as stranger:
+            await until(lambda: stranger.leaders)
+            found.world.let(Does.REFUSE, AZURE)
+            await until(lambda: found.epoch > 1_000)
+            await elapse(120.0)
+            assert found.leader.told(LeaderOutranked)
+            assert not found.leader.told(CoordinatorRestored)
+            writes = len(found.zonefile.writes)
+            found.world.let(Does.ANSWER, AZURE)
+            await until(stranger.leader.steers(API, **NORMAL))
+            assert {write.marker.epoch > 1_000 for write in found.zonefile.writes[writes:]} == {True}
+
+
+@virtually
+async def test_what_is_shown_while_nobody_can_lead_is_what_would_be_done() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT)) as found:
+        await settled(found)
+        found.quorum.lose_quorum()
+        await elapse(60.0)
+        some = next(iter(found.stages.values()))
+        some.fails(AZURE)
+        await until(some.steers(API, oci=100.0))
+        some.heals(AZURE)
+        await until(lambda: any(stage.told(PlanHeld) for stage in found.stages.values()))
+        held = next(event for stage in found.stages.values() for event in stage.told(PlanHeld))
+        assert [check.limit for check in held.limits] == [Limit.UNCOORDINATED]
+
+
+def takes_out(found: Trio) -> bool:
+    """Whether the region that died is out of the answer."""
+    records = found.zonefile.observe(AT).records
+    return records is not None and AZURE not in {answer.value for answer in records.serving}
+
+
+@virtually
+async def test_a_leader_that_does_not_reach_the_provider_lets_another_one_take_the_dead_region_out() -> None:
+    async with trio() as found:
+        await settled(found)
+        first = found.leader
+        for provider in papers(first):
+            provider.script = Dark()
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: first.told(TargetDelayed))
+        failed_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - failed_at <= LEASE / 2 + 2 * RETRY
+        (lost,) = first.told(LeaderLost)
+        assert "another member may reach it" in lost.cause
+        await elapse(60.0)
+        assert not first.engine.lead.leads
+
+
+@virtually
+async def test_where_nobody_reaches_the_provider_members_take_turns_ever_less_often_and_act_when_one_does() -> None:
+    async with trio() as found:
+        await settled(found)
+        reached = [(provider, provider.script) for stage in found.stages.values() for provider in papers(stage)]
+        for provider, _ in reached:
+            provider.script = Dark()
+        found.world.let(Does.REFUSE, AZURE)
+        vacant = 0
+        for _ in range(900):
+            await elapse(1.0)
+            vacant = 0 if found.leaders else vacant + 1
+            assert vacant <= LEASE / 2, "nobody led"
+        turns = [lost for stage in found.stages.values() for lost in stage.told(LeaderLost)]
+        assert {lost.leader for lost in turns} == set(NAMES)
+        assert len(turns) <= 15
+        for provider, before in reached:
+            provider.script = before
+        mended_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - mended_at <= TIMEOUT + LEASE / 2, "longer than the try that was under way"
+
+
+@virtually
+async def test_a_leader_that_does_not_reach_the_provider_and_has_nobody_to_give_way_to_goes_on_trying() -> None:
+    roles = {"oci-1": MemberRole.VANTAGE, "aws-1": MemberRole.VANTAGE}
+    async with trio(of=Trio(roles=roles)) as found:
+        await settled(found)
+        (provider,) = papers(found.leader)
+        script, provider.script = provider.script, Dark()
+        found.world.let(Does.REFUSE, AZURE)
+        await elapse(120.0)
+        provider.script = script
+        mended_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - mended_at <= LEASE

@@ -1,7 +1,6 @@
 """Each engine of `Coordinator`, empty, and what the contract does to it: the same misfortune, by what it really is."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -11,6 +10,7 @@ from contextlib import (
     contextmanager,
 )
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -18,12 +18,13 @@ from typing import Any, Protocol
 import aiohttp
 from support.coordinating import Backup, PaperCoordinator, PaperQuorum
 from support.etcd import Etcd, etcd
-from support.kube_api import NAMESPACE, KubeApi, kube_api
+from support.kube_api import NAMESPACE, KubeServer, kube_api
+from support.kube_apiserver import kube_apiserver
 
 from failoverd.coordination.etcd.coordinator import EtcdCoordinator
 from failoverd.coordination.etcd.gateway import Gateway
 from failoverd.coordination.kubernetes.api_server import ApiServer
-from failoverd.coordination.kubernetes.config_maps import Installation
+from failoverd.coordination.kubernetes.config_maps import Namespaced
 from failoverd.coordination.kubernetes.kubernetes_coordinator import KubernetesCoordinator
 from failoverd.coordination.kubernetes.service_account import ServiceAccount
 from failoverd.http_client import http_session
@@ -135,7 +136,7 @@ class InEtcd:
             yield
 
     def restart(self) -> None:
-        self._stop()
+        self.cluster.stop()
         self.cluster.start()
 
     async def compact(self) -> None:
@@ -147,25 +148,10 @@ class InEtcd:
         await member.gateway.ask("lease/revoke", {"ID": member._lease_id}, twice=True)
 
     def back_up(self) -> None:
-        self._stop()
-        for data, backup in self._directories():
-            shutil.copytree(data, backup)
-        self.cluster.start()
+        self.cluster.back_up()
 
     def put_back(self) -> None:
-        self._stop()
-        for data, backup in self._directories():
-            shutil.rmtree(data)
-            shutil.copytree(backup, data)
-        self.cluster.start()
-
-    def _stop(self) -> None:
-        for each in self.cluster.members:
-            each.kill()
-
-    def _directories(self) -> Iterator[tuple[Path, Path]]:
-        for each in self.cluster.members:
-            yield each.directory / each.name, each.directory / f"{each.name}.backup"
+        self.cluster.put_back()
 
 
 @asynccontextmanager
@@ -184,14 +170,14 @@ OWNER = "prod"
 class InKubernetes:
     """The members of one installation, in one namespace."""
 
-    api: KubeApi
+    api: KubeServer
     session: aiohttp.ClientSession
     clock: Clock = field(default_factory=steady_clock)
 
-    def member(self, name: str) -> KubernetesCoordinator:
+    def member(self, name: str, *, owner: str = OWNER, patience: float = PATIENCE) -> KubernetesCoordinator:
         account = ServiceAccount(self.api.address, self.api.folder)
-        server = ApiServer(self.session, account, NAMESPACE, PATIENCE)
-        return KubernetesCoordinator(server, Installation(OWNER), name, LEASE, self.clock)
+        server = ApiServer(self.session, account, NAMESPACE, patience)
+        return KubernetesCoordinator(server, Namespaced(owner), name, LEASE, self.clock)
 
     def silent(self) -> AbstractContextManager[None]:
         return self.api.frozen()
@@ -205,7 +191,7 @@ class InKubernetes:
     async def revoke(self, member: Coordinator) -> None:
         """Whom it holds is written by hand, for who leads; and what it publishes ends with its session."""
         assert isinstance(member, KubernetesCoordinator)
-        installation = Installation(OWNER)
+        installation = Namespaced(OWNER)
         if self.api.found("leases", installation.name) is not None:
             self.api.edit("leases", installation.name, lambda lease: lease["spec"].update(holderIdentity=""))
         if member.sessions.own:
@@ -225,6 +211,13 @@ async def in_kubernetes() -> AsyncIterator[InKubernetes]:
             yield InKubernetes(api, session)
 
 
+@asynccontextmanager
+async def _by_apiserver(*, cached: bool) -> AsyncIterator[InKubernetes]:
+    with kube_apiserver(cached=cached) as api:
+        async with http_session("test", limit=32, per_host=32) as session:
+            yield InKubernetes(api, session)
+
+
 def in_real_time(scenario: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(scenario, 60.0))
 
@@ -232,3 +225,6 @@ def in_real_time(scenario: Coroutine[Any, Any, None]) -> None:
 MEMORY = Engine("memory", in_memory, run)
 ETCD = Engine("etcd", in_etcd, in_real_time)
 KUBERNETES = Engine("kubernetes", in_kubernetes, in_real_time)
+KUBE_APISERVER = Engine("kube-apiserver", partial(_by_apiserver, cached=True), in_real_time)
+KUBE_APISERVER_AND_ETCD = Engine("kube-apiserver-and-etcd", partial(_by_apiserver, cached=False), in_real_time)
+"""Each watch asks etcd, so that what is compacted is forgotten at once, and without a restart."""

@@ -1,6 +1,7 @@
 """A real etcd on loopback, of as many members as a test wants, each an ordinary process in a directory of its own."""
 
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -101,6 +102,28 @@ class Etcd:
         for each in self.members:
             each.start(self.cluster)
         self.await_ready()
+
+    def stop(self) -> None:
+        for each in self.members:
+            each.kill()
+
+    def back_up(self) -> None:
+        self.stop()
+        for data, backup in self._directories():
+            shutil.copytree(data, backup)
+        self.start()
+
+    def put_back(self) -> None:
+        """To the state of the last backup."""
+        self.stop()
+        for data, backup in self._directories():
+            shutil.rmtree(data)
+            shutil.copytree(backup, data)
+        self.start()
+
+    def _directories(self) -> Iterator[tuple[Path, Path]]:
+        for each in self.members:
+            yield each.directory / each.name, each.directory / f"{each.name}.backup"
 
     def await_ready(self) -> None:
         end = time.monotonic() + READY_WITHIN

@@ -10,12 +10,13 @@ and may do what a Role of its namespace says (403).
 import asyncio
 import json
 import re
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 from uuid import uuid4
 
 import trustme
@@ -89,6 +90,52 @@ class _No(Exception):  # noqa: N818 - an answer
         }  # fmt: skip
 
 
+class KubeServer(Protocol):
+    """This one or a real one, which can be told the same.
+
+    Attributes:
+        folder: what the kubelet mounts into a pod: token, ca.crt, namespace.
+        rules: what its service account may do.
+    """
+
+    folder: Path
+    rules: frozenset[Rule]
+
+    @property
+    def address(self) -> str: ...
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """It takes connections and requests, and answers nothing; what was asked may be done when it thaws."""
+
+    def rotate(self) -> None:
+        """The kubelet brings a new token, and the old ones are accepted no more."""
+
+    def revoke_tokens(self) -> None:
+        """They are accepted no more, and nobody has brought another yet."""
+
+    def forbid(self, verb: str, resource: str) -> None: ...
+
+    def compact(self) -> None:
+        """What happened until now is forgotten."""
+
+    def restart(self) -> None: ...
+
+    def back_up(self) -> None: ...
+
+    def put_back(self) -> None: ...
+
+    def found(self, resource: str, name: str) -> Json | None: ...
+
+    def all(self, resource: str) -> list[Json]: ...
+
+    def create(self, resource: str, body: Json) -> None: ...
+
+    def edit(self, resource: str, name: str, change: Callable[[Json], object]) -> None:
+        """`kubectl edit`."""
+
+    def delete(self, resource: str, name: str) -> None: ...
+
+
 @dataclass
 class KubeApi:
     """The server.
@@ -100,6 +147,9 @@ class KubeApi:
         asked: everything that was, and how it was answered.
         revision: of the store; grows with each change.
         window: seconds before the end of a watch at which its bookmark comes.
+        longest_watch: seconds after which it ends any.
+        repeats: it says no in words that repeat the request, token and all.
+        garbage: what it answers to everything, in place of what it should.
     """
 
     folder: Path
@@ -111,6 +161,8 @@ class KubeApi:
     address: str = ""
     window: float = 2.0
     longest_watch: float = 3600.0
+    repeats: bool = False
+    garbage: bytes | None = None
     _objects: dict[tuple[str, str, str], Json] = field(default_factory=dict)
     _happened: list[Happened] = field(default_factory=list)
     _compacted: int = 0
@@ -120,7 +172,7 @@ class KubeApi:
     _throttled: int = 0
     _retry_after: int | None = 1
     _unanswered: list[str] = field(default_factory=list)
-    _before: dict[str, Callable[[], None]] = field(default_factory=dict)
+    _before: dict[str, Callable[[], object]] = field(default_factory=dict)
     _connections: set[asyncio.Transport] = field(default_factory=set)
     _backup: tuple[dict[tuple[str, str, str], Json], int] | None = None
 
@@ -132,23 +184,19 @@ class KubeApi:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """It takes connections and requests, and answers nothing; what was asked is done when it thaws."""
         self._thawed.clear()
         try:
             yield
         finally:
             self._thawed.set()
 
-    def rotate(self, *, keep: bool = False) -> None:
-        """The kubelet brings a new token, and the old ones are accepted no more, or still (`keep`)."""
-        if not keep:
-            self.tokens.clear()
+    def rotate(self) -> None:
+        self.tokens.clear()
         token = f"eyJhbGciOi.{uuid4().hex}"
         self.tokens[token] = USER
         (self.folder / "token").write_text(token)
 
     def revoke_tokens(self) -> None:
-        """They are accepted no more, and nobody has brought another yet."""
         self.tokens.clear()
 
     def forbid(self, verb: str, resource: str) -> None:
@@ -162,7 +210,7 @@ class KubeApi:
         """The next request of this kind is done, and its answer lost."""
         self._unanswered.append(verb)
 
-    def before(self, verb: str, done: Callable[[], None]) -> None:
+    def before(self, verb: str, done: Callable[[], object]) -> None:
         """Something happens just before the next request of this kind is done."""
         self._before[verb] = done
 
@@ -195,8 +243,10 @@ class KubeApi:
     def all(self, resource: str) -> list[Json]:
         return [deepcopy(each) for (kind, *_), each in sorted(self._objects.items()) if kind == resource]
 
+    def create(self, resource: str, body: Json) -> None:
+        self._create(resource, NAMESPACE, body)
+
     def edit(self, resource: str, name: str, change: Callable[[Json], object]) -> None:
-        """`kubectl edit`."""
         found = self.found(resource, name)
         assert found is not None
         change(found)
@@ -217,6 +267,8 @@ class KubeApi:
             if (action := self._before.pop(verb, None)) is not None:
                 action()
             self._admit(request, verb, resource, namespace, name)
+            if self.garbage is not None:
+                return web.Response(body=self.garbage, content_type="application/json")
             if len(body) > _MOST_BODY:
                 raise _No(413, f"the request is too large: {len(body)} bytes")  # noqa: TRY301 - as all others
             if verb == "watch":
@@ -251,7 +303,7 @@ class KubeApi:
             raise _No(
                 403,
                 f'{resource}.{group} "{name}" is forbidden: User "{user}" cannot {verb} resource "{resource}" '
-                f'in API group "{group}" in the namespace "{namespace}"',
+                f'in API group "{group}" in the namespace "{namespace}"' + (f" by {token}" if self.repeats else ""),
             )
         if namespace not in self.namespaces:
             raise _No(404, f'namespaces "{namespace}" not found')
@@ -412,7 +464,7 @@ async def kube_api(folder: Path) -> AsyncIterator[KubeApi]:
     api = KubeApi(folder)
     app = web.Application(client_max_size=2 * _MOST_BODY)
     app.router.add_route("*", "/{path:.*}", api._serve)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls_server(authority, "127.0.0.1"))
     await site.start()
@@ -511,6 +563,11 @@ def _check_config_map(name: str, body: Json) -> None:
     data: Json = body.get("binaryData") or {}
     if not all(_DATA_KEY.fullmatch(each) for each in data):
         _invalid("ConfigMap", name, "a valid config key must consist of alphanumeric characters, '-', '_' or '.'")
+    for each in data.values():
+        try:
+            b64decode(each, validate=True)
+        except ValueError:
+            raise _No(400, "illegal base64 data at input byte 0") from None
     if sum(len(each) * 3 // 4 for each in data.values()) > _MOST_DATA:
         _invalid("ConfigMap", name, f"Too long: must have at most {_MOST_DATA} bytes")
 
@@ -528,6 +585,3 @@ def _check_lease(name: str, body: Json) -> None:
 
 def _invalid(kind: str, name: str, why: str) -> NoReturn:
     raise _No(422, f'{kind} "{name}" is invalid: {why}')
-
-
-__all__ = ["LEAST", "NAMESPACE", "Asked", "KubeApi", "Rule", "kube_api"]

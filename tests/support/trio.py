@@ -26,6 +26,7 @@ class Trio:
     """Three members at one zone, and the coordinator between them."""
 
     uncoordinated: Uncoordinated = Uncoordinated.HOLD
+    estate: str = ""
     roles: dict[str, MemberRole] = field(default_factory=dict)
     quorum: PaperQuorum = field(default_factory=lambda: PaperQuorum(LEASE))
     zonefile: Zonefile = field(default_factory=Zonefile)
@@ -42,7 +43,7 @@ class Trio:
             zonefile=self.zonefile,
             world=self.world,
             journal=self.journals.setdefault(name, PaperJournal()),
-            instance=name * 2,
+            instance=f"{name}{self.estate}",
             coordinator=self.ways[name],
             membership=Membership(me, members, self.uncoordinated),
         )

@@ -242,12 +242,15 @@ def test_only_a_limit_that_keeps_what_is_down_is_a_failover_held() -> None:
     assert held(TargetState.DRIFTED, Cause.FAILING_OUT) == 0
 
 
-def test_records_that_another_instance_writes_as_well_are_counted() -> None:
-    rival = TargetStatus(TARGET, 0.0, TargetState.IN_SYNC, reasons=(Reason(ReasonCode.RIVAL),))
+@pytest.mark.parametrize(
+    ("reasons", "counted"),
+    [((), 0), ((Reason(ReasonCode.RIVAL),), 1), ((Reason(ReasonCode.NEWER_LEADER),), 1)],
+)
+def test_records_that_another_instance_writes_as_well_are_counted(reasons: tuple[Reason, ...], counted: int) -> None:
+    target = TargetStatus(TARGET, 0.0, TargetState.IN_SYNC, reasons=reasons)
     policy = PolicyStatus(TARGET.policy, 0.0, "api.yaml", "r1")
-    for statuses, found in (([policy, rival], 1), ([policy, replace(rival, reasons=())], 0)):
-        page = Metrics(ProbingFigures, partial(list, statuses), "1.2.3", 0.0).snapshot().page()
-        assert value(page, "failoverd_rival_records", policy=TARGET.policy) == found
+    page = Metrics(ProbingFigures, partial(list, [policy, target]), "1.2.3", 0.0).snapshot().page()
+    assert value(page, "failoverd_rival_records", policy=TARGET.policy) == counted
 
 
 # -- what keeps records from what is wanted ----------------------------------------------------------------------------

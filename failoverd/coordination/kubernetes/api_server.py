@@ -31,8 +31,9 @@ how far it has come; a connection that is dead is known as soon."""
 _LONGEST_QUIET: Final = 60.0
 """Seconds. The API server asks for one, or a few: more than this is nobody's word but a proxy's."""
 
-_PAGE: Final = 200
-_MOST_PAGES: Final = 200
+_MOST_LISTED: Final = 40_000
+_TRIES: Final = 3
+"""To list what has more pages than the API server remembers the moment of."""
 
 Json = dict[str, Any]
 
@@ -43,7 +44,7 @@ _TOO_MANY: Final = (
 _TOO_LARGE: Final = "a ConfigMap holds 1 MiB at most"
 
 
-class Verb(StrEnum):
+class ApiVerb(StrEnum):
     """As a Role names them."""
 
     GET = "get"
@@ -54,7 +55,7 @@ class Verb(StrEnum):
     DELETE = "delete"
 
 
-_METHODS: Final[Mapping[Verb, str]] = {Verb.CREATE: "POST", Verb.UPDATE: "PUT", Verb.DELETE: "DELETE"}
+_METHODS: Final[Mapping[ApiVerb, str]] = {ApiVerb.CREATE: "POST", ApiVerb.UPDATE: "PUT", ApiVerb.DELETE: "DELETE"}
 
 
 class Resource(NamedTuple):
@@ -80,10 +81,10 @@ class ApiRefusal(CoordinationError):  # noqa: N818 - the answer was no
         self.overtaken = overtaken
 
 
-class Request(NamedTuple):
+class ApiRequest(NamedTuple):
     """What is asked of it."""
 
-    verb: Verb
+    verb: ApiVerb
     resource: Resource
     name: str = ""
     query: Mapping[str, str] = {}
@@ -99,16 +100,18 @@ class ApiServer:
         account: who asks, and where.
         namespace: where all of it is.
         patience: seconds that one request may take, and be waited with.
+        page: how many objects are listed by one request.
     """
 
     session: aiohttp.ClientSession
     account: ServiceAccount
     namespace: str
     patience: float
+    page: int = 200
     _quiet_until: float = 0.0
     _ca_files: CaFiles = field(default_factory=CaFiles)
 
-    async def ask(self, request: Request) -> Json:
+    async def ask(self, request: ApiRequest) -> Json:
         """What it answers.
 
         Raises:
@@ -121,16 +124,25 @@ class ApiServer:
 
     async def listed(self, resource: Resource, labels: str) -> tuple[list[Json], int]:
         """Everything with these labels as it stands in one moment, and the version that this moment has."""
+        for left in reversed(range(_TRIES)):
+            try:
+                return await self._pages(resource, labels)
+            except Compacted:
+                if not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _pages(self, resource: Resource, labels: str) -> tuple[list[Json], int]:
         found: list[Json] = []
-        query = {"labelSelector": labels, "limit": str(_PAGE)}
-        for _ in range(_MOST_PAGES):
-            page = await self.ask(Request(Verb.LIST, resource, query=query))
-            found += page.get("items") or ()
-            if not (following := page.get("metadata", {}).get("continue")):
-                return found, version(page)
+        query = {"labelSelector": labels, "limit": str(self.page)}
+        while len(found) < _MOST_LISTED:
+            said = await self.ask(ApiRequest(ApiVerb.LIST, resource, query=query))
+            found += self._objects(said.get("items") or [])
+            if not (following := said.get("metadata", {}).get("continue")):
+                return found, version(said)
             query["continue"] = following
-        words = f"there are more than {_MOST_PAGES * _PAGE} {resource.plural} in the namespace {self.namespace}"
-        raise CoordinationError(words, reason="too_many", remedy="delete what is left over of members that are gone")
+        words = f"there are more than {_MOST_LISTED} {resource.plural} in the namespace {self.namespace}"
+        raise CoordinationError(words, reason="too_many", remedy="delete those that nobody needs any more")
 
     async def watched(self, resource: Resource, labels: str, after: int) -> AsyncIterator[tuple[str, Json]]:
         """Each change after that version as it happens, as its kind and the object, in order. Ends by an error only.
@@ -150,21 +162,22 @@ class ApiServer:
             await self._require(resource, labels, after)
             with self._in_our_words():
                 async with asyncio.timeout(self.patience):
-                    answer = await self._answered(Request(Verb.WATCH, resource, query=query))
+                    answer = await self._answered(ApiRequest(ApiVerb.WATCH, resource, query=query))
                 async with answer:
                     async for line in read_lines(answer.content, MOST_BYTES):
                         kind, found = self._change(line)
                         after = max(after, version(found))
                         if kind != "BOOKMARK":
-                            yield kind, found
+                            (changed,) = self._objects([found])
+                            yield kind, changed
 
     async def _require(self, resource: Resource, labels: str, reached: int) -> None:
         """That it has reached this version. To a watch that begins beyond that it would say nothing until it has."""
-        page = await self.ask(Request(Verb.LIST, resource, query={"labelSelector": labels, "limit": "1"}))
+        page = await self.ask(ApiRequest(ApiVerb.LIST, resource, query={"labelSelector": labels, "limit": "1"}))
         if version(page) < reached:
             raise Compacted(f"{self._who} was put back to an older state", reason="restored")
 
-    async def _answered(self, request: Request) -> aiohttp.ClientResponse:
+    async def _answered(self, request: ApiRequest) -> aiohttp.ClientResponse:
         """The answer to a request that it takes, unread."""
         await self._wait_for_quiet()
         token = await self.account.token()
@@ -186,7 +199,7 @@ class ApiServer:
         if wait > 0:
             await asyncio.sleep(wait)
 
-    async def _sent(self, request: Request, token: str) -> aiohttp.ClientResponse:
+    async def _sent(self, request: ApiRequest, token: str) -> aiohttp.ClientResponse:
         """One exchange. Redirects are not followed, for the token would go along."""
         trust = await self._ca_files.trusted(self.account.ca_file)
         parts = (request.resource.group, "namespaces", self.namespace, request.resource.plural, request.name)
@@ -205,7 +218,7 @@ class ApiServer:
         async with answer:
             raise self._refused(request, answer, await read_bounded(answer.content, MOST_BYTES))
 
-    def _refused(self, request: Request, answer: aiohttp.ClientResponse, body: bytes | None) -> CoordinationError:
+    def _refused(self, request: ApiRequest, answer: aiohttp.ClientResponse, body: bytes | None) -> CoordinationError:
         said, status = _message(body), answer.status
         if status == HTTPStatus.GONE:
             return Compacted(f"{self._who} has forgotten what happened: {said}", reason="http_410")
@@ -254,6 +267,12 @@ class ApiServer:
             raise self._not_kubernetes()
         return said
 
+    def _objects(self, found: object) -> list[Json]:
+        """These, where each is an object as far as anybody here looks at it."""
+        if not isinstance(found, list) or not all(map(_is_object, found)):
+            raise self._not_kubernetes()
+        return found
+
     def _not_kubernetes(self) -> CoordinationError:
         words = f"{self._who} answers with what is no answer of Kubernetes"
         return CoordinationError(words, reason="not_kubernetes", remedy="see where KUBERNETES_SERVICE_HOST points")
@@ -288,6 +307,15 @@ def version(found: Json) -> int:
         return int(found["metadata"]["resourceVersion"])
     except (KeyError, TypeError, ValueError):
         raise CoordinationError("an answer of Kubernetes has no version", reason="not_kubernetes") from None
+
+
+def _is_object(found: object) -> bool:
+    meta = found.get("metadata") if isinstance(found, dict) else None
+    return (
+        isinstance(meta, dict)
+        and isinstance(meta.get("name"), str)
+        and all(isinstance(meta.get(each) or {}, dict) for each in ("labels", "annotations"))
+    )
 
 
 def _now() -> float:

@@ -6,7 +6,7 @@ annotation. Each write carries a mark of its own, so that the version grows alth
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from uuid import uuid4
 
 from failoverd.coordination.kubernetes.api_server import Json, version
+from failoverd.core.errors import CoordinationError
 
 _INSTALLATION: Final = "failoverd/installation"
 _KIND: Final = "failoverd/kind"
@@ -25,17 +26,15 @@ _WRITE: Final = "failoverd/write"
 
 
 class KeptValue(NamedTuple):
-    """One value as it stands, or stood. `session`: the one that it is there for; empty: it stays."""
+    """One value as it stands, or stood."""
 
     key: str
     value: bytes
     version: int
-    name: str
-    session: str
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
+class Namespaced:
     """What the members of one owner have in a namespace."""
 
     owner: str
@@ -74,14 +73,13 @@ class Installation:
     def sessions(self) -> str:
         return f"{_INSTALLATION}={self.owner},{_KIND}=session"
 
-    def parsed(self, found: Iterable[Json]) -> Iterable[KeptValue]:
+    def parsed(self, found: Iterable[Json]) -> Iterator[KeptValue]:
         """The values among these. Whatever a person put beside them is none."""
         for each in found:
             meta = each["metadata"]
-            key = (meta.get("annotations") or {}).get(_KEY, "")
-            if meta.get("name") == self.value_name(key):
-                value = b64decode((each.get("binaryData") or {}).get("value", ""))
-                yield KeptValue(key, value, version(each), meta["name"], (meta.get("labels") or {}).get(SESSION, ""))
+            key = str((meta.get("annotations") or {}).get(_KEY, ""))
+            if meta["name"] == self.value_name(key):
+                yield KeptValue(key, _value(each), version(each))
 
     def _config_map(
         self,
@@ -103,6 +101,14 @@ class Installation:
             },
             "binaryData": {key: b64encode(value).decode() for key, value in data.items()},
         }
+
+
+def _value(found: Json) -> bytes:
+    """Nothing, where a person took it out. Raises CoordinationError."""
+    try:
+        return b64decode((found.get("binaryData") or {}).get("value", ""))
+    except (ValueError, TypeError, AttributeError):
+        raise CoordinationError("a ConfigMap cannot be read", reason="not_kubernetes") from None
 
 
 def _room(key: str) -> str:

@@ -17,17 +17,20 @@ from uuid import uuid4
 from failoverd.coordination.kubernetes.api_server import (
     CONFIG_MAPS,
     ApiRefusal,
+    ApiRequest,
     ApiServer,
+    ApiVerb,
     Json,
-    Request,
-    Verb,
     version,
 )
-from failoverd.coordination.kubernetes.config_maps import SESSION, Installation
+from failoverd.coordination.kubernetes.config_maps import SESSION, Namespaced
 from failoverd.ports import Clock
 
 _FRESH: Final = 0.05
 """Of its time: a session that was renewed within it is not renewed again, nor others looked at."""
+
+_SEARCHES: Final = 10
+"""Leases between two searches for what belongs to no session any more."""
 
 
 class SeenSession(NamedTuple):
@@ -46,14 +49,15 @@ class Sessions:
     """
 
     server: ApiServer
-    installation: Installation
+    installation: Namespaced
     member: str
     lease: float
     clock: Clock
     own: str = ""
     _renewed: float = 0.0
-    _seen: dict[str, SeenSession] | None = None
-    _looked: float = 0.0
+    _seen: dict[str, SeenSession] = field(default_factory=dict)
+    _looked: float | None = None
+    _searched: float | None = None
     _ended: set[str] = field(default_factory=set)
     _holding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _sweeping: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -70,7 +74,7 @@ class Sessions:
                 self.own = ""
                 made = uuid4().hex
                 await self.server.ask(
-                    Request(Verb.CREATE, CONFIG_MAPS, body=self.installation.session(made, self.member))
+                    ApiRequest(ApiVerb.CREATE, CONFIG_MAPS, body=self.installation.session(made, self.member))
                 )
                 self.own = made
             self._renewed = asked
@@ -96,7 +100,7 @@ class Sessions:
         """
         async with self._sweeping:
             asked = self.clock()
-            if self._seen is not None and asked < self._looked + self.lease * _FRESH:
+            if self._looked is not None and asked < self._looked + self.lease * _FRESH:
                 return
             for session, seen in (await self._look()).items():
                 if asked >= seen.since + self.lease and await self._delete(
@@ -110,18 +114,26 @@ class Sessions:
 
     async def _look(self) -> dict[str, SeenSession]:
         """Which sessions there are; those that are there no more have ended."""
-        known = self._seen if self._seen is not None else dict.fromkeys(await self._named(), SeenSession(0, 0.0))
+        known = {*self._seen, *([self.own] if self.own else ()), *(await self._forgotten())}
         found, _ = await self.server.listed(CONFIG_MAPS, self.installation.sessions)
         heard = self.clock()
         there = {_session(each): version(each) for each in found}
-        self._ended |= known.keys() - there.keys()
+        self._ended |= known - there.keys()
         if self.own in self._ended:
             self.own = ""
-        self._seen = {
-            session: known[session] if session in known and known[session].version == now else SeenSession(now, heard)
-            for session, now in there.items()
-        }
+        new = {session: SeenSession(now, heard) for session, now in there.items()}
+        old = {session: seen for session, seen in self._seen.items() if there.get(session) == seen.version}
+        self._seen = new | old
         return self._seen
+
+    async def _forgotten(self) -> set[str]:
+        """Sessions that something is there for, looked for from time to time: who ended one may have died over it."""
+        now = self.clock()
+        if self._searched is not None and now < self._searched + self.lease * _SEARCHES:
+            return set()
+        found, _ = await self.server.listed(CONFIG_MAPS, self.installation.values_of())
+        self._searched = now
+        return {_session(each) for each in found}
 
     async def _is_renewed(self) -> bool:
         if not self.own:
@@ -129,18 +141,13 @@ class Sessions:
         body = self.installation.session(self.own, self.member)
         try:
             await self.server.ask(
-                Request(Verb.UPDATE, CONFIG_MAPS, self.installation.session_name(self.own), body=body)
+                ApiRequest(ApiVerb.UPDATE, CONFIG_MAPS, self.installation.session_name(self.own), body=body)
             )
         except ApiRefusal as refusal:
             if refusal.status != HTTPStatus.NOT_FOUND:
                 raise
             return False
         return True
-
-    async def _named(self) -> set[str]:
-        """The sessions that something is there for."""
-        found, _ = await self.server.listed(CONFIG_MAPS, self.installation.values_of())
-        return {_session(each) for each in found}
 
     async def _take_away(self, session: str) -> None:
         found, _ = await self.server.listed(CONFIG_MAPS, self.installation.values_of(session))
@@ -153,7 +160,7 @@ class Sessions:
         if seen:
             body["preconditions"] = {"resourceVersion": str(seen)}
         try:
-            await self.server.ask(Request(Verb.DELETE, CONFIG_MAPS, name, body=body))
+            await self.server.ask(ApiRequest(ApiVerb.DELETE, CONFIG_MAPS, name, body=body))
         except ApiRefusal as refusal:
             if not refusal.overtaken:
                 raise

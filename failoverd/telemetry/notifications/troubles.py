@@ -33,7 +33,11 @@ from failoverd.core.events import (
     JournalFailed,
     LeaderElected,
     LeaderLost,
+    LeaderOutranked,
     Level,
+    MemberEvent,
+    MemberFound,
+    MemberLost,
     NotificationDelivered,
     NotificationEvent,
     NotificationFailed,
@@ -45,6 +49,12 @@ from failoverd.core.events import (
     PlanHeld,
     PlanRefused,
     PracticeEnded,
+    QuorumEvent,
+    QuorumLost,
+    QuorumRegained,
+    ReachabilityEvent,
+    ReachabilityRestored,
+    ReachabilitySplit,
     RecordOrphaned,
     ReplayDiffered,
     RivalDetected,
@@ -82,6 +92,9 @@ receiver that gathers for half a minute would never tell of it."""
 
 EVERYTHING: Final = ("*",)
 """All subjects of the policy, in `Trouble.ended_by`."""
+
+_TWO: Final = 2
+"""Vantages that have to agree, at least."""
 
 LEADER: Final = "leader"
 """The subject of what is wrong with all members together."""
@@ -260,6 +273,18 @@ def _source(event: SignalLost | SignalFound) -> Sequence[str]:
     return (f"source {event.source}",)
 
 
+def _vantages(_: QuorumEvent) -> Sequence[str]:
+    return ("vantages",)
+
+
+def _other(event: MemberEvent) -> Sequence[str]:
+    return (event.member,)
+
+
+def _endpoint(event: ReachabilityEvent) -> Sequence[str]:
+    return (f"{event.region}/{event.endpoint}",)
+
+
 def _all_found(event: SignalFound) -> Sequence[str]:
     return _source(event) if not event.still_lost else ()
 
@@ -380,6 +405,10 @@ def _has_rival(target: TargetStatus) -> bool:
     return target.has_rival
 
 
+def _is_outranked(target: TargetStatus) -> bool:
+    return target.outranked
+
+
 def _works_again(sight: Sight, notice: Notice) -> bool:
     found = sight.targets.get((notice.policy, notice.subject))
     return found.state is not TargetState.DELAYED if found is not None else sight.gone(notice.policy)
@@ -406,6 +435,17 @@ def _said_otherwise(sight: Sight, notice: Notice) -> bool:
     """The word ended, or holds for longer: another member, or another process, may have heard that."""
     words = (word for word in sight.overview.overrides if notice.subject == _as_subject(word))
     return any(word.ended_at is not None or word.told not in _WARNED for word in words)
+
+
+def _enough_vote(sight: Sight, _: Notice) -> bool:
+    members = sight.overview.members
+    return members is None or len(members.voting) >= min(_TWO, len(members.members))
+
+
+def _is_heard(sight: Sight, notice: Notice) -> bool:
+    """Or it is none of the members any more."""
+    members = sight.overview.members
+    return members is None or all(each.standing.is_heard for each in members.members if each.name == notice.subject)
 
 
 def _leads(sight: Sight, _: Notice) -> bool:
@@ -470,6 +510,13 @@ TROUBLES: Final = (
     Trouble(DecisionCrashed, _target, over=_works_again, lasts=NEWS, whose=Whose.EACH),
     Trouble(OverridesLost, _target, over=_no_more(_lost_words), standing=_where(_lost_words)),
     Trouble(RivalDetected, _target, over=_no_more(_has_rival), standing=_where(_has_rival)),
+    Trouble(
+        LeaderOutranked,
+        _target,
+        over=_no_more(_is_outranked),
+        standing=_where(_is_outranked),
+        patience=PATIENCE,
+    ),
     Trouble(FailbackAbandoned, _target, over=_no_more(_is_moved), standing=_where(_waits_for_return)),
     Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}, over=_said_otherwise),
     Trouble(
@@ -520,6 +567,24 @@ TROUBLES: Final = (
         remedy="let all members run the same version of failoverd",
         outlives=False,
         whose=Whose.MEMBER,
+    ),
+    Trouble(
+        QuorumLost,
+        _vantages,
+        {QuorumRegained: _vantages},
+        over=_enough_vote,
+        remedy="failoverctl members says whose votes do not count, and why; let one more of them be heard",
+        whose=Whose.EACH,
+    ),
+    Trouble(MemberLost, _other, {MemberFound: _other}, over=_is_heard, patience=PATIENCE, whose=Whose.EACH),
+    Trouble(
+        ReachabilitySplit,
+        _endpoint,
+        {ReachabilityRestored: _endpoint},
+        patience=PATIENCE,
+        remedy="look at the way between the networks that cannot reach it and the endpoint: it serves the others",
+        outlives=False,
+        whose=Whose.EACH,
     ),
 )
 

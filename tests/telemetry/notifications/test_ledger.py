@@ -33,6 +33,7 @@ from failoverd.core.events import (
     FailoverHeld,
     JournalFailed,
     LeaderLost,
+    LeaderOutranked,
     Level,
     OverrideChanged,
     OverrideEnded,
@@ -225,6 +226,21 @@ def test_a_rival_is_told_until_a_person_ends_that(told: Told) -> None:
     assert told.lasting == [("rival.detected", RECORD)]
     assert told.look(seen(target(TargetState.IN_SYNC, reasons=(reason,))), AT + 5) == []
     assert kinds(told.look(seen(target(TargetState.IN_SYNC)), AT + 10)) == [("rival.detected", True)]
+
+
+def test_a_newer_leader_is_told_once_that_lasts(told: Told) -> None:
+    """One that was frozen for a moment learns it from a marker, and soon from the others, too."""
+    reason = Reason(ReasonCode.NEWER_LEADER, detail="1111bbbb", numbers={"epoch": 8.0, "ours": 7.0})
+    left = target(TargetState.HOLDING, reasons=(reason,))
+    event = LeaderOutranked(
+        **news.names(TARGET, "", AT), owner="prod", epoch=8, ours=7, writer="1111bbbb", remedy="stop it"
+    )
+    told.hear(event)
+    assert told.look(seen(left), AT + 5) == []
+    assert told.look(seen(target(TargetState.IN_SYNC)), AT + 10) == []
+    told.hear(replace(event, at=AT + 20, epoch=9))
+    assert kinds(told.look(seen(left), AT + 20 + PATIENCE)) == [("leader.outranked", False)]
+    assert kinds(told.look(seen(target(TargetState.IN_SYNC)), AT + 100)) == [("leader.outranked", True)]
 
 
 def test_a_region_that_is_given_up_on_its_way_back_is_told_until_the_record_is_as_on_a_normal_day(told: Told) -> None:
