@@ -56,7 +56,7 @@ screenshots: $(VENV)/dev servers  ## pictures of the pages, for a person's eye: 
 soak: $(VENV)/dev servers mutations  ## property tests, fuzzers and races fifty times as long, 20 rounds of three clouds, and 100,000 simulations (17 hours on two cores)
 	FAILOVERD_SOAK=50 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core tests/config tests/probes \
 		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_members_simulation.py \
-		tests/runtime/test_estate_simulation.py tests/providers/test_powerdns_weights.py \
+		tests/runtime/test_estate_simulation.py tests/runtime/test_fleet_simulation.py tests/providers/test_powerdns_weights.py \
 		tests/providers/test_contract.py
 	FAILOVERD_ROUNDS=20 $(BIN)/pytest -n $$(nproc) -m members tests/app/test_member_luck.py
 	FAILOVERD_SEEDS=100000 $(PYTEST) tests/runtime/test_simulation.py

@@ -32,6 +32,7 @@ from failoverd.operations.commanding import Desk, past_of
 from failoverd.operations.glance import headline
 from failoverd.operations.handing_over import Resigned, hand_over
 from failoverd.operations.judging import people_for
+from failoverd.operations.membership import speaker
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.self_check import DAY, SelfCheck, until_night
 from failoverd.ports import Access, Coordinator, Emit, MetricsSource, ProbeContext, Prober
@@ -240,7 +241,7 @@ class Daemon:
         self._notifier.stopping()
         await self._hearing.aclose()
         await self._end_jobs()
-        await self._engine.halt()
+        await self._engine.halt(self._notifications.hand_over if self._notifications is not None else None)
         self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
         await self._engine.close()
         await self._engine.writer.update_status([*self._signs_of_life("stopped"), *self._telling()])
@@ -293,6 +294,7 @@ class Daemon:
                 pause=partial(backoff, first=1.0, longest=LONGEST_TELLING_PAUSE),
                 emit=self.emit,
                 clock=self._clock,
+                colleagues=self._engine.notices,
             )
         )
         self._sinks.append(self._tell_people)
@@ -304,8 +306,7 @@ class Daemon:
         return await asyncio.to_thread(_told_before, config.journal)
 
     def _tell_people(self, event: Event) -> None:
-        """Of several members one tells people: who leads, or everybody while nobody knows who does."""
-        if self._notifications is not None and self._engine.lead.speaks:
+        if self._notifications is not None:
             self._notifications.take(event)
 
     def _runbook_of(self, policy: str) -> str:
@@ -477,7 +478,7 @@ class Daemon:
         self._notifier.status(self._signs.headline)
         await self._engine.writer.update_status(self._signs_of_life("running"))
         await self._engine.remind(self._orphans.status, *self._telling())
-        if self._notifications is not None and self._engine.lead.speaks:
+        if self._notifications is not None:
             self._notifications.look(self._standing())
 
     async def _prune(self, retention: float) -> None:
@@ -492,7 +493,12 @@ class Daemon:
             if self._engine.writer.trouble is None
             else "it cannot be written or read, and traffic is steered without it"
         )
-        return [Sign("policies", idle), Sign("journal", silent, counts=False)]
+        signs = [Sign("policies", idle), Sign("journal", silent, counts=False)]
+        told = self._engine.members()
+        if told.member:
+            unheard = "" if told.coordinated else f"it does not answer, and {speaker(told)}"
+            signs.append(Sign("coordinator", unheard, counts=False))
+        return signs
 
     def _signs_of_life(self, state: str) -> list[Status]:
         own: list[Status] = [

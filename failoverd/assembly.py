@@ -97,6 +97,7 @@ async def _etcd(said: EtcdSettings, member: str, lease: float, stack: AsyncExitS
         session,
         said.endpoints,
         patience=max(lease / 10, LEAST_PATIENCE),
+        silence=lease / 2,  # votes have to be heard again before who gave them is held to be gone
         user=said.user or "",
         password_file=said.password_file,
         ca_file=said.ca_file,
@@ -109,7 +110,7 @@ async def _kubernetes(
     said: KubernetesSettings, config: Config, member: str, lease: float, stack: AsyncExitStack
 ) -> Coordinator:
     from failoverd.coordination.kubernetes.api_server import ApiServer  # noqa: PLC0415 - HTTP, for those who want it
-    from failoverd.coordination.kubernetes.config_maps import Installation  # noqa: PLC0415 - the same reason
+    from failoverd.coordination.kubernetes.config_maps import Namespaced  # noqa: PLC0415 - the same reason
     from failoverd.coordination.kubernetes.kubernetes_coordinator import (  # noqa: PLC0415 - the same reason
         KubernetesCoordinator,
     )
@@ -123,7 +124,7 @@ async def _kubernetes(
         raise ConfigError(error.detail, reason=error.reason, remedy=error.remedy, place=str(config.file)) from None
     session = await stack.enter_async_context(http_session("kubernetes", limit=CONNECTIONS, per_host=CONNECTIONS))
     server = ApiServer(session, account, namespace, patience=max(lease / 10, LEAST_PATIENCE))
-    return KubernetesCoordinator(server, Installation(config.owner), member, lease, steady_clock())
+    return KubernetesCoordinator(server, Namespaced(config.owner), member, lease, steady_clock())
 
 
 Files = Callable[[Config, Kinds], PolicySet]

@@ -247,6 +247,7 @@ class HistoryQuery(Query):
     policy: Glob | None = Field(default=None, description="only changes of this policy")
     since: Moment | None = Field(default=None, description="only changes since then")
     limit: Limit = Field(default=50, description="the newest of them")
+    member: Mark | None = Field(default=None, description="only what this one of several members did or found")
 
 
 class WhyQuery(Query):

@@ -385,7 +385,14 @@ class Service:
             require_policy(reading, query.policy)
             since = query.since if query.since is not None else 0.0
             return history_told(
-                past(reading, self._around.clock(), policy=query.policy, since=since, limit=query.limit)
+                past(
+                    reading,
+                    self._around.clock(),
+                    policy=query.policy,
+                    since=since,
+                    limit=query.limit,
+                    member=query.member,
+                )
             )
 
     def _why(self, query: WhyQuery, seen: Overview) -> WhyTold:

@@ -281,6 +281,7 @@ class TargetStatusTold(ToldModel):
         description="how much of each region is planned with, over all policies; without those of which nobody says",
     )
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
+    outranked: bool = Field(default=False, description="a newer leader wrote it, and nothing is written here")
     lost_overrides: tuple[str, ...] = Field(
         default=(),
         validation_alias=AliasChoices("lost_overrides", "lost_words"),
@@ -339,6 +340,7 @@ class NoticeTold(ToldModel):
     facts: dict[str, str]
     ended: Moment | None
     told: tuple[str, ...]
+    member: str = Field(default="", description="the one of several members that it is a trouble of")
 
 
 class NotificationsTold(ToldModel):
@@ -359,7 +361,7 @@ class MemberTold(ToldModel):
     heard_at: Moment | None = Field(description="null while it was never heard of")
     version: str = Field(description="empty while not known")
     uncounted: str = Field(description="why its votes do not count, in words; empty where they do")
-    isolated: bool = Field(description="it does not trust its own network")
+    isolated: tuple[str, ...] = Field(description="address families in which it does not trust its own network")
     differing: tuple[str, ...] = Field(description="policies of which it has another revision than who tells this")
     offset_seconds: float | None = Field(
         validation_alias=AliasChoices("offset_seconds", "offset"),
@@ -381,6 +383,7 @@ class RosterTold(ToldModel):
     heard_at: Moment | None = Field(description="when the coordinator last answered it; null while it never did")
     trouble: str = Field(description="why the coordinator does not answer; empty while it does")
     lease_seconds: float = Field(validation_alias=AliasChoices("lease_seconds", "lease"))
+    listens_since: Moment = Field(description="when this member began to listen to the others")
     members: tuple[MemberTold, ...] = Field(description="all of them, by name")
 
 
@@ -750,6 +753,7 @@ class ChangeTold(ToldModel):
         default=False, description="it was written and read back, and nobody is to be asked whether it is answered"
     )
     disputed: bool
+    member: str = Field(default="", description="which of several members; empty where a daemon is alone")
 
 
 class SaidTold(ToldModel):
@@ -777,6 +781,7 @@ class HeldTold(ToldModel):
     text: str
     until: Moment | None = Field(description="when time alone would let it pass; null where that is not so")
     digest: str = Field(description="of a plan that a limit held")
+    member: str = Field(default="", description="which of several members; empty where a daemon is alone")
 
 
 class EditTold(ToldModel):
@@ -787,6 +792,7 @@ class EditTold(ToldModel):
     file: str
     from_revision: str = Field(validation_alias=AliasChoices("from_revision", "before"))
     to_revision: str = Field(validation_alias=AliasChoices("to_revision", "after"))
+    member: str = Field(default="", description="which of several members; empty where a daemon is alone")
 
 
 class HistoryTold(AnswerBody):

@@ -515,13 +515,16 @@ def history(
         int,
         typer.Option("--limit", min=1, max=10_000, help="the last so many of each: changes, overrides, holds, edits"),
     ] = 50,
+    member: Annotated[
+        str | None, typer.Option("--member", metavar="NAME", help="only what this one of several members did or found")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Every change and how it ended, what was held, which policies were edited, and what operators said."""
     from failoverd.cli.views import past
 
-    past.history(config, output, policy or about, since, limit)
+    past.history(config, output, policy or about, since, limit, member)
 
 
 @app.command()

@@ -22,7 +22,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Base of all events. `at` is seconds since the epoch."""
+    """Base of all events. `at` is seconds since the epoch; `told_by` names the one of several members that tells it."""
 
     name: ClassVar[str]
     level: ClassVar[Level] = Level.INFO
@@ -30,6 +30,7 @@ class Event:
     at: float
     policy: str = ""
     incident_id: str = ""
+    told_by: str = ""
 
     def facts(self) -> Iterator[tuple[str, object]]:
         """Field names and values, empty ones left out, in declaration order."""
@@ -255,7 +256,10 @@ class LeaderElected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderLost(Event):
-    """This member, which led, writes no more."""
+    """This member, which led, writes no more.
+
+    `uncoordinated`: for the coordinator does not answer it, so that it does not know of anybody who leads in its place.
+    """
 
     name: ClassVar[str] = "leader.lost"
     level: ClassVar[Level] = Level.WARNING
@@ -263,6 +267,7 @@ class LeaderLost(Event):
     leader: str
     epoch: int
     cause: str
+    uncoordinated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +278,7 @@ class CoordinatorLost(Event):
     """
 
     name: ClassVar[str] = "coordinator.lost"
-    level: ClassVar[Level] = Level.ERROR
+    level: ClassVar[Level] = Level.WARNING
 
     error: str
     leads: bool
@@ -311,6 +316,25 @@ class SharedStateUnread(Event):
 
     key: str
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedStateRead(Event):
+    """Everything that the members remember together can be read here again."""
+
+    name: ClassVar[str] = "shared_state.read"
+
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryUntold(Event):
+    """So many things that this member did were not told to the others: their history lacks them, its own has them."""
+
+    name: ClassVar[str] = "history.untold"
+    level: ClassVar[Level] = Level.WARNING
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -868,14 +892,36 @@ class RivalDetected(TargetEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderOutranked(TargetEvent):
+    """A newer leader (`epoch`) of the same `owner` wrote the name (its instance: `writer`) than this one is (`ours`).
+
+    Told once for a name and a leader. From then on this one writes nothing there, whatever fails: until it leads again
+    with a higher epoch, or a person ends it. `ours` is 0 for one member alone.
+    """
+
+    name: ClassVar[str] = "leader.outranked"
+    level: ClassVar[Level] = Level.WARNING
+
+    owner: str
+    epoch: int
+    ours: int
+    writer: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RivalSettled(TargetEvent):
-    """A person says that the rivals of this name are gone: it is written as before."""
+    """A person says that the rivals of this name are gone: it is written as before.
+
+    Also over what leaders wrote up to `epoch`, if it is not 0.
+    """
 
     name: ClassVar[str] = "rival.settled"
 
     rivals: tuple[str, ...]
     by: str
     comment: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,8 @@ class ReasonCode(StrEnum):
 
     # who else writes the name under our owner, [since]; `detail` names the instances
     RIVAL = "rival"
+    # a newer leader wrote the name, [epoch, ours]; `detail` names its instance
+    NEWER_LEADER = "newer_leader"
 
     # what a person did; `detail` says who
     ADOPT = "adopt"
@@ -177,6 +179,7 @@ class ReasonTraits:
 
 TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.OVERRIDES_LOST: ReasonTraits(unusual=True),
+    ReasonCode.NEWER_LEADER: ReasonTraits(unusual=True, news=True),
     ReasonCode.RIVAL: ReasonTraits(news=True),
     ReasonCode.HELD: ReasonTraits(unusual=True),
     ReasonCode.NOBODY_LEFT: ReasonTraits(unusual=True),
@@ -285,9 +288,11 @@ class Limit(StrEnum):
     PAUSED = "paused"  # an operator's word: no traffic may move but what fails out
     LOST = "lost"  # operators' words that the journal lost: no traffic may move but what fails out
     RIVAL = "rival"  # another instance writes the name as well: no traffic may move but what fails out
+    UNCOORDINATED = "uncoordinated"  # none of several members can lead: no traffic may move but what fails out
     ASSERTION = "assertion"  # a rule of the installation: what has to be in the answer
     GATE = "gate"  # a rule of the installation: a switch is on
     HELD = "held"  # an operator's word: the answer stays as it is, whatever fails
+    LEADER = "leader"  # a newer leader wrote the name: it is that one's to move
 
     @property
     def kind(self) -> "LimitKind":
@@ -312,9 +317,11 @@ LIMIT_KINDS: Final[Mapping[Limit, LimitKind]] = {
     Limit.PAUSED: LimitKind.STATE,
     Limit.LOST: LimitKind.STATE,
     Limit.RIVAL: LimitKind.STATE,
+    Limit.UNCOORDINATED: LimitKind.STATE,
     Limit.ASSERTION: LimitKind.RULE,
     Limit.GATE: LimitKind.RULE,
     Limit.HELD: LimitKind.STATE,
+    Limit.LEADER: LimitKind.STATE,
 }
 
 

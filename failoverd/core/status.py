@@ -107,6 +107,11 @@ class TargetStatus:
         return any(reason.code is ReasonCode.RIVAL for reason in self.reasons)
 
     @property
+    def outranked(self) -> bool:
+        """Whether a newer leader wrote it, for whom it is left."""
+        return any(reason.code is ReasonCode.NEWER_LEADER for reason in self.reasons)
+
+    @property
     def lost_words(self) -> tuple[str, ...]:
         """Ids of the operators' words that its marker names and the journal does not know: it holds."""
         lost = (reason.named for reason in self.reasons if reason.code is ReasonCode.OVERRIDES_LOST)
@@ -299,7 +304,8 @@ class Notice:
 
     `kind`, `policy` and `subject` say which one it is, for as long as it lasts and over restarts. `severity` is that of
     an event: warning, or error where a person should look. `facts` are in words: why, what is held, the undo. `told`
-    names the receivers' addresses that were told that it is there.
+    names the receivers' addresses that were told that it is there. `member` is which of several members it is a trouble
+    of; empty: it is the installation's, whoever of them tells it.
     """
 
     kind: str
@@ -314,10 +320,11 @@ class Notice:
     facts: Mapping[str, str] = field(default_factory=dict)
     ended: float | None = None
     told: tuple[str, ...] = ()
+    member: str = ""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return self.kind, self.policy, self.subject
+    def key(self) -> tuple[str, str, str, str]:
+        return self.kind, self.policy, self.subject, self.member
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +401,7 @@ class MemberStatus:
         heard_at: when it last said anything, on the clock of who tells this; None while it never did.
         version: of its failoverd; empty while not known.
         uncounted: why its votes do not count, in words; empty where they do.
-        isolated: it does not trust its own network.
+        isolated: the address families in which it does not trust its own network.
         differing: policies of which it has another revision: its votes on these do not count.
         offset: seconds that its clock is ahead; None while not known.
     """
@@ -406,7 +413,7 @@ class MemberStatus:
     heard_at: float | None = None
     version: str = ""
     uncounted: str = ""
-    isolated: bool = False
+    isolated: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
     offset: float | None = None
 
@@ -426,6 +433,7 @@ class MembersStatus:
         heard_at: when the coordinator last answered it; None while it never did.
         trouble: why it does not answer now; empty while it does.
         lease: seconds of silence after which another one may lead.
+        listens_since: when it began to listen to the others.
         members: all of them, this one included, by name.
     """
 
@@ -440,7 +448,13 @@ class MembersStatus:
     heard_at: float | None = None
     trouble: str = ""
     lease: float = 0.0
+    listens_since: float = 0.0
     members: tuple[MemberStatus, ...] = ()
+
+    @property
+    def has_listened(self) -> bool:
+        """Whether it would have heard of each member by now that is there."""
+        return self.at - self.listens_since > self.lease
 
     @property
     def voting(self) -> tuple[MemberStatus, ...]:

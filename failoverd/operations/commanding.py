@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2s
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -40,14 +41,14 @@ from failoverd.core.overrides import (
 )
 from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import Policy, Target, Weights, few, percentages
+from failoverd.core.records import Policy, RecordKey, RecordType, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
 from failoverd.operations.alerting import Alert, AlertHeard, heard
 from failoverd.operations.effects import Concerned, Effect, Preview, effect_of, in_turn, outcome_of
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed
 from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.override_book import ended, names
-from failoverd.store.reading import ChangeRow, HistoryReading
+from failoverd.store.reading import ChangeRow, EventRow, HistoryReading
 from failoverd.telemetry import phrases
 
 MOST_WORDS: Final = 500
@@ -147,23 +148,34 @@ Past = Callable[[Scope, str], Undoable | None]
 
 
 def past_of(journal: Path) -> Past:
-    """The changes that a journal knows."""
+    """The changes that a journal knows, those that another one of several members told of included."""
 
     def found(scope: Scope, change_id: str) -> Undoable | None:
         with HistoryReading(journal) as reading:
             if change_id:
                 row = reading.change(change_id)
-                return _undoable(row) if row is not None and row.outcome == ChangeOutcome.APPLIED else None
-            rows = reading.changes(outcome=ChangeOutcome.APPLIED, limit=None)
-        newest = reversed(rows)
-        moved = (row for row in newest if row.shares_before != row.shares_after and scope.has_target(row.target))
-        return next(map(_undoable, moved), None)
+                if row is not None:
+                    return _undoable(row) if row.outcome == ChangeOutcome.APPLIED else None
+                return next(map(_told_of, reading.elsewhere(change_id=change_id)), None)
+            own = reading.changes(outcome=ChangeOutcome.APPLIED, limit=None)
+            others = reading.elsewhere(limit=None)
+        dated = [(row.settled_at or row.intended_at, _undoable(row)) for row in own]
+        dated += [(row.at, _told_of(row)) for row in others]
+        newest = (each for _, each in sorted(dated, key=itemgetter(0), reverse=True))
+        return next((each for each in newest if each.before != each.after and scope.has_target(each.target)), None)
 
     return found
 
 
 def _undoable(row: ChangeRow) -> Undoable:
     return Undoable(row.change_id, row.target, row.shares_before, row.shares_after)
+
+
+def _told_of(row: EventRow) -> Undoable:
+    """A change that another member made, by its `change.applied`."""
+    name, _, kind = row.record.rpartition(" ")
+    target = Target(row.policy, RecordKey(name, RecordType(kind)), row.provider, str(row.facts["zone"]))
+    return Undoable(row.change_id, target, row.facts["shares_from"], row.facts["shares_to"])
 
 
 People = Callable[[Iterable[str]], int]

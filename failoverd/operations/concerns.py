@@ -185,7 +185,7 @@ def _answered_by(status: TargetStatus) -> str:
 
 def _is_held(status: TargetStatus) -> bool:
     """By a limit, and by nothing that is told already."""
-    told = status.keeps_dead or status.lost_words or status.has_rival
+    told = status.keeps_dead or status.lost_words or status.has_rival or status.outranked
     return status.state is TargetState.LIMITED and not told
 
 
@@ -207,6 +207,12 @@ _ROWS: Final = (
         lambda _: _ending_with(
             "stop the other instance, or give it names of its own; then: ", failoverctl("release", "--rival")
         ),
+    ),
+    _Row(
+        lambda it: it.outranked,
+        lambda _: "is left as it is, for a newer leader wrote it",
+        lambda it: (it.remedy, it.command),
+        _is_young,
     ),
     _Row(lambda it: it.state is TargetState.REFUSED, lambda it: f"is not touched: {it.detail}", of_state=True),
     _Row(
@@ -253,6 +259,7 @@ def in_the_way(status: TargetStatus) -> str:
     """What holds a plan, by name."""
     limits = [f"the rule {each.rule}" if each.rule else str(each.limit) for each in status.checks if each.holds_back]
     nameless = "a limit" if status.state is TargetState.LIMITED else "an override"
+    nameless = "a newer leader" if status.outranked else nameless
     return few(list(dict.fromkeys(limits)), _NAMED) or nameless
 
 
@@ -323,11 +330,11 @@ def of_members(told: MembersStatus, now: float) -> Iterator[Concern]:
         text, remedy = "nobody leads: no member writes", f"look at the members that may lead: {_MEMBERS}"
         yield Concern(Condition.PERSON if lasts else Condition.MOVED, "", "leader", text, remedy, told.since)
     if membership.too_few(told):
-        text = f"{membership.speaker(told)}: no verdict on an endpoint changes"
+        text = f"{membership.voting(told)}: no verdict on an endpoint changes"
         yield Concern(Condition.PERSON, "", "votes", text, f"{_MEMBERS} says why the others do not count")
     for each in membership.silent(told):
         remedy = f"look at its machine: {AT_WORK_AGAIN}"
-        yield Concern(Condition.MOVED, "", f"member {each.name}", membership.why_silent(each, now), remedy)
+        yield Concern(Condition.MOVED, "", f"member {each.name}", membership.why_silent(each), remedy, each.heard_at)
     if differing := membership.differing(told):
         text = f"members have other policies than {told.member}: {few(differing, _NAMED)}; these votes do not count"
         command = failoverctl("reload")

@@ -16,7 +16,8 @@ class PastMove:
     """A change as it is told. Shares in basis points; `outcome` is `open` while nobody said how it went.
 
     `verified_after` is in seconds from the decision; None while it is not proved at the authoritative servers.
-    `unconfirmed`: it was written and read back, and nobody is to be asked for more.
+    `unconfirmed`: it was written and read back, and nobody is to be asked for more. `member` is the one of several
+    that made it; "" where a daemon is alone.
     """
 
     at: float
@@ -35,6 +36,7 @@ class PastMove:
     verified_after: float | None
     unconfirmed: bool
     disputed: bool
+    member: str = ""
 
     @classmethod
     def of(cls, row: ChangeRow) -> "PastMove":
@@ -55,6 +57,33 @@ class PastMove:
             verified_after=row.verified_after,
             unconfirmed=row.unconfirmed,
             disputed=row.disputed,
+            member=row.member,
+        )
+
+    @classmethod
+    def elsewhere(cls, applied: EventRow, later: Iterable[EventRow]) -> "PastMove":
+        """A change that another member made, by what it told of it; `later`: the events about it."""
+        facts, about = applied.facts, list(later)
+        proofs = [each.facts for each in about if each.name == "change.verified"]
+        took = [float(each["took"]) for each in proofs if not each.get("unconfirmed")]
+        return cls(
+            at=applied.at,
+            change_id=applied.change_id,
+            incident_id=applied.incident_id,
+            policy=applied.policy,
+            record=applied.record,
+            provider=applied.provider,
+            kind=str(facts.get("kind", "")),
+            generation=int(facts.get("generation", 0)),
+            before=facts.get("shares_from", {}),
+            after=facts.get("shares_to", {}),
+            outcome="applied",
+            detail="",
+            attempts=1,
+            verified_after=min(took, default=None),
+            unconfirmed=bool(proofs) and not took,
+            disputed=any(each.name == "change.disputed" for each in about),
+            member=str(facts.get("told_by", "")),
         )
 
 
@@ -74,6 +103,7 @@ class PastHold:
     text: str
     until: float | None
     digest: str
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +115,7 @@ class PastEdit:
     file: str
     before: str
     after: str
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +135,35 @@ def history(rows: Iterable[ChangeRow]) -> tuple[PastMove, ...]:
     return tuple(map(PastMove.of, rows))
 
 
-def past(reading: HistoryReading, now: float, *, policy: str | None, since: float, limit: int) -> Past:
-    """What was changed, held, edited and said since then, of one policy or of all: at most the last `limit` of each."""
-    moves = history(reading.changes(policy=policy, since=since, limit=limit))
-    words = reading.overrides(since)
+def past(
+    reading: HistoryReading, now: float, *, policy: str | None, since: float, limit: int, member: str | None = None
+) -> Past:
+    """What was changed, held, edited and said since then, of one policy or of all: at most the last `limit` of each.
+
+    `member`: only what that one of several did or found, without what operators say, which all of them heed.
+    """
+    others = (
+        PastMove.elsewhere(row, reading.events(change_id=row.change_id))
+        for row in reading.elsewhere(policy=policy, since=since, limit=limit)
+    )
+    own = history(reading.changes(policy=policy, since=since, limit=limit))
+    moves = sorted((*own, *others), key=lambda each: each.at)[-limit:]
+    words = reading.overrides(since) if member is None else ()
     if policy is not None:
         regions = (each for each in reading.regions() if each.policy == policy)
         known = [RegionSpec(each.region, 0, (), cloud=each.cloud) for each in regions]
         words = tuple(word for word in words if _about(word.scope, policy, known))
-    holds = reading.events(names=_HOLDS, since=since, policy=policy, limit=limit)
+    holds = reading.events(names=_HOLDS, since=since, policy=policy, member=member, limit=limit)
     edits = reading.edits(policy=policy, since=since, limit=limit)
     return Past(
-        moves,
+        tuple(each for each in moves if member in {None, each.member}),
         told(words, now, since)[-limit:],
         tuple(map(_hold, holds)),
-        tuple(PastEdit(row.at, row.policy, row.file, row.before, row.revision) for row in edits),
+        tuple(
+            PastEdit(row.at, row.policy, row.file, row.before, row.revision, row.member)
+            for row in edits
+            if member in {None, row.member}
+        ),
     )
 
 
@@ -134,6 +179,7 @@ def _hold(row: EventRow) -> PastHold:
         text=row.message,
         until=float(until) if isinstance(until, int | float) else None,
         digest=str(row.facts.get("digest", "")),
+        member=str(row.facts.get("told_by", "")),
     )
 
 

@@ -15,8 +15,13 @@ _TWO: Final = 2
 
 def speaker(told: MembersStatus) -> str:
     """Whether the member that tells this writes, or who does: `azure-1 leads in epoch 7; 3 of 3 members vote`."""
-    many = f"{len(told.voting)} of {phrases.counted(len(told.members), 'member')} vote{'s' * (len(told.voting) == 1)}"
-    return f"{_who(told)}; {many}"
+    return f"{_who(told)}; {voting(told)}"
+
+
+def voting(told: MembersStatus) -> str:
+    """`2 of 3 members vote`."""
+    verb = "votes" if len(told.voting) == 1 else "vote"
+    return f"{len(told.voting)} of {phrases.counted(len(told.members), 'member')} {verb}"
 
 
 def _who(told: MembersStatus) -> str:
@@ -30,23 +35,24 @@ def _who(told: MembersStatus) -> str:
     if not told.leader:
         return f"{me} writes nothing: nobody leads"
     if told.leader == me:
-        return f"{me} is about to lead in epoch {told.epoch}"
+        return f"{me} holds the lease of epoch {told.epoch}, and does not write now"
     return f"{me} follows {told.leader}, which leads in epoch {told.epoch}"
 
 
 def too_few(told: MembersStatus) -> bool:
     """Whether so few votes count that no verdict changes."""
-    return len(told.voting) < _TWO < len(told.members)
+    return told.has_listened and len(told.voting) < _TWO < len(told.members)
 
 
 def silent(told: MembersStatus) -> list[MemberStatus]:
-    return [each for each in told.members if not each.standing.is_heard]
+    """Whom it does not hear, though it has listened for long enough."""
+    return [each for each in told.members if not each.standing.is_heard and told.has_listened]
 
 
-def why_silent(each: MemberStatus, now: float) -> str:
-    if each.standing is MemberStanding.UNHEARD or each.heard_at is None:
-        return f"{each.name} ({each.network}) was not heard of yet"
-    return f"{each.name} ({each.network}) is silent: it was last heard of {phrases.ago(now - each.heard_at)} ago"
+def why_silent(each: MemberStatus) -> str:
+    """Without for how long: what changes each second would be sent to everybody who looks each second."""
+    known = each.heard_at is not None
+    return f"{each.name} ({each.network}) {'is silent' if known else 'was not heard of yet'}"
 
 
 def others_to_lead(told: MembersStatus) -> list[MemberStatus]:

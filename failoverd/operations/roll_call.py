@@ -39,12 +39,6 @@ def roll_call(found: Overview, now: float, *, by_daemon: bool = False) -> RollCa
     headline = membership.speaker(told)
     if stale:
         gone = nobody_at_work(beat.at if beat is not None else None)
-        return RollCall(
-            now,
-            Condition.UNKNOWN,
-            f"not known: {gone.text}; it was so last: {headline}",
-            stale,
-            told,
-            (gone, *concerns),
-        )
+        words = f"not known, for no daemon is at work; it was so last: {headline}"
+        return RollCall(now, Condition.UNKNOWN, words, stale, told, (gone,))
     return RollCall(now, level, headline, stale, told, tuple(concerns))

@@ -254,17 +254,19 @@ class _Write:
             return False  # cannot be known now: the next round reads again and decides again
 
     async def _read_back(self) -> None:
-        """The provider said yes: if a newer generation stands there, it was written after ours."""
+        """The provider said yes: if a newer generation stands there, or a newer leader's, it was written after ours."""
         plan, observed = self.plan, self.seen
         try:
             if observed is None:
                 observed = await self.provider.read(plan.target, urgency=Urgency.of(plan))
         except ProviderError as error:
             raise _not_read_back(plan, error) from error
-        if plan.stands_in(observed):
+        outranked = observed.marker is not None and plan.outranked_by(observed.marker)
+        if plan.stands_in(observed) and not outranked:
             return
-        if observed.marker is not None and observed.marker.generation > plan.generation:
+        if observed.marker is not None and plan.overtaken_by(observed.marker):
             newer = f"generation {observed.marker.generation} of {observed.marker.owner}/{observed.marker.policy}"
+            newer += f" under the leader of epoch {observed.marker.epoch}" if outranked else ""
             self.overtaken = Fenced(
                 f"generation {plan.generation} of {plan.target} was written, and {newer} had replaced it when it was "
                 f"read back",

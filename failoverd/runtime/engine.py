@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from failoverd import __version__
 from failoverd.core.control import news
 from failoverd.core.control.clearance import Objection
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
-from failoverd.core.control.rivals import Rivalry
+from failoverd.core.control.rivals import UNNAMED, Rivalry
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import ChangeVerified, Event, OverrideEvent, RivalSettled
@@ -26,6 +27,7 @@ from failoverd.core.rules import Rule
 from failoverd.core.status import MembersStatus, Status
 from failoverd.ports import (
     Authorities,
+    ChangeOutcome,
     Clock,
     Coordinator,
     Emit,
@@ -33,6 +35,8 @@ from failoverd.ports import (
     MetricsSource,
     Prober,
     Provider,
+    Settled,
+    Telling,
     Timetable,
     Urgency,
 )
@@ -45,6 +49,9 @@ from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.leading import Alone, Lead, Leading
 from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
+from failoverd.runtime.members.shared_history import SharedHistory
+from failoverd.runtime.members.shared_notices import SharedNotices
+from failoverd.runtime.members.voting import Introduction, Voting
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
@@ -119,13 +126,14 @@ class Engine:
     def __init__(self, said: Installation, around: Surroundings) -> None:
         emit, clock, chance, timetable = around.emit, around.clock, around.chance, around.timetable
         self._sinks = [emit]
+        self._membership = said.membership
         self.providers = around.providers
         self._clock = clock
         self.sentinels = said.sentinels
         self.writer = JournalWriter(around.journal, self.emit, clock)
         self._heard: dict[str, tuple[int, bool]] = {}
         self._sinks += [self.writer.take, self._follow]
-        self._membership = said.membership
+        self._began = clock()
         self.leading = self._member(said, around)
         self.lead: Lead = self.leading or Alone(said.instance)
         self.overrides = Overrides(self.writer, self.emit, clock, self.lead)
@@ -164,7 +172,10 @@ class Engine:
         self.practising = Practising(self.states, self.board, self.shared, lambda: self.runner, self.emit, clock)
         self._sinks.append(self.practising.take)
         self._background: list[asyncio.Task[None]] = []
+        self.notices: SharedNotices | None = None
+        self._history: SharedHistory | None = None
         self.memory = self._remember(around.coordinator)
+        self.voting = self._vote(around.coordinator)
         self._named = said.instance
 
     def _member(self, said: Installation, around: Surroundings) -> Leading | None:
@@ -189,7 +200,26 @@ class Engine:
         )
         self.states.share(found)
         self.overrides.share(found.say)
+        self.notices = SharedNotices(self.leading, found)
+        self._history = SharedHistory(self.leading, found, self.writer, self._hear, self.emit, self._clock)
+        self._sinks.append(self._history.tell)
+        self.writer.share(self._history.settled)
         return found
+
+    def _vote(self, coordinator: Coordinator | None) -> Voting | None:
+        """What the members see together, where there are several."""
+        if coordinator is None or self._membership is None:
+            return None
+        return Voting(
+            coordinator,
+            self._membership,
+            self.board,
+            self.probing,
+            lambda: self.policies,
+            self.emit,
+            self._clock,
+            Introduction(self._clock, lambda: self.instance, __version__),
+        )
 
     @property
     def instance(self) -> str:
@@ -204,12 +234,16 @@ class Engine:
         """This member leads from now on, or does no more."""
         if self.memory is not None and not self.lead.leads:
             self.memory.again()
+        if self.voting is not None:
+            self.voting.vote_alone(self.lead.lone)
         self.overrides.nap.wake()
         self.practising.nap.wake()
         self.runner.take_over()
 
     def emit(self, event: Event) -> None:
-        """Tell everybody, the journal last."""
+        """Tell everybody, the journal last: what one of several members tells has its name."""
+        if self._membership is not None and not event.told_by:
+            event = replace(event, told_by=self._membership.me.name)
         for sink in self._sinks:
             sink(event)
 
@@ -252,6 +286,10 @@ class Engine:
         }
         if self.leading is not None and self.memory is not None:
             own |= {"leading": self.leading.run, "common memory": self.memory.run}
+        if self._history is not None:
+            own |= {"shared history": self._history.run, "history of others": self._history.run_hearing}
+        if self.voting is not None:
+            own |= self.voting.works
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 
@@ -310,6 +348,16 @@ class Engine:
             at = f"{event.record} at {event.provider}"
             self._heard[at] = max((event.generation, not event.unconfirmed), self._heard.get(at, (0, False)))
 
+    def _hear(self, told: Telling) -> None:
+        """Another member did that: whoever leads next looks after the proof of a change that has none yet."""
+        unproved = self.tools.applier.unproved
+        if isinstance(told, Settled) and told.outcome is ChangeOutcome.APPLIED:
+            unproved[told.plan.target] = told.plan
+        elif isinstance(told, ChangeVerified):
+            self._follow(told)
+            for plan in [each for each in unproved.values() if each.id == told.change_id]:
+                del unproved[plan.target]
+
     def objection(self, word: Override) -> Objection | None:
         """What stands against a drill that would begin now."""
         return self.practising.objection(word)
@@ -347,7 +395,7 @@ class Engine:
     async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:
         """A person says that who else wrote these names is gone: they are written as before. Returns the names.
 
-        Whoever still writes them is found again, after a few writes.
+        Whoever still writes them is found again, after a few writes; a newer leader than those that did, at once.
 
         Raises:
             CoordinationError: this member does not lead.
@@ -357,16 +405,19 @@ class Engine:
         for policy in tuple(self.runner.policies):
             state = self.states.of(policy)
             for memory in state.targets.values():
-                target, rivals = memory.target, memory.rivalry.rivals
+                target, precedence = memory.target, memory.precedence
                 if not scope.has_target(target):
                     continue
-                state = state.with_target(replace(memory, rivalry=Rivalry()))  # a last write may be seen yet
-                if memory.rivalry.since is None:
+                after = replace(memory, rivalry=Rivalry(), precedence=precedence.released())
+                state = state.with_target(after)  # a last write may be seen yet
+                if memory.rivalry.since is None and not precedence.newer:
                     continue
+                leader = (precedence.instance or UNNAMED,) if precedence.newer else ()
+                rivals = tuple(dict.fromkeys((*memory.rivalry.rivals, *leader)))
                 if (name := (target.provider, target.zone, target.key.name)) not in settled:  # its types share it
                     settled.add(name)
                     names = news.names(target, news.id_of(state.incident), self._clock())
-                    self.emit(RivalSettled(**names, rivals=rivals, by=by, comment=comment))
+                    self.emit(RivalSettled(**names, rivals=rivals, by=by, comment=comment, epoch=precedence.newer))
             self.states.put(state)
             await self.states.keep(policy)
         self.runner.tick()
@@ -401,11 +452,18 @@ class Engine:
             await self.states.keep_all()
             await self.overrides.keep_all()
 
-    async def halt(self) -> None:
-        """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are."""
+    async def halt(self, hand_over: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are.
+
+        `hand_over` is called when this member writes no more, and leads still.
+        """
         await self.runner.close()
+        if hand_over is not None:
+            await hand_over()
         if self.leading is not None:
             await self.leading.resign(abstain=float("inf"))
+        if self._history is not None:
+            await self._history.flush()  # nobody who leads next waits for it
         await self.prover.close()
 
     async def close(self) -> None:
@@ -432,7 +490,8 @@ class Engine:
         """Who of several members writes; without a name where this one is alone."""
         if self.leading is None or self._membership is None:
             return MembersStatus(self._clock())
-        return roster(self.leading, self._membership, (), self._clock())
+        heard = self.voting.heard() if self.voting is not None else ()
+        return roster(self.leading, self._membership, heard, self._clock(), self._began)
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""

@@ -23,7 +23,7 @@ from failoverd.runtime.override_book import Overrides
 from failoverd.state_parts import HEAD
 
 
-class Keeper(Protocol):
+class StateKeeper(Protocol):
     """Who keeps states for those who come later: the journal for a restart, a common memory for other members."""
 
     async def keep(self, state: PolicyState) -> bool:
@@ -138,7 +138,7 @@ class States:
 
     # -- with other members --------------------------------------------------------------------------------------------
 
-    def share(self, keeper: Keeper) -> None:
+    def share(self, keeper: StateKeeper) -> None:
         """Have the members' common memory keep what is new as well."""
         self._shared = _Kept(keeper)
 
@@ -155,6 +155,8 @@ class States:
             for key, memory in targets.items()
             if memory.generation >= mine.of(memory.target).generation  # else the coordinator came back from a backup
         }
+        older = any(memory.generation < mine.of(memory.target).generation for memory in targets.values())
+        head = None if older else head  # what was done here while nobody was asked is not forgotten with that
         state = replace(head or mine, verdicts=mine.verdicts, calm=mine.calm, targets={**mine.targets, **awake})
         self.put(state)
         if self._shared is not None:
@@ -176,7 +178,7 @@ class _Kept:
     A policy may have a thousand records, and one changes at a time: so each target is kept by itself.
     """
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: StateKeeper) -> None:
         self._keeper = keeper
         self._parts: dict[str, dict[str, object]] = {}
 

@@ -130,7 +130,8 @@ class Tools:
         shared = shared or self.shared
         grant, usual = shared.grants(policy, state, self.clock())
         spare = shared.spare(policy)
-        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare)
+        lone = self.states.lead.lone
+        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare, lone)
 
 
 class Rounds:
@@ -260,13 +261,18 @@ class TargetWorker:
             tools.applier.prove_again(self._provider, observed)
             by_hand = manual_command(self._provider, outcome.plan) if outcome.plan is not None else ""
             await self._settle(standing.after_outcome(policy, outcome, observed, by_hand, now))
+        tools.states.lead.reached(target)
         self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None, self._pressing)
 
     async def _shadow(self, observed: Observed, now: float) -> None:
-        """What the leader sees, and what this member would do in its place: shown, and neither done nor remembered."""
+        """What the leader sees, and what this member would do in its place: shown, and neither done nor remembered.
+
+        What is due already is for the leader to do, so this member waits for news of it.
+        """
         outcome = self._evaluate(self._tools.states.seen(self._policy, self._tools.verdicts), observed, now)
         await self._settle(standing.after_outcome(self._policy, outcome, observed, "", now))
-        self.agenda.revisit(outcome.until - now if outcome.until is not None else None, Urgency.ROUTINE)
+        wait = outcome.until - now if outcome.until is not None else 0.0
+        self.agenda.revisit(wait if wait > 0.0 else None, Urgency.ROUTINE)
 
     def _look_at_rank(self, observed: Observed) -> None:
         marker = observed.marker
@@ -415,6 +421,8 @@ class TargetWorker:
         state = tools.states.of(self._policy.name)  # since when regions are down is kept with it
         if self._wanted is not None and self._wanted.cause.urgent:
             self._urgency = Urgency.FAIL_OUT  # whatever woke it
+            if isinstance(error, Transient):
+                tools.states.lead.hindered(self.target)
         delay = self._pause(error, state.of(self.target).told.failures + 1)
         self.agenda.again(delay, self._urgency)
         by_hand = manual_command(self._provider, self._wanted) if self._wanted is not None else ""

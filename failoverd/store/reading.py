@@ -52,7 +52,7 @@ class ChangeRow:
     `incident_id` and `decision_id` come from the events about it and are empty when there were none. `attempts` counts
     the tries at the same generation with the same answer, of which only the last one is kept. `verified_after` is in
     seconds from the decision; None while it is not proved, and `disputed` if that was ever said. `unconfirmed`: nobody
-    is left to be asked, and nobody confirmed it.
+    is left to be asked, and nobody confirmed it. `member` is the one of several that made it, as its events say.
     """
 
     change_id: str
@@ -72,6 +72,7 @@ class ChangeRow:
     unconfirmed: bool
     disputed: bool
     plan: Plan
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class EditRow:
     file: str
     before: str
     revision: str
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,26 @@ class HistoryReading(StatusReading):
         ]
         return self._changes(_given(where), limit)
 
+    def elsewhere(
+        self,
+        *,
+        policy: str | None = None,
+        since: float | None = None,
+        change_id: str | None = None,
+        limit: int | None = 50,
+    ) -> tuple[EventRow, ...]:
+        """`change.applied` of changes that another one of several members made: by policy, time (`since` <= at), id."""
+        ours = "NOT EXISTS (SELECT 1 FROM changes WHERE changes.change_id = events.change_id)"
+        clauses = _given(
+            [
+                ("name = ?", "change.applied"),
+                ("policy = ?", policy),
+                ("at >= ?", since),
+                (_CHAINED.format("change_id"), change_id),
+            ]
+        )
+        return self._events([*clauses, (ours, [])], limit)
+
     def change(self, change_id: str) -> ChangeRow | None:
         return next(iter(self._changes([("change_id = ?", [change_id])], 1)), None)
 
@@ -192,11 +214,13 @@ class HistoryReading(StatusReading):
         until: float | None = None,
         names: Iterable[str] = (),
         policy: str | None = None,
+        member: str | None = None,
         limit: int | None = 200,
     ) -> tuple[EventRow, ...]:
-        """Events by incident, change, time (`since` <= at < `until`), name and policy."""
+        """Events by incident, change, time (`since` <= at < `until`), name, policy, and the member that told it."""
         chain = [(_CHAINED.format("incident_id"), incident_id), (_CHAINED.format("change_id"), change_id)]
-        clauses = _given([*chain, ("at >= ?", since), ("at < ?", until), ("policy = ?", policy)])
+        told_by = (f"{_MEMBER} = ?", member)
+        clauses = _given([*chain, ("at >= ?", since), ("at < ?", until), ("policy = ?", policy), told_by])
         if wanted := list(names):
             clauses.append(("name IN (SELECT value FROM json_each(?))", [json.dumps(wanted)]))
         return self._events(clauses, limit)
@@ -260,6 +284,7 @@ def _change(row: sqlite3.Row) -> ChangeRow:
         "shares_before": dict(plan.shares_before),
         "shares_after": dict(plan.shares_after),
         "plan": plan,
+        "member": row["member"] or "",
     }
     return _CHANGE.validate_python(said)
 
@@ -283,8 +308,12 @@ _VERIFIED = _PROOF.format(what=_TOOK, name="change.verified", called="verified_a
 _UNCONFIRMED = _PROOF.format(what=f"max({_UNHEARD})", name="change.verified", called="unconfirmed")
 _DISPUTED = _PROOF.format(what="count(*)", name="change.disputed", called="disputed")
 
+_MEMBER = extract("facts", "$.told_by")
+_BY_MEMBER = _PROOF.format(what=f"max({_MEMBER})", name="change.applied", called="member")
+
 _CHANGES = f"""
-    SELECT *, {_TOLD.format("incident_id")}, {_TOLD.format("decision_id")}, {_VERIFIED}, {_UNCONFIRMED}, {_DISPUTED}
+    SELECT *, {_TOLD.format("incident_id")}, {_TOLD.format("decision_id")}, {_VERIFIED}, {_UNCONFIRMED}, {_DISPUTED},
+        {_BY_MEMBER}
     FROM changes
 """  # noqa: S608 - constants
 
@@ -301,7 +330,8 @@ _IN_FORCE = f"""
 
 _EDITS = f"""
     WITH loaded AS (
-        SELECT seq, at, policy, {extract("facts", "$.file")} AS file, {extract("facts", "$.revision")} AS revision
+        SELECT seq, at, policy, {extract("facts", "$.file")} AS file, {extract("facts", "$.revision")} AS revision,
+            coalesce({_MEMBER}, '') AS member
         FROM events WHERE name = 'policy.loaded' AND (:policy IS NULL OR policy = :policy)
     ), followed AS (
         SELECT *, lag(revision) OVER (PARTITION BY policy ORDER BY seq) AS before FROM loaded

@@ -52,6 +52,26 @@ _EVENTS: Final[Mapping[str, str]] = {
     "clock.jumped": (
         "The system clock was moved by `seconds`; times are told by the clock as it was at the start, until a restart."
     ),
+    "leader.elected": "One of several members, `leader`, writes from now on; `mine`: it is who tells this.",
+    "leader.lost": (
+        "This member, which led, writes no more (`cause`); another one can lead. `uncoordinated`: the coordinator does "
+        "not answer it, and it cannot know whether one does."
+    ),
+    "coordinator.lost": (
+        "What members agree by does not answer this one: it writes nothing once its lease may be over, or (`lone`) "
+        "takes off what is down alone."
+    ),
+    "coordinator.regained": "It answers again, after `lasted` seconds.",
+    "coordinator.restored": (
+        "Markers show a higher epoch (`seen`) than the coordinator gave (`was`): an older state of it was restored. "
+        "Epochs go on above that."
+    ),
+    "shared_state.unread": "What members remember together under `key` cannot be read here, and is left as it is.",
+    "shared_state.read": "All of it can be read here again, after `lasted` seconds.",
+    "history.untold": (
+        "The coordinator was away for so long that `count` events of this member were not told to the others: its own "
+        "journal has them."
+    ),
     "member.lost": "A member is not heard for longer than the lease: it has no vote, and others probe what it did.",
     "member.found": "It is heard again, after `lasted` seconds.",
     "vote.refused": (
@@ -108,7 +128,15 @@ _EVENTS: Final[Mapping[str, str]] = {
         "Other instances (`rivals`) of the same `owner` write a name turn by turn with this one (`instance`). Told "
         "once for a name; from then on only what is down is taken off it, until a person ends that."
     ),
-    "rival.settled": "A person (`by`) says that they are gone: the name is written as before.",
+    "leader.outranked": (
+        "A newer leader (`epoch`) of the same `owner` wrote a name than this one is (`ours`; 0: one member alone). "
+        "Nothing is written there from then on, whatever fails: `remedy` says what to do. Told once for a name and a "
+        "leader."
+    ),
+    "rival.settled": (
+        "A person (`by`) says that they are gone: the name is written as before, also over what leaders up to `epoch` "
+        "wrote."
+    ),
     "alert.ignored": (
         "An alert with a label of ours (`failoverd_region`) was sent by `by`, and nothing moves for it: `why` says "
         "what is wrong. Told once while it fires."
@@ -133,8 +161,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     ),
     "plan.held": "A limit blocks the change; `manual` does it by hand.",
     "failover.held": (
-        "`min_regions` or an override keeps what is down in the answer, or a rival puts it back each time: "
-        "until a person acts. Or an assertion of the inventory keeps it, until `until` at most."
+        "`min_regions` or an override keeps what is down in the answer, it is left to a newer leader, or a rival puts "
+        "it back each time: until a person acts. Or an assertion of the inventory keeps it, until `until` at most."
     ),
     "plan.refused": "The name is not ours to touch.",
     "drift.detected": "Somebody else changed the record.",
@@ -189,6 +217,7 @@ _EVERY_LINE: Final[Mapping[str, str]] = {
     "message": "one plain sentence",
     "policy": "the policy that it is about; left out when it is about the daemon",
     "incident_id": "the incident that it belongs to; left out when there is none",
+    "told_by": "the one of several members that tells it; left out where a daemon is alone",
 }
 
 _FIELDS: Final[Mapping[str, str]] = {
@@ -224,6 +253,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "digest": "what a person approves, who lets the plan through",
     "disagreeing": "authoritative servers that answer something else, with what they say",
     "endpoint": "address or host name",
+    "epoch": "number of the leader, which grows with each",
     "error": "what went wrong, in words",
     "errors": "each error, with its place in the file",
     "evidence": "what was seen, in words",
@@ -251,19 +281,25 @@ _FIELDS: Final[Mapping[str, str]] = {
     "inputs": "what was decided on, as JSON",
     "instance": "the id by which markers name this daemon",
     "keeps": "the revision that runs on",
+    "key": "what it stands under in the members' common memory",
     "kind": "which kind of change, or of drift (lost, edited, intended)",
     "lag": "99th percentile of how late probes begin; seconds",
     "lasted": "how long it took, from its beginning to its end; seconds",
+    "leader": "the member that writes",
+    "leads": "whether this member leads still, until its lease may be over",
     "left": "how long until it ends; seconds",
     "limits": "each limit that was looked at, with its numbers",
     "lines": "how many lines",
     "listen": "address at which it should be served",
+    "lone": "whether this member takes off what is down though nobody leads",
     "logger": "the library's logger",
     "manual": "commands that do it without failoverd, for bash",
     "measured": "what was answered",
+    "mine": "whether it is the member that tells this",
     "needed": "how many people have to agree",
     "origin": "from where it was asked",
     "others": "the median of the other regions' burn",
+    "ours": "this daemon's own epoch; 0: one member alone",
     "outcome": "how a drill went, as a code that is stable",
     "override": "id of the override",
     "overrides": "ids of overrides",
@@ -293,6 +329,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "score": "of a region's endpoints, in basis points: one that is slow or full counts half",
     "seconds": "by how much it was moved; seconds",
     "servers": "how many authoritative servers agree; 0 where none is asked",
+    "seen": "the epoch that markers show",
     "settings": "dotted keys in the file",
     "share": "what the region gets, in basis points",
     "shares": "what each region is to get, in basis points",
@@ -312,6 +349,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "ttl": "time to live of the answer; seconds",
     "unasked": "authoritative servers that this host cannot reach",
     "unconfirmed": "where nobody says that the provider's servers have it",
+    "uncoordinated": "whether the coordinator is silent, so that nobody can be known to lead",
     "undo": "the command that takes it back",
     "until": "when it ends, or passes by itself; seconds since the epoch",
     "untold": "how many like it were not told",
@@ -325,6 +363,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "will": "what failoverd does about it",
     "zone": "the zone at the provider",
     "why": "what a drill ended by, or why an alert is not heeded, in words",
+    "writer": "the instance whose marker stands there",
 }
 
 
@@ -366,7 +405,7 @@ def _schema_of(kind: Kind) -> dict[str, Any]:
         "at": {"type": "string", "format": "date-time"},
         "level": {"enum": [level.value for level in kind.levels]},
         "event": {"const": kind.name},
-        **{name: {"type": "string"} for name in ("message", "policy", "incident_id")},
+        **{name: {"type": "string"} for name in ("message", "policy", "incident_id", "told_by")},
     }
     own = {name: _json_type(hint) for name, hint in kind.fields.items()}
     told = {**_EVERY_LINE, **_FIELDS}

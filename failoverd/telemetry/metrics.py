@@ -18,7 +18,7 @@ from failoverd.core.overrides import Announced, Override, Verb
 from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import ELSEWHERE, WHOLE, Target
-from failoverd.core.status import Overview, RegionStatus, Status
+from failoverd.core.status import MembersStatus, Overview, RegionStatus, Status
 from failoverd.core.tallies import CallFigures, ProbingFigures
 from failoverd.telemetry.exposition import MetricFamily
 
@@ -107,6 +107,7 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
     yield from _practices(taken.overview)
     yield from _budgets(taken.work)
     yield from _files(taken.overview)
+    yield from _members(taken.overview.members)
     yield from _calls(taken.work)
     yield from _words(taken.work)
     yield from _signals(taken.work.signals)
@@ -114,6 +115,40 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
     failures = "Calls of the journal that did not work."
     yield _counter("journal_failures", failures, taken.work.journal_failures)
     yield from _replayed(taken.work.replayed)
+
+
+def _members(told: MembersStatus | None) -> Iterator[MetricFamily]:
+    """What one of several members knows of them; nothing of a daemon that is alone."""
+    for name, words, value in (
+        ("leader", "1 while this member leads: it alone writes.", lambda it: it.leads),
+        ("leader_known", "1 while this member knows who leads.", lambda it: bool(it.leader) and it.coordinated),
+        ("leader_epoch", "The number of the leader that this member knows; it grows with each.", lambda it: it.epoch),
+        ("coordinator_failing", "1 while the coordinator does not answer.", lambda it: not it.coordinated),
+        ("coordinator_silence_seconds", "How long ago the coordinator answered.", _silence),
+        ("members", "Members that the configuration names.", lambda it: len(it.members)),
+        ("members_voting", "Those of them whose votes count.", lambda it: len(it.voting)),
+        ("members_isolated", "Those that do not trust what they see.", _isolated),
+    ):
+        family = MetricFamily("gauge", f"failoverd_{name}", words)
+        if told is not None:
+            family.add((), value(told))
+        yield family
+    differing = MetricFamily(
+        "gauge", "failoverd_member_differing", "Policies of which a member has another revision.", ("member",)
+    )
+    for each in told.members if told is not None else ():
+        if each.differing:
+            differing.add((each.name,), len(each.differing))
+    yield differing
+
+
+def _isolated(told: MembersStatus) -> int:
+    return sum(bool(each.isolated) for each in told.members)
+
+
+def _silence(told: MembersStatus) -> float:
+    """Seconds; of one that never answered, since this member asks it."""
+    return max(0.0, told.at - (told.heard_at if told.heard_at is not None else told.listens_since))
 
 
 def _replayed(figures: ReplayedFigures) -> Iterator[MetricFamily]:
@@ -193,7 +228,7 @@ def _health(found: Overview) -> Iterator[MetricFamily]:
     rivals = MetricFamily(
         "gauge",
         "failoverd_rival_records",
-        "Records that another instance of the owner writes as well.",
+        "Records that another instance of the owner writes as well, or that a newer leader wrote.",
         labels=("policy",),
     )
     isolated = MetricFamily("gauge", "failoverd_vantage_isolated", "Address families in which the prober abstains.")
@@ -205,7 +240,7 @@ def _health(found: Overview) -> Iterator[MetricFamily]:
         if region.latency is not None:
             latency.add(labels, region.latency)
     kept = {target.target.policy for target in found.targets if target.keeps_dead}
-    rivalled = Counter(target.target.policy for target in found.targets if target.has_rival)
+    rivalled = Counter(target.target.policy for target in found.targets if target.has_rival or target.outranked)
     for policy in found.policies:
         rivals.add((policy.policy,), rivalled[policy.policy])
         incident.add((policy.policy,), bool(policy.incident_id))

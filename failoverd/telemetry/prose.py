@@ -36,11 +36,13 @@ from failoverd.core.events import (
     FailbackAbandoned,
     FailbackAborted,
     FailbackStepped,
+    HistoryUntold,
     IncidentClosed,
     IncidentOpened,
     JournalFailed,
     LeaderElected,
     LeaderLost,
+    LeaderOutranked,
     MemberFound,
     MemberLost,
     MetricsFailed,
@@ -74,6 +76,7 @@ from failoverd.core.events import (
     RequestRefused,
     RivalDetected,
     RivalSettled,
+    SharedStateRead,
     SharedStateUnread,
     SignalCleared,
     SignalClipped,
@@ -147,7 +150,8 @@ def _(event: LeaderElected) -> str:
 
 @say.register
 def _(event: LeaderLost) -> str:
-    return f"{event.leader} leads no more and writes nothing: {event.cause}"
+    whole = f"{event.leader} leads no more and writes nothing: {event.cause}"
+    return f"{whole}; until that answers, it cannot know whether another member leads" if event.uncoordinated else whole
 
 
 @say.register
@@ -172,6 +176,19 @@ def _(event: CoordinatorRestored) -> str:
         f"the coordinator was restored to an older state: markers show epoch {event.seen}, and it gave {event.was}; "
         f"epochs go on at {event.epoch}"
     )
+
+
+@say.register
+def _(event: HistoryUntold) -> str:
+    return (
+        f"{event.count} events of this member were not told to the others, for the coordinator did not take them: the "
+        "history of this member has them"
+    )
+
+
+@say.register
+def _(event: SharedStateRead) -> str:
+    return f"what the members remember together can be read here again, after {event.lasted:.0f}s"
 
 
 @say.register
@@ -511,9 +528,21 @@ def _(event: RivalDetected) -> str:
 
 
 @say.register
+def _(event: LeaderOutranked) -> str:
+    who = f"the leader of epoch {event.epoch} ({event.writer or 'unnamed'}), and this is epoch {event.ours}"
+    return (
+        f"{_where(event)} was written by {who} of owner {event.owner}: nothing is written there from now on, whatever "
+        f"fails, for it is that one's to move. To do: {event.remedy}"
+    )
+
+
+@say.register
 def _(event: RivalSettled) -> str:
     why = _because(event.comment)
-    return f"{_where(event)} is written as before, says {event.by}{why}; its rivals were {', '.join(event.rivals)}"
+    over = f", over what leaders up to epoch {event.epoch} wrote" if event.epoch else ""
+    return (
+        f"{_where(event)} is written as before{over}, says {event.by}{why}; its rivals were {', '.join(event.rivals)}"
+    )
 
 
 # -- regions that come back --------------------------------------------------------------------------------------------

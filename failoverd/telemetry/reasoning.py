@@ -351,6 +351,10 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.NOT_COMPARED: lambda r: f"{_burn(r)}, and nobody says how the others are: nothing moves for it",
     ReasonCode.ALERTED: lambda r: f"an alert calls {r.region} {r.detail}; {_during(r)}",
     ReasonCode.LAST_LEFT: lambda r: f"{r.region} is called down, and nobody else serves: it stays, as degraded",
+    ReasonCode.NEWER_LEADER: lambda r: (
+        f"the leader of epoch {r.numbers['epoch']:.0f} ({r.detail}) wrote it, and this is epoch "
+        f"{r.numbers['ours']:.0f}: nothing is written"
+    ),
     ReasonCode.RIVAL: lambda r: (
         f"another instance of this owner ({r.detail}) writes it as well, found so {moment(r.numbers['since'])}: "
         "only what is down is taken off, until a person ends that"
@@ -391,9 +395,11 @@ _LIMITS: Final[Mapping[Limit, Callable[[LimitCheck], tuple[str, str]]]] = {
     Limit.PAUSED: lambda c: (percent(c.found), f"{percent(c.allowed)}: an operator paused it"),
     Limit.LOST: lambda c: (percent(c.found), f"{percent(c.allowed)}: overrides were lost with a journal"),
     Limit.RIVAL: lambda c: (percent(c.found), f"{percent(c.allowed)}: another instance writes it as well"),
+    Limit.UNCOORDINATED: lambda c: (percent(c.found), f"{percent(c.allowed)}: nobody can lead"),
     Limit.ASSERTION: lambda c: (f"{c.found:g} of its groups", f"at least {c.allowed:g}"),
     Limit.GATE: lambda c: (percent(c.found), f"{percent(c.allowed)}: its switch is on"),
     Limit.HELD: lambda c: (percent(c.found), f"{percent(c.allowed)}: an override keeps it as it is"),
+    Limit.LEADER: lambda c: (percent(c.found), f"{percent(c.allowed)}: a newer leader wrote it"),
 }
 
 _NOTES: Final[Mapping[LimitNote, str]] = {

@@ -31,6 +31,7 @@ from support.browsers import (
     with_token,
 )
 from support.journals import TARGET, incident
+from support.leaders import members
 
 from failoverd.api.relay import relayed
 from failoverd.core.events import EndpointFailed, Event, RegionLost
@@ -120,6 +121,17 @@ async def test_it_is_usable_in_both_themes_at_a_desk_and_on_a_phone(
         await usable(page)
         await page.set_viewport_size({"width": SMALL[0], "height": SMALL[1]})
         assert await page.evaluate("document.documentElement.scrollWidth") <= SMALL[0], "nobody scrolls sideways"
+        await innocent(visit, link)
+
+
+async def test_one_of_several_members_says_who_speaks(browser: Browser, tmp_path: Path) -> None:
+    told = replace(evenings.quiet(NOW), members=members(NOW, member="oci-1", leads=False))
+    async with evening(tmp_path, told) as (here, link), visiting(browser, with_token(link)) as visit:
+        page = (await visit.shown()).page
+        speaker = page.locator("#speaker")
+        await expect(speaker).to_have_text("oci-1 follows azure-1, which leads in epoch 7; 3 of 3 members vote")
+        here.stands(evenings.quiet(NOW))
+        await expect(speaker).to_be_hidden()
         await innocent(visit, link)
 
 

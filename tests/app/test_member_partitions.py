@@ -60,9 +60,9 @@ async def test_a_cloud_that_is_cut_off_without_the_leader_leaves_the_answer_unti
 async def test_a_cloud_that_is_gone_with_the_leader_is_out_of_the_answer_until_it_is_back(tmp_path: Path) -> None:
     async with three_clouds(tmp_path) as world:
         first, others = await world.begun()
-        wrote = world.written_by(first)
         world.net.cut(world.cloud(first), [*world.cloud(*others), world.provider])
         second = await world.led(*others, within=WITH_ETCD)
+        wrote = world.written_by(first)
         await world.answer(*others)
         world.net.heal()
         await world.answer()
@@ -85,9 +85,9 @@ async def test_every_cloud_is_cut_off_from_every_other_and_all_hold(tmp_path: Pa
 async def test_a_leader_that_is_heard_by_nobody_though_it_hears_them_is_followed_by_another(tmp_path: Path) -> None:
     async with three_clouds(tmp_path) as world:
         first, others = await world.begun()
-        wrote = world.written_by(first)
         world.net.cut_one_way(world.cloud(first), world.cloud(*others))
         second = await world.led(*others, within=WITH_ETCD)
+        wrote = world.written_by(first)
         await world.answer(*others)
         world.net.heal()
         await world.answer()

@@ -36,6 +36,8 @@ VERBS: dict[str, list[tuple[str, ...]]] = {
     "import": [("local", "example.test", "wöw.example.test")],
     "status": [(), ("--output", "json")],
     "inventory": [(), ("--output", "json")],
+    "members": [(), ("--output", "json")],
+    "leader resign": [NOTED],
     "why": [()],
     "history": [()],
     "replay": [(), ("shöp",), ("--policy", "pölicies/shop.yaml")],

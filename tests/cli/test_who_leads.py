@@ -1,6 +1,7 @@
 """`failoverctl members` and `leader resign`: who of several members writes, and letting another one."""
 
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +29,7 @@ async def test_the_answer_is_who_leads_then_a_line_for_each_member(tmp_path: Pat
     assert told.code == 0, told.said
     first, as_of, blank, head, *rows = told.out.decode().splitlines()
     assert first == "azure-1 leads in epoch 7; 3 of 3 members vote"
-    assert as_of.startswith("as azure-1 knows it: for 2 h, coordinator heard 1 s ago")
-    assert as_of.endswith("lease 20s")
+    assert re.fullmatch(r"as azure-1 knows it: for 2 h, coordinator heard \d+ s ago, lease 20s", as_of)
     assert (blank, head.split()) == ("", ["member", "network", "does", "votes", "heard", "version", "clock"])
     assert [row.split()[0] for row in rows] == ["aws-1", "azure-1", "oci-1"]
     assert "azure-1 (this)" in rows[1]
@@ -54,7 +54,7 @@ async def test_a_member_that_is_silent_is_told_and_the_exit_code_says_that_it_is
         whole = await here.failoverctl("status")
     assert told.code == whole.code == 3
     assert "azure-1 leads in epoch 7; 2 of 3 members vote" in told.out.decode()
-    assert "oci-1 (oci) is silent: it was last heard of 4 min ago" in told.out.decode()
+    assert "oci-1 (oci) is silent (4 min)" in told.out.decode()
     assert "no: silent" in told.out.decode()
     assert "oci-1 (oci) is silent" in whole.out.decode()
 
@@ -120,7 +120,7 @@ async def test_while_nobody_leads_that_is_a_persons_matter_once_it_lasts(tmp_pat
 
 async def test_isolation_and_clocks_are_told(tmp_path: Path) -> None:
     async with console(tmp_path) as here:
-        ill = but(members(time.time()), "oci-1", isolated=True, uncounted="isolated", offset=40.0)
+        ill = but(members(time.time()), "oci-1", isolated=("IPv4",), uncounted="isolated", offset=40.0)
         led(here, ill)
         told = await here.failoverctl("members")
     said = " ".join(told.out.decode().split())

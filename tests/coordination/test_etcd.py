@@ -1,7 +1,7 @@
 """What is of etcd alone: a cluster of three, and what loses some of it. The rest is in the contract of all engines."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,13 +15,22 @@ from failoverd.ports import Coordinator, Leadership
 
 pytestmark = pytest.mark.server
 
+PATIENCE, SILENCE = 2.0, 1.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Etcd]:
+    with etcd() as found:
+        yield found
+
 
 @asynccontextmanager
 async def members(found: Etcd, prefix: str, *names: str) -> AsyncIterator[tuple[EtcdCoordinator, ...]]:
     """Members of one installation, each with connections of its own."""
     async with http_session("test", limit=16, per_host=8) as session:
         yield tuple(
-            EtcdCoordinator(Gateway(session, found.endpoints, 2.0), f"/{prefix}/", name, LEASE) for name in names
+            EtcdCoordinator(Gateway(session, found.endpoints, PATIENCE, SILENCE), f"/{prefix}/", name, LEASE)
+            for name in names
         )
 
 
@@ -71,6 +80,36 @@ async def test_a_member_that_dies_is_passed_over_and_no_change_is_lost() -> None
             async with asyncio.timeout(15):
                 assert [await heard.get() for _ in values] == values
             following.cancel()
+
+
+async def test_a_member_that_is_frozen_is_passed_over_by_who_listens_to_it() -> None:
+    with etcd(3) as found:
+        async with members(found, "frozen", "azure", "oci") as (azure, oci):
+            heard: asyncio.Queue[bytes | None] = asyncio.Queue()
+            _, known = await azure.entries("words/")
+            followings = [asyncio.create_task(follow(azure, known, heard)) for _ in range(3)]
+            await written(oci, b"first", 0)
+            async with asyncio.timeout(10):
+                assert [await heard.get() for _ in followings] == [b"first"] * 3
+            with found.members[0].frozen():  # it is the one that everybody asked
+                assert (await leader_is(oci)).mine
+                await written(oci, b"second", (await oci.entries("words/"))[0]["words/a"].version)
+                async with asyncio.timeout(SILENCE + 3 * PATIENCE):
+                    assert [await heard.get() for _ in followings] == [b"second"] * 3
+            for each in followings:
+                each.cancel()
+
+
+async def test_silence_where_nothing_happens_ends_no_watch(cluster: Etcd) -> None:
+    async with members(cluster, "quiet", "azure", "oci") as (azure, oci):
+        _, known = await azure.entries("words/")
+        watch = azure.changes("words/", known)
+        change = asyncio.ensure_future(anext(watch))
+        done, _ = await asyncio.wait({change}, timeout=2.5 * SILENCE)
+        assert not done
+        await written(oci, b"at last", 0)
+        async with asyncio.timeout(10):
+            assert (await change)[1].value == b"at last"
 
 
 async def test_without_a_majority_nobody_is_told_that_it_leads() -> None:

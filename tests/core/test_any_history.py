@@ -22,12 +22,12 @@ from support.sums import found, redone
 from failoverd.codec import dump, load
 from failoverd.core.control import progress
 from failoverd.core.control.allocation import normal_shares
-from failoverd.core.control.decision import Decision, DecisionKind, View
+from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind, View
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Approved, Held, shift
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.overriding import heed, seen_by_word, stepped
-from failoverd.core.control.plan import Plan, PlanKind, drifted, shares_now
+from failoverd.core.control.plan import Plan, PlanKind, drifted
 from failoverd.core.control.signals import SAYING, lowered
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.health.region import RegionHealth, RegionState
@@ -399,6 +399,8 @@ class World(RuleBasedStateMachine):
             last_good=good.records if good is not None else None,
             returning=frozenset(self.regions) if returning else frozenset(),
             drifted=drifted(self.observed, good),
+            last_shares=good.shares if good is not None else {},
+            overruled=good.overruled if good is not None else None,
         )
 
     # -- what operators said -------------------------------------------------------------------------------------------
@@ -573,17 +575,22 @@ class World(RuleBasedStateMachine):
             self.check_pin(decision)
             return
         self.check_capacity(decision)
-        self.check_ramps(decision)
+        self.check_ramps(decision, view)
         by_hand = redone(decision)  # where a share of a hundredth of a basis point may stand that was rounded away
         for name in {*by_hand, *decision.shares}:
             assert by_hand.get(name, 0.0) == pytest.approx(decision.shares.get(name, 0) / 100, abs=0.1)
 
-    def check_ramps(self, decision: Decision) -> None:
-        """Nobody on its way gets more than its step says, or than it has; and nobody is overloaded for that."""
+    def check_ramps(self, decision: Decision, view: View) -> None:
+        """Nobody on its way gets more than its step says, or than it has; and nobody is overloaded for that.
+
+        A step is as large as a rule counts, where one binds the region; and what it has is what failoverd published,
+        for an edit ends no hold and begins none.
+        """
         for reason in found(decision, ReasonCode.RAMP):
             numbers, share = reason.numbers, decision.shares.get(reason.region, 0)
-            has = shares_now(self.observed, self.memory.last_good, self.region_of).get(reason.region, 0)
-            assert share <= max(1, has, numbers["part"] * numbers["of"] / WHOLE) + 1
+            has = view.shares(self.region_of).get(reason.region, 0)
+            step = max(numbers["part"] * numbers["of"] / WHOLE, min(numbers.get("counts", 0.0), numbers["of"]))
+            assert share <= max(1, has, step) + 1
             assert not found(decision, ReasonCode.OVERLOAD), "a step is waited for while somebody is overloaded"
 
     def check_pin(self, decision: Decision) -> None:
@@ -651,7 +658,10 @@ class World(RuleBasedStateMachine):
         freed = sum(
             share for name, share in plan.start.items() if name in self.regions and self.fails(name, found_there)
         )
-        assert leaves or shift(plan.start, plan.shares_after) <= freed + sum(plan.shifts.values()) + ONE_POINT
+        came = {answer.value for answer in plan.after.serving} - {answer.value for answer in found_there}
+        whole = self.policy.weights is Weights.MEMBERSHIP and came  # what comes in takes as much as each that stays
+        moved = shift(plan.start, plan.shares_after)
+        assert leaves or whole or moved <= freed + sum(plan.shifts.values()) + ONE_POINT
         for cause, moved in plan.shifts.items():
             both = {Cause.RETURNING} if cause is Cause.RETURNING else {Cause.TUNING, Cause.OPERATOR}
             if cause is Cause.OPERATOR and self.said(*Verb):  # a word has its ration to itself
@@ -668,6 +678,10 @@ class World(RuleBasedStateMachine):
         health, heard = self.seen_regions[name], self.heard
         mine = {heard[answer.value] for answer in found_there if self.region_of.get(answer.value) == name}
         return health.state is RegionState.DOWN or (health.state is RegionState.UNKNOWN and mine <= {"U"})
+
+    @staticmethod
+    def fell_after(region: RegionHealth, moment: float) -> bool:
+        return region.state is RegionState.DOWN and region.since > moment
 
     def check_held(self, held: Held, outcome: Outcome) -> None:
         assert held.blocking
@@ -688,6 +702,9 @@ class World(RuleBasedStateMachine):
         What is drained and well may wait, for a word meets the rates.
         """
         good = outcome.state.of(TARGET).last_good
+        if good is not None and good.overruled and not self.memory.left_by and outcome.decision.kind not in ALL_DOWN:
+            fell = {name for name, each in self.seen_regions.items() if self.fell_after(each, good.at)}
+            assert not fell & good.records.shares(self.region_of).keys(), "an edit outlives whom it answers with"
         edited = outcome.kind in {OutcomeKind.DRIFT, OutcomeKind.REFUSE} or (good is not None and good.overruled)
         adopted = outcome.plan is not None and outcome.plan.kind in {PlanKind.ADOPT, PlanKind.MARK}
         narrow = outcome.held is not None and outcome.held.keeps_dead

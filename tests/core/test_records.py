@@ -122,14 +122,29 @@ def test_a_marker_reads_as_one_line() -> None:
     assert marker.to_text() == "v=1 owner=prod policy=inference-api gen=7 types=A,AAAA"
 
 
+def test_a_marker_says_under_which_leader_it_was_written_where_there_is_one() -> None:
+    marker = Marker("prod", "inference-api", 7, (RecordType.A,), "0000aaaa", epoch=12)
+    assert marker.to_text() == "v=1 owner=prod policy=inference-api gen=7 epoch=12 types=A inst=0000aaaa"
+    assert Marker.parse("v=1 owner=prod policy=inference-api gen=7 types=A") == Marker(
+        "prod", "inference-api", 7, (RecordType.A,), epoch=0
+    )
+
+
+def test_the_longest_marker_without_words_fits_into_one_string() -> None:
+    types = (RecordType.A, RecordType.AAAA)
+    marker = Marker("o" * 63, "p" * 63, 10**18 - 1, types, "0000aaaa", by_hand=True, epoch=10**18 - 1)
+    assert len(marker.to_text()) <= 255
+
+
 words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.", min_size=1, max_size=30)
+numbers = st.integers(0, 10**15)
 
 
-@given(words, words, st.integers(0, 10**15), st.sets(st.sampled_from(list(RecordType)), min_size=1))
+@given(words, words, numbers, st.sets(st.sampled_from(list(RecordType)), min_size=1), numbers)
 def test_every_marker_is_read_back_as_it_was_written(
-    owner: str, by: str, generation: int, types: set[RecordType]
+    owner: str, by: str, generation: int, types: set[RecordType], epoch: int
 ) -> None:
-    marker = Marker(owner, by, generation, tuple(sorted(types)))
+    marker = Marker(owner, by, generation, tuple(sorted(types)), epoch=epoch)
     assert Marker.parse(marker.to_text()) == marker
 
 
@@ -147,6 +162,10 @@ def test_every_marker_is_read_back_as_it_was_written(
         "v=1 owner=a policy=b gen=-1 types=A",
         "v=1 owner=a policy=b gen=1.5 types=A",
         "v=1 owner=a policy=b gen=² types=A",
+        "v=1 owner=a policy=b gen=1 epoch= types=A",
+        "v=1 owner=a policy=b gen=1 epoch=-1 types=A",
+        "v=1 owner=a policy=b gen=1 epoch=7a types=A",
+        "v=1 owner=a policy=b gen=1 epoch=1000000000000000000 types=A",
         "v=1 owner=a policy=b gen=1",
         "v=1 owner=a policy=b gen=1 types=",
         "v=1 owner=a policy=b gen=1 types=A,MX",

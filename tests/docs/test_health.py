@@ -12,6 +12,7 @@ from failoverd.config.values import parse_percent, say_duration, say_percent
 from failoverd.core.health.endpoint import TABLE, CheckHealth, Health, Observation, combined, observe
 from failoverd.core.health.isolation import NEVER, CloudState, Doubt, Family, IsolationRules, SentinelState, assess
 from failoverd.core.health.region import RegionHealth, roll_up
+from failoverd.core.health.votes import CountOutcome, Voter, count
 from failoverd.core.records import HealthRules
 from failoverd.settings import parse_duration
 
@@ -102,6 +103,31 @@ def test_how_several_checks_come_to_one_state() -> None:
         *letters, how = scene.split()
         needed = {"all": len(letters), "any": 1}.get(how) or int(how)
         assert combined([HEALTHS[letter] for letter in letters], needed) == then, line
+
+
+# -- several vantages --------------------------------------------------------------------------------------------------
+
+COME_TO = {"agreed": CountOutcome.AGREED, "split": CountOutcome.SPLIT, "too few": CountOutcome.TOO_FEW}
+
+
+def voter(said: str) -> tuple[Voter, Health]:
+    """`azure-1 F`."""
+    name, letter = said.split()
+    heard_at = NEVER if letter == "-" else NOW
+    return Voter(name, name.split("-")[0], heard_at, letter == "B"), HEALTHS.get(letter, Health.UNKNOWN)
+
+
+def test_what_votes_come_to() -> None:
+    (text,) = re.findall(r"^```votes$(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    for line in text.strip().splitlines():
+        scene, _, then = (part.strip() for part in line.partition("->"))
+        before, _, told = scene.partition(" ")
+        votes = [voter(each) for each in told.strip().split(", ")]
+        seen = {each.name: health for each, health in votes}
+        found = count(seen, [each for each, _ in votes], Health(before), NOW, fresh=20.0)
+        health, how, *cut_off = then.split(", ")
+        assert (found.health, found.outcome) == (Health(health), COME_TO[how]), line
+        assert [f"cut off: {' '.join(found.unreachable_from)}"] * bool(found.unreachable_from) == cut_off, line
 
 
 # -- isolation ---------------------------------------------------------------------------------------------------------

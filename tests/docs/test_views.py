@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.journals import OTHER, TARGET, incident, plan
+from support.leaders import members
 
 from failoverd.api.shapes import (
     AnswerBody,
@@ -18,10 +19,11 @@ from failoverd.api.shapes import (
     EditTold,
     HeldTold,
     LossTold,
+    MemberTold,
     RegionRoomTold,
     RegionSumTold,
 )
-from failoverd.api.telling import history_told, inventory_told, status_told, why_told
+from failoverd.api.telling import history_told, inventory_told, members_told, status_told, why_told
 from failoverd.cli.views.origin import Found
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.status import (
@@ -74,6 +76,7 @@ STATUSES: tuple[Status, ...] = (
     NotificationsStatus(NOW),
     FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),), warned=(RefusedFile("api.pem", "it expired"),)),
     PlannedStatus(NOW, (PlannedWork("drain-01234567", "region oci", "a.yaml:9", "switches", NOW, NOW + 60),)),
+    members(NOW),
 )
 
 
@@ -147,6 +150,21 @@ def test_the_keys_of_inventory() -> None:
     assert named("inventory") == sorted(found)
     for key, shape in (("regions", RegionRoomTold), ("losses", LossTold)):
         assert row("inventory", key) == list(shape.model_fields)
+
+
+def test_the_keys_of_members() -> None:
+    found = plain(members_told(Overview(members=members(NOW)), NOW))
+    assert named("members") == sorted(found)
+    assert row("members", "roster")[1:] == ["members", *MemberTold.model_fields]
+
+
+def test_the_command_names_the_leader() -> None:
+    jq = shutil.which("jq")
+    assert jq is not None
+    (script,) = re.findall(r"\| jq -r '(.*)'$", section("members"), re.MULTILINE)
+    said = json.dumps(plain(members_told(Overview(members=members(NOW)), NOW)))
+    done = subprocess.run([jq, "-r", script], input=said, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "azure-1\n"
 
 
 def test_the_command_finds_the_endpoints_that_are_not_well() -> None:

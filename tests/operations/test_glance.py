@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from support.journals import OTHER, TARGET
+from support.leaders import but, members
 
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.overrides import Comment, Override, Scope, Verb
@@ -13,6 +14,7 @@ from failoverd.core.status import (
     Bill,
     FilesStatus,
     Heartbeat,
+    MemberStanding,
     Overview,
     PolicyStatus,
     RefusedFile,
@@ -690,3 +692,36 @@ def test_a_region_that_is_too_far_away_on_a_good_day_is_no_trouble() -> None:
     assert whole.level is Condition.WELL
     (found,) = whole.records
     assert found.why == "azure-eastus is too far away: connecting takes 120 ms, the nearest 10 ms + 30 ms"
+
+
+# -- several members ---------------------------------------------------------------------------------------------------
+
+
+def test_who_of_several_members_speaks_is_said_and_nothing_where_a_daemon_is_alone() -> None:
+    leads = seen(policy("api"), target("api"), members(NOW))
+    assert leads.speaker == "azure-1 leads in epoch 7; 3 of 3 members vote"
+    assert leads.level is Condition.WELL
+    follows = seen(policy("api"), target("api"), members(NOW, member="oci-1", leads=False))
+    assert follows.speaker == "oci-1 follows azure-1, which leads in epoch 7; 3 of 3 members vote"
+    waits = seen(policy("api"), target("api"), members(NOW, leads=False))
+    assert waits.speaker.startswith("azure-1 holds the lease of epoch 7, and does not write now")
+    assert seen(policy("api"), target("api")).speaker == ""
+    old = seen(policy("api"), target("api"), members(NOW), by_daemon=False)
+    assert old.speaker.endswith("(as it was last)")
+
+
+def test_a_member_that_does_not_reach_the_coordinator_needs_a_person() -> None:
+    alone = members(NOW, leads=False, coordinated=False, heard_at=NOW - 600, trouble="etcd does not answer")
+    found = seen(policy("api"), target("api"), alone)
+    assert found.level is Condition.PERSON
+    assert found.headline == "the coordinator does not answer azure-1, which writes nothing until it does"
+    (concern,) = found.concerns
+    assert (concern.since, concern.subject) == (NOW - 600, "coordinator")
+    assert concern.remedy.startswith("etcd does not answer; it is asked again")
+
+
+def test_who_is_not_heard_is_no_concern_before_there_was_time_to_hear_it() -> None:
+    gone = but(members(NOW), "oci-1", standing=MemberStanding.UNHEARD, heard_at=None, uncounted="not heard of")
+    assert seen(policy("api"), target("api"), replace(gone, listens_since=NOW - 5)).concerns == ()
+    (concern,) = seen(policy("api"), target("api"), gone).concerns
+    assert (concern.level, concern.text) == (Condition.MOVED, "oci-1 (oci) was not heard of yet")

@@ -102,6 +102,18 @@ async def test_what_belongs_to_somebody_else_is_still_refused(verb: Callable[[De
     assert done.result.reason == "other_owner"
 
 
+@pytest.mark.parametrize("verb", [adopt, disown])
+async def test_what_a_newer_leader_wrote_is_that_ones_to_move(
+    verb: Callable[[Desk], Awaitable[list[Owned]]],
+) -> None:
+    desk = found()
+    desk.zonefile.mark(AT, "v=1 owner=prod policy=another gen=3 epoch=8 types=A")
+    (done,) = await verb(desk)
+    assert isinstance(done.result, FailoverdError)
+    assert done.result.reason == "newer_leader"
+    assert "this daemon knows of no leader" in done.result.remedy
+
+
 async def test_what_a_person_writes_is_written_in_the_name_of_the_daemon_whose_journal_it_is() -> None:
     """So it is no rival of that daemon, however the two take turns."""
     desk = found()

@@ -28,7 +28,7 @@ from support.proxies import Cut
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.limits import Held
 from failoverd.core.control.ownership import adopt, disown
-from failoverd.core.control.plan import InSync, Plan, PlanKind, RefusalReason, Refused
+from failoverd.core.control.plan import InSync, Plan, PlanKind, RefusalReason, Refused, Signature
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.core.records import WHOLE, Marker, Marking, Observed, RecordSet, RecordType, Weights
 from failoverd.runtime.manual_command import manual_command
@@ -102,6 +102,33 @@ async def test_what_was_wished_is_read_back_and_a_second_plan_is_empty(site: Sit
         assert observed.marker_text == plan.marker.to_text()
         assert observed.foreign == ()
         assert compare(observed, desired) == InSync(at, generation)
+
+
+@each_type(ENTRIES)
+async def test_who_led_is_read_back_with_the_marker(site: Site, name: str, kind: RecordType) -> None:
+    first, second, third = VALUES[kind]
+    at = target(name, kind, site.zone)
+    for epoch, value in ((7, first), (10**18 - 1, second)):
+        plan = await publish(site.writer, at, value, epoch=epoch)
+        observed = await site.rival.read(at)
+        assert (observed.marker, observed.marker_text) == (plan.marker, plan.marker.to_text())
+        assert plan.marker.epoch == epoch
+    later = await publish(site.rival, at, third, epoch=7)
+    assert later.marker.epoch == 10**18 - 1, "an epoch never falls"
+    assert (await site.reader.read(at)).marker == later.marker
+
+
+@every_provider
+async def test_the_longest_marker_is_read_back(name: str, site: Site) -> None:
+    """A tag may be shorter than a string of a TXT record."""
+    at = target(name, zone=site.zone)
+    plan = planned(await site.writer.read(at), wish(site.writer, at, VALUES[A][0]))
+    words = tuple(f"drain-{number:08x}" for number in range(30))
+    signed = Signature(OWNER, "0000aaaa", words, 4_000_000_000, 10**18 - 1)
+    plan = replace(plan, marker=signed.on(replace(plan.marker, generation=10**18 - 1)))
+    assert len(plan.marker.to_text()) > 240
+    await site.writer.apply(approved(plan))
+    assert (await site.rival.read(at)).marker == plan.marker
 
 
 @each_type(ENTRIES, [A, AAAA, SRV])
@@ -246,6 +273,20 @@ async def test_a_and_aaaa_share_the_marker_and_leave_each_other_alone(site: Site
     assert isinstance(compare(observed, wish(site.writer, four, *VALUES[A])), InSync)
 
 
+@every_provider
+async def test_a_leader_that_was_frozen_is_refused_and_reads_who_leads(site: Site, name: str) -> None:
+    at = target(name, zone=site.zone)
+    await publish(site.writer, at, VALUES[A][0], epoch=7)
+    frozen = planned(await site.writer.read(at), wish(site.writer, at, VALUES[A][1]), epoch=7)
+    newer = await publish(site.rival, at, VALUES[A][2], epoch=8)
+    with pytest.raises(Fenced):
+        await site.writer.apply(approved(frozen))
+    observed = await site.writer.read(at)
+    assert (observed.records, observed.marker) == (newer.after, newer.marker)
+    assert observed.marker is not None
+    assert frozen.outranked_by(observed.marker)
+
+
 @where_types_share_a_marker
 async def test_a_write_to_aaaa_makes_an_older_plan_for_a_stale(site: Site, name: str) -> None:
     four, six = target(name, A, site.zone), target(name, AAAA, site.zone)
@@ -344,7 +385,7 @@ async def test_adopting_leaves_the_answers_as_they_are(site: Site, name: str, ki
     assert refused.reason is RefusalReason.NO_MARKER
 
     decision = Decision(at, DecisionKind.OPERATOR, {}, None, (), 0.0)
-    plan = adopt(found, decision, plan_id="c-1", owner=OWNER, region_of={}, revision="r1")
+    plan = adopt(found, decision, plan_id="c-1", signed=Signature(OWNER), region_of={}, revision="r1")
     assert isinstance(plan, Plan)
     await site.writer.apply(approved(plan))
     adopted = await site.reader.read(at)
@@ -549,7 +590,7 @@ async def test_a_record_is_given_back_with_its_answers_and_can_be_adopted_again(
     await publish(site.writer, at, VALUES[A][0])
     seen = await site.writer.read(at)
     decision = Decision(at, DecisionKind.OPERATOR, {}, seen.records, (), 0.0)
-    back = disown(seen, decision, plan_id="c-2", owner=OWNER, region_of={}, revision="r1")
+    back = disown(seen, decision, plan_id="c-2", signed=Signature(OWNER), region_of={}, revision="r1")
     assert isinstance(back, Plan)
     await site.writer.apply(approved(back))
     left = await site.rival.read(at)
@@ -557,7 +598,7 @@ async def test_a_record_is_given_back_with_its_answers_and_can_be_adopted_again(
     with pytest.raises(Fenced):
         await site.writer.apply(approved(back))
 
-    again = adopt(left, decision, plan_id="c-3", owner=OWNER, region_of={}, revision="r1")
+    again = adopt(left, decision, plan_id="c-3", signed=Signature(OWNER), region_of={}, revision="r1")
     assert isinstance(again, Plan)
     await site.writer.apply(approved(again))
     after = await site.reader.read(at)

@@ -22,7 +22,7 @@ from support.servers import ZONE
 
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.ownership import adopt
-from failoverd.core.control.plan import Plan, RefusalReason, Refused
+from failoverd.core.control.plan import Plan, RefusalReason, Refused, Signature
 from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Answer, Observed, RecordSet, RecordType, Target
@@ -53,7 +53,9 @@ async def provider(local: LocalOci) -> AsyncIterator[Provider]:
 async def take_over(provider: Provider, at: Target) -> Plan:
     """What `failoverctl adopt` does."""
     decision = Decision(at, DecisionKind.OPERATOR, {}, None, (), 0.0)
-    plan = adopt(await provider.read(at), decision, plan_id="c-1", owner="prod", region_of={}, revision="r1")
+    plan = adopt(
+        await provider.read(at), decision, plan_id="c-1", signed=Signature("prod"), region_of={}, revision="r1"
+    )
     assert isinstance(plan, Plan)
     await provider.apply(approved(plan))
     return plan

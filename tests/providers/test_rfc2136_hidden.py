@@ -26,7 +26,7 @@ from support.servers import ZONE, DnsServer, Key, PowerDns
 
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.ownership import adopt
-from failoverd.core.control.plan import RefusalReason, Refused
+from failoverd.core.control.plan import RefusalReason, Refused, Signature
 from failoverd.core.errors import Fenced, Permanent
 from failoverd.core.records import RecordType
 from failoverd.ports import Provider
@@ -81,7 +81,9 @@ async def test_what_stands_at_a_dname_cannot_be_adopted(server: DnsServer, provi
     server.edit(f"add {name}. 60 A {EAST}", f"add {name}. 60 DNAME example.net.")
     at = target(name)
     decision = Decision(at, DecisionKind.OPERATOR, {}, None, (), 0.0)
-    found = adopt(await provider.read(at), decision, plan_id="c-1", owner=OWNER, region_of={}, revision="r1")
+    found = adopt(
+        await provider.read(at), decision, plan_id="c-1", signed=Signature(OWNER), region_of={}, revision="r1"
+    )
     assert isinstance(found, Refused)
     assert "DNAME" in found.detail
     assert "another name" in found.remedy

@@ -20,7 +20,7 @@ from support.servers import ZONE, DnsServer
 
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.ownership import adopt, disown
-from failoverd.core.control.plan import InSync, Plan, RefusalReason, Refused
+from failoverd.core.control.plan import InSync, Plan, RefusalReason, Refused, Signature
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.ports import Access, Provider
 
@@ -74,7 +74,9 @@ async def test_whatever_type_the_wildcard_has_a_name_below_it_is_read_as_nothing
 async def test_there_is_nothing_to_adopt_below_a_wildcard(server: DnsServer, provider: Provider, name: str) -> None:
     server.edit(f"add *.{name}. 60 A 192.0.2.99")
     at = target(f"new.{name}")
-    refused = adopt(await provider.read(at), by_hand(at), plan_id="c-1", owner=OWNER, region_of={}, revision="r1")
+    refused = adopt(
+        await provider.read(at), by_hand(at), plan_id="c-1", signed=Signature(OWNER), region_of={}, revision="r1"
+    )
     assert isinstance(refused, Refused)
     assert "does not exist" in refused.detail
 
@@ -93,7 +95,9 @@ async def test_a_wildcard_below_the_name_is_no_marker_of_it(server: DnsServer, p
     server.edit(f'add *.{name}. 60 TXT "v=spf1 -all"')
     at = target(name)
     await publish(provider, at, EAST)
-    back = disown(await provider.read(at), by_hand(at), plan_id="c-2", owner=OWNER, region_of={}, revision="r1")
+    back = disown(
+        await provider.read(at), by_hand(at), plan_id="c-2", signed=Signature(OWNER), region_of={}, revision="r1"
+    )
     assert isinstance(back, Plan)
     await provider.apply(approved(back))
     left = await provider.read(at)
@@ -124,7 +128,7 @@ async def test_a_record_without_a_marker_is_seen_beside_a_wildcard_and_adopted(
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.NO_MARKER
 
-    plan = adopt(found, by_hand(at), plan_id="c-1", owner=OWNER, region_of={}, revision="r1")
+    plan = adopt(found, by_hand(at), plan_id="c-1", signed=Signature(OWNER), region_of={}, revision="r1")
     assert isinstance(plan, Plan)
     await provider.apply(approved(plan))
     assert isinstance(compare(await provider.read(at), plan.after), InSync)

@@ -20,7 +20,7 @@ from support.servers import ZONE
 
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.ownership import adopt
-from failoverd.core.control.plan import InSync, Plan
+from failoverd.core.control.plan import InSync, Plan, Signature
 from failoverd.core.errors import Permanent
 from failoverd.core.records import RecordSet, RecordType
 from failoverd.ports import Access, Propagating, Provider
@@ -205,7 +205,7 @@ async def test_what_was_made_by_hand_is_adopted_as_it_is_and_steered_from_there(
         found = await provider.read(AT)
         assert found.records == RecordSet.of(AT.key, 77, weights)
         decision = Decision(AT, DecisionKind.OPERATOR, {}, None, (), 0.0)
-        plan = adopt(found, decision, plan_id="c-1", owner=OWNER, region_of={}, revision="r1")
+        plan = adopt(found, decision, plan_id="c-1", signed=Signature(OWNER), region_of={}, revision="r1")
         assert isinstance(plan, Plan)
         await provider.apply(approved(plan))
         assert local.cloud.lines(NAME) == lines
@@ -219,7 +219,7 @@ async def test_an_adoption_fences_like_any_change(local: LocalRoute53) -> None:
     async with local.open() as provider:
         found = await provider.read(AT)
         decision = Decision(AT, DecisionKind.OPERATOR, {}, None, (), 0.0)
-        plan = adopt(found, decision, plan_id="c-1", owner=OWNER, region_of={}, revision="r1")
+        plan = adopt(found, decision, plan_id="c-1", signed=Signature(OWNER), region_of={}, revision="r1")
         assert isinstance(plan, Plan)
         local.edit(f"add {NAME} 77 A 192.0.2.3")
         with pytest.raises(Exception, match="record_changed"):

@@ -8,7 +8,14 @@ from support.stage import API, AT, AZURE, OCI, Stage, normal, playing, status
 from support.virtual import until, virtually
 
 from failoverd.core.errors import RateLimited
-from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified, TargetDelayed, TargetResumed
+from failoverd.core.events import (
+    ChangeApplied,
+    ChangeFenced,
+    ChangeVerified,
+    LeaderOutranked,
+    TargetDelayed,
+    TargetResumed,
+)
 from failoverd.core.records import Marker, RecordSet, RecordType
 from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
@@ -41,6 +48,31 @@ async def test_a_write_that_another_writer_replaces_before_it_is_read_back_is_to
         )
         assert len(stage.states.of("api").of(AT).changes) == 2, "it moved traffic, so it counts towards the limits"
         assert stage.told(TargetDelayed) == []
+
+
+@virtually
+async def test_a_write_that_a_newer_leader_replaces_before_it_is_read_back_is_overtaken_and_nothing_follows() -> None:
+    """Even where that leader wrote the very same, for it is that one's to prove."""
+    async with playing(API) as stage:
+        await normal(stage)
+        answer = asyncio.Event()
+        stage.dns.on_apply.append(Fault(Moment.AFTER, hold=answer))
+        stage.fails(AZURE)
+        await until(lambda: stage.generation(API) == 2)
+        marker = stage.zonefile.observe(AT).marker
+        assert marker is not None
+        stage.zonefile.mark(AT, replace(marker, epoch=8).to_text())
+        answer.set()
+        await until(lambda: stage.told(LeaderOutranked))
+        stage.heals(AZURE)
+        await elapse(900.0)
+        (_, entry) = stage.journal.changes.values()
+        assert entry.detail == (
+            "generation 2 of api.example.com A at dns-main was written, and generation 2 of prod/api under the leader "
+            "of epoch 8 had replaced it when it was read back"
+        )
+        assert [event.generation for event in stage.told(ChangeVerified)] == [1]
+        assert stage.shares(API) == {"oci": 100}
 
 
 @virtually

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy, record, regions, target
 from support.virtual import until, virtually
 
-from failoverd.core.events import PlanHeld, RivalDetected, RivalSettled
+from failoverd.core.events import FailoverHeld, LeaderOutranked, PlanHeld, RivalDetected, RivalSettled
 from failoverd.core.overrides import Scope
 from failoverd.core.records import Policy, RecordType
+from failoverd.runtime.members.leading import Alone
 from failoverd.simulation.simulated_daemon import TICK
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import World
@@ -114,6 +116,55 @@ async def test_a_person_who_stopped_the_other_one_ends_it() -> None:
         (settled,) = one.told(RivalSettled)
         assert (settled.rivals, settled.by, settled.comment) == ((OTHER,), "alice@desk", "stopped it")
         assert await one.engine.settle_rivals(Scope(), "alice@desk") == ()
+
+
+def led(stage: Stage, epoch: int) -> None:
+    """A leader that is another daemon wrote the name."""
+    marker = stage.zonefile.observe(AT).marker
+    assert marker is not None
+    theirs = replace(marker, generation=marker.generation + 1, epoch=epoch, instance=OTHER)
+    stage.zonefile.mark(AT, theirs.to_text())
+
+
+@virtually
+async def test_one_alone_leaves_what_a_leader_wrote_until_a_person_says_that_it_is_gone() -> None:
+    stage = alone()
+    async with playing(API, stage=stage) as one:
+        await normal(one)
+        led(one, 8)
+        await until(lambda: one.told(LeaderOutranked))
+        writes = len(one.zonefile.writes)
+        one.fails(AZURE)
+        await elapse(900.0)
+        assert len(one.zonefile.writes) == writes
+        assert [each.epoch for each in one.told(LeaderOutranked)] == [8]
+        assert len(one.told(FailoverHeld)) == 1
+        assert await one.engine.settle_rivals(Scope(), "alice@desk", "switched off") == ("api.example.com",)
+        await until(one.steers(API, oci=100.0))
+        (settled,) = one.told(RivalSettled)
+        assert (settled.rivals, settled.epoch) == ((OTHER,), 8)
+        assert await one.engine.settle_rivals(Scope(), "alice@desk") == ()
+    again = Stage(zonefile=stage.zonefile, world=stage.world, journal=stage.journal, instance=ONE)
+    async with playing(API, stage=again) as one:
+        one.heals(AZURE)
+        await until(one.steers(API, **NORMAL))
+        led(one, 9)
+        await until(lambda: one.told(LeaderOutranked))
+        assert [each.epoch for each in one.told(LeaderOutranked)] == [9], "it came after those that are gone"
+
+
+@virtually
+async def test_a_leader_that_leads_again_writes_with_a_higher_epoch() -> None:
+    async with playing(API, stage=alone()) as one:
+        await normal(one)
+        led(one, 8)
+        await until(lambda: one.told(LeaderOutranked))
+        one.engine.states.lead = Alone(ONE, epoch=9)
+        one.fails(AZURE)
+        await until(one.steers(API, oci=100.0))
+        marker = one.zonefile.observe(AT).marker
+        assert marker is not None
+        assert marker.epoch == 9
 
 
 @virtually

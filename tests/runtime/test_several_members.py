@@ -1,93 +1,32 @@
 """Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import pytest
-from support.coordinating import PaperCoordinator, PaperQuorum
-from support.stage import API, AT, AZURE, NORMAL, Stage, playing
+from support.cluster import TIMEOUT, Dark, papers
+from support.coordinating import UNANSWERED
+from support.stage import API, AT, AZURE, NORMAL
+from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
 from failoverd.core.errors import CoordinationError
-from failoverd.core.events import ChangeApplied, CoordinatorLost, LeaderElected, LeaderLost
-from failoverd.core.members import Member, MemberRole, Membership, Uncoordinated
-from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.events import (
+    ChangeApplied,
+    CoordinatorLost,
+    CoordinatorRestored,
+    LeaderElected,
+    LeaderLost,
+    LeaderOutranked,
+    PlanHeld,
+    TargetDelayed,
+)
+from failoverd.core.members import MemberRole, Uncoordinated
+from failoverd.core.overrides import Scope, Verb
+from failoverd.core.reasons import Limit
+from failoverd.runtime.target_worker import SHADOW_READ
+from failoverd.simulation.faults import Script
 from failoverd.simulation.virtual_time import elapse, now
-from failoverd.simulation.world import Does, World
-from failoverd.simulation.zonefile import Zonefile
-
-LEASE = 20.0
-NAMES = ("azure-1", "oci-1", "aws-1")
-RETRY = 1.0
-"""Seconds between two calls of the coordinator."""
-
-
-@dataclass
-class Trio:
-    """Three members at one zone, and the coordinator between them."""
-
-    uncoordinated: Uncoordinated = Uncoordinated.HOLD
-    roles: dict[str, MemberRole] = field(default_factory=dict)
-    quorum: PaperQuorum = field(default_factory=lambda: PaperQuorum(LEASE))
-    zonefile: Zonefile = field(default_factory=Zonefile)
-    world: World = field(default_factory=lambda: World(now))
-    stages: dict[str, Stage] = field(default_factory=dict)
-    ways: dict[str, PaperCoordinator] = field(default_factory=dict)
-
-    def made(self, name: str) -> Stage:
-        members = tuple(Member(each, each.partition("-")[0], self.roles.get(each, MemberRole.MEMBER)) for each in NAMES)
-        me = next(each for each in members if each.name == name)
-        self.ways[name] = self.quorum.member(name)
-        self.stages[name] = Stage(
-            zonefile=self.zonefile,
-            world=self.world,
-            instance=name * 2,
-            coordinator=self.ways[name],
-            membership=Membership(me, members, self.uncoordinated),
-        )
-        return self.stages[name]
-
-    @property
-    def leaders(self) -> list[str]:
-        return [name for name, stage in self.stages.items() if stage.engine.lead.leads]
-
-    @property
-    def leader(self) -> Stage:
-        (name,) = self.leaders
-        return self.stages[name]
-
-    def others(self) -> list[Stage]:
-        return [stage for stage in self.stages.values() if not stage.engine.lead.leads]
-
-    @property
-    def epoch(self) -> int:
-        marker = self.zonefile.observe(AT).marker
-        assert marker is not None
-        return marker.epoch
-
-
-@asynccontextmanager
-async def trio(*names: str, of: Trio | None = None) -> AsyncIterator[Trio]:
-    found = of or Trio()
-    async with AsyncExitStack() as stack:
-        for name in names or NAMES:
-            await stack.enter_async_context(playing(API, stage=found.made(name)))
-        yield found
-
-
-def drain(region: str) -> Override:
-    began = now()
-    comment = Comment(began, "alex", "it is being mended")
-    return Override(
-        "drain-1", Verb.DRAIN, Scope(regions=(region,)), "alex", began, began + 3_600.0, comments=(comment,)
-    )
-
-
-async def settled(found: Trio) -> None:
-    await until(lambda: found.leaders)
-    await until(found.leader.steers(API, **NORMAL))
-    await elapse(30.0)
+from failoverd.simulation.world import Does
 
 
 @virtually
@@ -158,6 +97,19 @@ async def test_who_is_cut_off_stops_before_another_one_begins() -> None:
 
 
 @virtually
+async def test_who_is_heard_by_the_coordinator_and_hears_nothing_keeps_nobody_from_leading() -> None:
+    async with trio() as found:
+        await settled(found)
+        (first,) = found.leaders
+        found.ways[first].cut(UNANSWERED)
+        found.world.let(Does.REFUSE, AZURE)
+        cut_at = now()
+        await until(lambda: found.leaders and found.leaders != [first], within=3 * LEASE)
+        assert now() - cut_at <= LEASE + 4 * RETRY
+        await until(lambda: takes_out(found))
+
+
+@virtually
 async def test_losing_the_coordinator_moves_nothing_and_it_goes_on_when_that_is_back() -> None:
     async with trio() as found:
         await settled(found)
@@ -216,6 +168,21 @@ async def test_a_word_that_any_member_hears_is_heeded_by_the_leader_and_by_who_f
 
 
 @virtually
+async def test_what_is_for_the_leader_to_write_keeps_nobody_else_busy() -> None:
+    """A word is written into the marker, which those who follow read again in some minutes only."""
+    async with trio() as found:
+        await settled(found)
+        await elapse(SHADOW_READ + 60.0)  # all of them have seen what stands there
+        hold = replace(drain("azure"), id="hold-1", verb=Verb.HOLD, scope=Scope(("api",)))
+        scripts = [Script(kill_at=500) for _ in found.others()]
+        for stage, script in zip(found.others(), scripts, strict=True):
+            stage.journal.script = script
+        assert await found.leader.engine.say(hold, None)
+        await elapse(30.0)
+        assert max(script.steps for script in scripts) < 100
+
+
+@virtually
 async def test_a_word_that_no_leader_can_hear_is_refused() -> None:
     async with trio() as found:
         await settled(found)
@@ -241,3 +208,141 @@ async def test_budgets_and_the_incident_go_over_to_the_next_leader() -> None:
         taken = found.leader.states.of("api")
         assert taken.incident == known.incident
         assert [each.change_id for each in taken.of(AT).changes] == [each.change_id for each in known.of(AT).changes]
+
+
+@virtually
+async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_markers_and_epochs_go_on() -> None:
+    async with trio() as found:
+        await settled(found)
+        old = found.quorum.backup()
+        for _ in range(3):
+            leading = found.leader.engine.leading
+            assert leading is not None
+            await leading.resign(30.0)
+            await until(lambda: found.leaders)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        epoch = found.epoch
+        found.quorum.restore(old)
+        await elapse(2 * LEASE)
+        found.world.let(Does.ANSWER, AZURE)
+        await until(found.leader.steers(API, **NORMAL))
+        assert found.epoch > epoch
+        assert [event for stage in found.stages.values() for event in stage.told(CoordinatorRestored)]
+        writes = [write.marker.epoch for write in found.zonefile.writes]
+        assert writes == sorted(writes)
+
+
+@virtually
+async def test_another_estate_with_the_same_owner_is_left_alone() -> None:
+    """Its epochs may be higher: whoever reads one writes no more, and a person is told."""
+    async with trio() as found:
+        await settled(found)
+        other = Trio(estate="-elsewhere", zonefile=found.zonefile, world=found.world)
+        other.quorum.revision = 1_000
+        async with trio(of=other) as stranger:
+            await until(lambda: stranger.leaders)
+            found.world.let(Does.REFUSE, AZURE)
+            await until(lambda: found.epoch > 1_000)
+            await elapse(120.0)
+            assert found.leader.told(LeaderOutranked)
+            assert not found.leader.told(CoordinatorRestored)
+            writes = len(found.zonefile.writes)
+            found.world.let(Does.ANSWER, AZURE)
+            await until(stranger.leader.steers(API, **NORMAL))
+            assert {write.marker.epoch > 1_000 for write in found.zonefile.writes[writes:]} == {True}
+
+
+@virtually
+async def test_what_is_shown_while_nobody_can_lead_is_what_would_be_done() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT)) as found:
+        await settled(found)
+        found.quorum.lose_quorum()
+        await elapse(60.0)
+        some = next(iter(found.stages.values()))
+        some.fails(AZURE)
+        await until(some.steers(API, oci=100.0))
+        some.heals(AZURE)
+        await until(lambda: any(stage.told(PlanHeld) for stage in found.stages.values()))
+        held = next(event for stage in found.stages.values() for event in stage.told(PlanHeld))
+        assert [check.limit for check in held.limits] == [Limit.UNCOORDINATED]
+
+
+def takes_out(found: Trio) -> bool:
+    """Whether the region that died is out of the answer."""
+    records = found.zonefile.observe(AT).records
+    return records is not None and AZURE not in {answer.value for answer in records.serving}
+
+
+@virtually
+async def test_a_leader_that_does_not_reach_the_provider_lets_another_one_take_the_dead_region_out() -> None:
+    async with trio() as found:
+        await settled(found)
+        first = found.leader
+        for provider in papers(first):
+            provider.script = Dark()
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: first.told(TargetDelayed))
+        failed_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - failed_at <= LEASE / 2 + 2 * RETRY
+        (lost,) = first.told(LeaderLost)
+        assert "another member may reach it" in lost.cause
+        await elapse(60.0)
+        assert not first.engine.lead.leads
+
+
+@virtually
+async def test_where_nobody_reaches_the_provider_members_take_turns_ever_less_often_and_act_when_one_does() -> None:
+    async with trio() as found:
+        await settled(found)
+        reached = [(provider, provider.script) for stage in found.stages.values() for provider in papers(stage)]
+        for provider, _ in reached:
+            provider.script = Dark()
+        found.world.let(Does.REFUSE, AZURE)
+        vacant = 0
+        for _ in range(900):
+            await elapse(1.0)
+            vacant = 0 if found.leaders else vacant + 1
+            assert vacant <= LEASE / 2, "nobody led"
+        turns = [lost for stage in found.stages.values() for lost in stage.told(LeaderLost)]
+        assert {lost.leader for lost in turns} == set(NAMES)
+        assert len(turns) <= 15
+        for provider, before in reached:
+            provider.script = before
+        mended_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - mended_at <= TIMEOUT + LEASE / 2, "longer than the try that was under way"
+
+
+@virtually
+async def test_a_leader_that_does_not_reach_the_provider_and_has_nobody_to_give_way_to_goes_on_trying() -> None:
+    roles = {"oci-1": MemberRole.VANTAGE, "aws-1": MemberRole.VANTAGE}
+    async with trio(of=Trio(roles=roles)) as found:
+        await settled(found)
+        (provider,) = papers(found.leader)
+        script, provider.script = provider.script, Dark()
+        found.world.let(Does.REFUSE, AZURE)
+        await elapse(120.0)
+        provider.script = script
+        mended_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - mended_at <= LEASE
+
+
+@virtually
+async def test_a_coordinator_that_came_back_from_a_backup_brings_no_vote_of_yesterday_back() -> None:
+    async with trio() as found:
+        await settled(found)
+        found.world.let(Does.ERROR, AZURE)
+        await until(lambda: takes_out(found))
+        await elapse(10.0)
+        backup = found.quorum.backup()
+        found.world.let(Does.ANSWER, AZURE)
+        await until(found.leader.steers(API, **NORMAL))
+        await elapse(60.0)
+        found.quorum.restore(backup)
+        written = len(found.zonefile.writes)
+        await elapse(300.0)
+        assert found.leader.shares(API) == NORMAL
+        assert len(found.zonefile.writes) <= written + 1, "for the epoch, and nothing else"

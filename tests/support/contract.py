@@ -107,13 +107,13 @@ def wish(provider: Provider, at: Target, *values: str, ttl: int = 30) -> RecordS
     return provider.normalise(RecordSet.of(at.key, ttl, dict.fromkeys(values, WHOLE // len(values))))
 
 
-def compare(observed: Observed, desired: RecordSet, *, owner: str = OWNER) -> Plan | InSync | Refused:
+def compare(observed: Observed, desired: RecordSet, *, owner: str = OWNER, epoch: int = 0) -> Plan | InSync | Refused:
     decision = Decision(observed.target, DecisionKind.FAILOVER, {}, desired, (), 0.0)
-    return diff(observed, desired, decision, signed=Signature(owner), region_of={}, revision="r1")
+    return diff(observed, desired, decision, signed=Signature(owner, epoch=epoch), region_of={}, revision="r1")
 
 
-def planned(observed: Observed, desired: RecordSet) -> Plan:
-    plan = compare(observed, desired)
+def planned(observed: Observed, desired: RecordSet, *, epoch: int = 0) -> Plan:
+    plan = compare(observed, desired, epoch=epoch)
     assert isinstance(plan, Plan), plan
     return plan
 
@@ -127,9 +127,9 @@ def smuggled(plan: Plan) -> Approved:
     return Approved(plan, (), seal=limits._SEAL)
 
 
-async def publish(provider: Provider, at: Target, *values: str) -> Plan:
+async def publish(provider: Provider, at: Target, *values: str, epoch: int = 0) -> Plan:
     """One round of the reconciler: read, plan, apply."""
-    plan = planned(await provider.read(at), wish(provider, at, *values))
+    plan = planned(await provider.read(at), wish(provider, at, *values), epoch=epoch)
     await provider.apply(approved(plan))
     return plan
 

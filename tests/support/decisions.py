@@ -191,6 +191,10 @@ class Example:
             )
         for name, shares in step.get("edit", {}).items():
             self._edit(self.policies[name], shares)
+        for name, said in step.get("another_leads", {}).items():
+            self._written_by_leader(self.policies[name], said["epoch"], said["writes"])
+        for name, epoch in step.get("leads", {}).items():
+            self.sheet.states[name] = replace(self.sheet.states[name], epoch=epoch)
 
     def _say(self, said: Mapping[str, Any]) -> None:
         """What an operator says, or an alert: `{drain: REGION}`, `{shed: {REGION: 25%}}`, `{pin: {REGION: 60}}`."""
@@ -220,6 +224,15 @@ class Example:
         weights = {value: shares[name] for value, name in region_of.items() if shares.get(name)}
         assert found.records is not None
         self.sheet.edit(target, RecordSet.of(target.key, found.records.ttl, weights))
+
+    def _written_by_leader(self, policy: Policy, epoch: int, shares: Mapping[str, int]) -> None:
+        """Another member leads, and writes."""
+        self._edit(policy, shares)
+        target = _target(policy)
+        found = self.sheet.observed[target]
+        assert found.marker is not None
+        marker = replace(found.marker, generation=found.marker.generation + 1, epoch=epoch)
+        self.sheet.observed[target] = replace(found, marker=marker, marker_text=marker.to_text())
 
     def _turn(self, name: str, health: str) -> None:
         """`healthy`, `down`, or `degraded 62.5%`."""

@@ -24,7 +24,7 @@ from support.kube_apiserver import kube_apiserver
 from failoverd.coordination.etcd.coordinator import EtcdCoordinator
 from failoverd.coordination.etcd.gateway import Gateway
 from failoverd.coordination.kubernetes.api_server import ApiServer
-from failoverd.coordination.kubernetes.config_maps import Installation
+from failoverd.coordination.kubernetes.config_maps import Namespaced
 from failoverd.coordination.kubernetes.kubernetes_coordinator import KubernetesCoordinator
 from failoverd.coordination.kubernetes.service_account import ServiceAccount
 from failoverd.http_client import http_session
@@ -177,7 +177,7 @@ class InKubernetes:
     def member(self, name: str, *, owner: str = OWNER, patience: float = PATIENCE) -> KubernetesCoordinator:
         account = ServiceAccount(self.api.address, self.api.folder)
         server = ApiServer(self.session, account, NAMESPACE, patience)
-        return KubernetesCoordinator(server, Installation(owner), name, LEASE, self.clock)
+        return KubernetesCoordinator(server, Namespaced(owner), name, LEASE, self.clock)
 
     def silent(self) -> AbstractContextManager[None]:
         return self.api.frozen()
@@ -191,7 +191,7 @@ class InKubernetes:
     async def revoke(self, member: Coordinator) -> None:
         """Whom it holds is written by hand, for who leads; and what it publishes ends with its session."""
         assert isinstance(member, KubernetesCoordinator)
-        installation = Installation(OWNER)
+        installation = Namespaced(OWNER)
         if self.api.found("leases", installation.name) is not None:
             self.api.edit("leases", installation.name, lambda lease: lease["spec"].update(holderIdentity=""))
         if member.sessions.own:

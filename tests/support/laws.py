@@ -35,7 +35,8 @@ class Law(IntEnum):
 
 SHOWN_BY: Final[Mapping[Law, str]] = {
     Law.EMPTY: "Cluster._audit, Members._audit, each write; Cluster.stands, each name after each stroke",
-    Law.STALE: "Cluster._audit, Members._audit, each write; generations_grow, at the end",
+    Law.STALE: "Cluster._audit, Members._audit, each write; generations_grow, at the end; "
+    "Fleet._sends: who writes leads, and nobody else; Fleet._audit: no epoch falls",
     Law.REBUILT: "Cluster.abnormal and Members.abnormal, in the calm: emptied and edited records are as files say",
     Law.DOUBT: "Cluster._audit: who was well when the prober was cut off is not taken out while it is",
     Law.UNSEEN: "Cluster._audit, each write",
@@ -49,11 +50,12 @@ SHOWN_BY: Final[Mapping[Law, str]] = {
     Law.EXPLAINED: "Cluster.explained, at the end: the last process told each of its changes, with evidence",
     Law.SECRETS: "tests/test_foreign.py and the contract suite: the simulation has no secrets",
     Law.DEAD: "Cluster._judge, after each stroke: no silent hold; Cluster.last_stroke: nothing holds it; "
-    "Cluster.come_to_rest: no limit refuses for ever",
+    "Cluster.come_to_rest: no limit refuses for ever; Fleet: a region that dies with whoever led is left",
     Law.RESIDENCY: "tests/runtime/test_estate_simulation.py: each write",
     Law.SHOWN: "Cluster.shown_is_done, after each stroke: operations/planning.py beside the daemon, by its journal; "
     "Cluster.defects: each decision, made again at the end",
-    Law.WORDS: "Operators.against and told_wrong: each write, and each word at the end",
+    Law.WORDS: "Operators.against and told_wrong: each write, and each word at the end; "
+    "Fleet: whoever leads, and wherever it was said",
     Law.NEWS: "Cluster.last_stroke: a provider that comes back is told of what fell meanwhile at once",
 }
 

@@ -107,7 +107,7 @@ class Skewed:
 class Member:
     """One machine: its clock, what it sees, its journal, its files, and the process that runs there."""
 
-    opens = PaperProvider
+    opens, tick = PaperProvider, 10.0
 
     def __init__(
         self, name: str, truth: World, zonefiles: Mapping[str, Zonefile], membership: Membership | None = None
@@ -135,7 +135,7 @@ class Member:
             sentinels=SENTINELS,
             chance=chance,
             instance=self.instance,
-            tick=10.0,
+            tick=self.tick,
             clock=self.clock,
             coordinator=way,
             membership=self.membership,
@@ -162,6 +162,9 @@ class Member:
         held = Held(self.journal.stuck)
         for provider in papers(self.stage):
             provider.script = held
+        self.see_nothing()
+
+    def see_nothing(self) -> None:
         self.view.lost = frozenset([*ADDRESSES, *(end.address for end, _ in SENTINELS)])
 
     def wake(self) -> None:
@@ -313,7 +316,7 @@ class Members:
 
     async def _sees_nothing(self, member: Member) -> None:
         if not member.frozen:
-            member.view.lost = frozenset([*ADDRESSES, *(end.address for end, _ in SENTINELS)])
+            member.see_nothing()
             self._tell(f"{member.name} sees nothing any more")
 
     async def _sees_no_cloud(self, member: Member) -> None:

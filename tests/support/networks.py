@@ -89,13 +89,13 @@ class Network:
 
     def cut_one_way(self, senders: Places, receivers: Places) -> None:
         """What the first send does not reach the others, which are heard by the first."""
-        self._faults[_addresses(senders), _addresses(receivers)] = 100
+        self._faults[addresses(senders), addresses(receivers)] = 100
         self._apply()
 
     def lose(self, some: Places, others: Places, percent: int) -> None:
         """Of the packets between them, each is lost with that probability."""
-        self._faults[_addresses(some), _addresses(others)] = percent
-        self._faults[_addresses(others), _addresses(some)] = percent
+        self._faults[addresses(some), addresses(others)] = percent
+        self._faults[addresses(others), addresses(some)] = percent
         self._apply()
 
     def heal(self) -> None:
@@ -127,12 +127,12 @@ def _share(percent: int) -> str:
     return "" if percent == 100 else f"numgen random mod 100 < {percent} "
 
 
-def _addresses(places: Places) -> tuple[str, ...]:
+def addresses(places: Places) -> tuple[str, ...]:
     if isinstance(places, str):
         return (places,)
     if isinstance(places, Host):
         return places.addresses
-    return tuple(address for each in places for address in _addresses(each))
+    return tuple(address for each in places for address in addresses(each))
 
 
 @contextmanager

@@ -195,9 +195,10 @@ def observed(
     types: Iterable[RecordType] = (RecordType.A,),
     text: str | None = None,
     foreign: tuple[str, ...] = (),
+    epoch: int = 0,
 ) -> Observed:
     """What stands at the target; `generation=None` means that no marker stands beside it."""
-    marker = None if generation is None else Marker(owner, by, generation, tuple(sorted(types)))
+    marker = None if generation is None else Marker(owner, by, generation, tuple(sorted(types)), epoch=epoch)
     if marker is not None:
         text = marker.to_text()
     return Observed(TARGET, found, marker, text, foreign)
@@ -230,6 +231,7 @@ def decision(shares: Mapping[str, int], found: RecordSet | None) -> Decision:
 class DiffExtras(TypedDict, total=False):
     last_good: LastGood | None
     owner: str
+    epoch: int
 
 
 def compared(of: Policy, seen: Observed, desired: RecordSet, **extras: Unpack[DiffExtras]) -> Plan | InSync | Refused:
@@ -239,7 +241,7 @@ def compared(of: Policy, seen: Observed, desired: RecordSet, **extras: Unpack[Di
         seen,
         desired,
         decision(desired.shares(region_of), desired),
-        signed=Signature(extras.get("owner", OWNER)),
+        signed=Signature(extras.get("owner", OWNER), epoch=extras.get("epoch", 0)),
         region_of=region_of,
         revision="r1",
         last_good=extras.get("last_good"),

@@ -15,6 +15,7 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from support.daemons import EMBEDDED, NAME, site
+from support.leaders import but, members
 from support.living import at_work, living
 from support.prometheus import promtool
 from support.scenes import NOW, TARGET
@@ -241,12 +242,15 @@ def test_only_a_limit_that_keeps_what_is_down_is_a_failover_held() -> None:
     assert held(TargetState.DRIFTED, Cause.FAILING_OUT) == 0
 
 
-def test_records_that_another_instance_writes_as_well_are_counted() -> None:
-    rival = TargetStatus(TARGET, 0.0, TargetState.IN_SYNC, reasons=(Reason(ReasonCode.RIVAL),))
+@pytest.mark.parametrize(
+    ("reasons", "counted"),
+    [((), 0), ((Reason(ReasonCode.RIVAL),), 1), ((Reason(ReasonCode.NEWER_LEADER),), 1)],
+)
+def test_records_that_another_instance_writes_as_well_are_counted(reasons: tuple[Reason, ...], counted: int) -> None:
+    target = TargetStatus(TARGET, 0.0, TargetState.IN_SYNC, reasons=reasons)
     policy = PolicyStatus(TARGET.policy, 0.0, "api.yaml", "r1")
-    for statuses, found in (([policy, rival], 1), ([policy, replace(rival, reasons=())], 0)):
-        page = Metrics(ProbingFigures, partial(list, statuses), "1.2.3", 0.0).snapshot().page()
-        assert value(page, "failoverd_rival_records", policy=TARGET.policy) == found
+    page = Metrics(ProbingFigures, partial(list, [policy, target]), "1.2.3", 0.0).snapshot().page()
+    assert value(page, "failoverd_rival_records", policy=TARGET.policy) == counted
 
 
 # -- what keeps records from what is wanted ----------------------------------------------------------------------------
@@ -295,6 +299,7 @@ TROUBLE = {
     "failoverd_region_practised_timestamp_seconds": ("policy", "region"),
     "failoverd_region_latency_seconds": ("policy", "record_type", "region"),
     "failoverd_signals_lost": ("source",),
+    "failoverd_member_differing": ("member",),
     "failoverd_signal_age_seconds": ("policy", "signal"),
     "failoverd_signal_burn": ("policy", "region"),
     "failoverd_signal_failures_total": ("reason", "source"),
@@ -308,7 +313,9 @@ def in_trouble() -> Metrics:
         RegionStatus(TARGET.policy, "A", name, NOW, state, 0, NOW - 90.0, latency=0.012)
         for name, state in REGIONS.items()
     ]
-    statuses: list[Status] = [POLICY, LIMITED, *regions, FilesStatus(NOW, (RefusedFile("b.yaml", "line 1"),))]
+    alone = but(members(NOW, leads=False, coordinated=False), "oci-1", uncounted="silent", differing=("shop", "web"))
+    files = FilesStatus(NOW, (RefusedFile("b.yaml", "line 1"),))
+    statuses: list[Status] = [POLICY, LIMITED, *regions, files, alone]
     remembered = TargetFigures(TargetMemory(TARGET), Limits(), {"west": NOW - 120.0}, disputed=True)
     calls = CallTally("dns-main", "apply")
     calls.add(CallOutcome.FENCED, 0.2)
@@ -366,6 +373,13 @@ def test_the_rest_of_a_bad_night_is_counted() -> None:
     assert value(page, "failoverd_replay_decisions") == 1_234
     assert value(page, "failoverd_replay_differing") == 2
     assert value(page, "failoverd_replay_unreadable") == 5
+    assert value(page, "failoverd_leader") == 0
+    assert value(page, "failoverd_leader_known") == 0
+    assert value(page, "failoverd_leader_epoch") == 7
+    assert value(page, "failoverd_coordinator_failing") == 1
+    assert value(page, "failoverd_coordinator_silence_seconds") == 1.0
+    assert (value(page, "failoverd_members"), value(page, "failoverd_members_voting")) == (3, 2)
+    assert value(page, "failoverd_member_differing", member="oci-1") == 2
     assert value(page, "failoverd_provider_calls_total", provider="dns-main", call="apply", outcome="fenced") == 1
     assert value(page, "failoverd_provider_calls_total", provider="dns-main", call="apply", outcome="ok") == 0
     assert value(page, "failoverd_provider_call_duration_seconds_sum", call="apply") == pytest.approx(0.2)

@@ -172,6 +172,8 @@
     if ($("headline").textContent !== headline) $("headline").replaceChildren(first, ...(rest.length ? [el("span", { class: "unseen" }, "; "), el("span", { class: "rest" }, rest.join("; "))] : []));
     for (const each of board.regions.map((region) => region.region).sort()) colour(each);
     document.title = `${{ well: "\u2713", moved: "\u2192", person: "!", unknown: "?" }[glance.level]} ${headline} \u00b7 failoverd`;
+    $("speaker").textContent = clean(glance.speaker);
+    $("speaker").hidden = !glance.speaker;
     showConcerns(glance.concerns);
     showRecords();
     showWords();

@@ -84,11 +84,11 @@ def inventory_read(config: Path, now: float, policies: Sequence[Policy]) -> tupl
 
 
 def history_read(
-    config: Path, now: float, *, policy: str | None, since: float, limit: int
+    config: Path, now: float, *, policy: str | None, since: float, limit: int, member: str | None
 ) -> tuple[HistoryTold, float | None]:
     with opened(HistoryReading(journal_of(config))) as reading:
         require_policy(reading, policy)
-        return history_told(past(reading, now, policy=policy, since=since, limit=limit)), _alive(reading)
+        return history_told(past(reading, now, policy=policy, since=since, limit=limit, member=member)), _alive(reading)
 
 
 def why_read(config: Path, now: float, query: WhyQuery, *, silent: bool) -> tuple[WhyTold, float | None]:

@@ -372,7 +372,8 @@ def _show_endpoints(page: Printout, endpoints: Iterable[EndpointTold], now: floa
 
 def _unusual(target: TargetStatusTold) -> bool:
     """Whether somebody would wonder why it stands as it does."""
-    return target.kind != DecisionKind.NORMAL or target.has_rival or bool(target.lost_overrides)
+    told = target.has_rival or target.outranked or bool(target.lost_overrides)
+    return target.kind != DecisionKind.NORMAL or told
 
 
 def _show_target(page: Printout, target: TargetStatusTold) -> None:

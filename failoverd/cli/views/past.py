@@ -1,5 +1,6 @@
 """`failoverctl why` and `history`: what happened, and for which reasons."""
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
-from failoverd.api.asked import HistoryQuery, WhyQuery
+from failoverd.api.asked import MARK, HistoryQuery, WhyQuery
 from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     ChangeTold,
@@ -87,22 +88,30 @@ def _show_present(config: Path, query: WhyQuery) -> None:
             _show_standing(console, each, now)
 
 
-def history(config: Path, output: Output, policy: str | None, since: str, limit: int) -> None:
+def history(
+    config: Path, output: Output, policy: str | None, since: str, limit: int, member: str | None = None
+) -> None:
     now = time.time()
     begin = max(0.0, now - seconds(since))
 
     def read(_: object) -> tuple[HistoryTold, float | None]:
         from failoverd.cli.views.from_journal import history_read
 
-        return history_read(config, now, policy=policy, since=begin, limit=limit)
+        return history_read(config, now, policy=policy, since=begin, limit=limit, member=member)
 
     with told():
-        query = HistoryQuery(policy=_name(policy), since=begin, limit=limit)
+        query = HistoryQuery(policy=_name(policy), since=begin, limit=limit, member=_member(member))
         answer = found(config, output, lambda client: client.history(query), read)
         if output is Output.JSON:
             print_json(answer.plain())
         else:
             show_history(console, answer.told)
+
+
+def _member(name: str | None) -> str | None:
+    if name is not None and re.fullmatch(MARK, name) is None:
+        raise usage(shown(f"{name[:40]!r} is no name of a member"))
+    return name
 
 
 _LONGEST: Final = 128
@@ -294,7 +303,7 @@ def show_history(console: Console, told: HistoryTold) -> None:
     """All of it by its time, the newest last: a line for each, which goes on further in on a narrow screen."""
     lines = [(each.at, _said(each)) for each in told.overrides]
     lines += [(each.at, _changed(each)) for each in told.changes]
-    lines += [(each.at, f"{clock(each.at)}  {each.text}") for each in told.holds]
+    lines += [(each.at, f"{clock(each.at)}  {each.text}{_by_member(each.member)}") for each in told.holds]
     lines += [(each.at, _edited(each)) for each in told.edits]
     for _, line in sorted(lines, key=lambda each: each[0]):
         if not console.is_terminal:
@@ -307,8 +316,14 @@ def show_history(console: Console, told: HistoryTold) -> None:
 _INDENT: Final = " " * 4
 
 
+def _by_member(name: str) -> str:
+    """Which of several members did it."""
+    return f"  [{name}]" if name else ""
+
+
 def _edited(edit: EditTold) -> str:
-    return f"{clock(edit.at)}  {edit.policy} edited: revision {edit.from_revision} -> {edit.to_revision} of {edit.file}"
+    revisions = f"{edit.from_revision} -> {edit.to_revision}"
+    return f"{clock(edit.at)}  {edit.policy} edited: revision {revisions} of {edit.file}{_by_member(edit.member)}"
 
 
 def _changed(change: ChangeTold) -> str:
@@ -317,7 +332,7 @@ def _changed(change: ChangeTold) -> str:
     ended = change.outcome + (f" after {change.attempts} attempts" if change.attempts > 1 else "")
     kind = "" if change.kind == PlanKind.CHANGE else f"{change.kind.replace('_', ' ')}, "
     line = f"{clock(change.at)}  {where}  {kind}generation {change.generation} {ended}{_proof(change)}: {shares}"
-    return line + (f"  ({change.detail})" if change.detail else "")
+    return line + (f"  ({change.detail})" if change.detail else "") + _by_member(change.member)
 
 
 def _said(said: SaidTold) -> str:

@@ -52,7 +52,8 @@ def shown(told: MembersTold, now: float, width: int) -> Printout:
     for line in folded(_as_of(roster, now), width, indent="  "):
         page.say_worded(line, "dim")
     for concern in told.concerns:
-        for line in folded(concern.text, width, indent="  "):
+        lasted = f" ({phrases.ago(now - concern.since)})" if concern.since is not None else ""
+        for line in folded(f"{concern.text}{lasted}", width, indent="  "):
             page.say_worded(line, COLOURS[Condition(concern.level)])
         for line in folded(f"remedy: {concern.remedy}", width, "  ", "    "):
             page.say_worded(line)

@@ -26,8 +26,8 @@ MOST_BYTES: Final = 16_777_216
 """Of one answer, and of one message of a watch."""
 
 SILENCE: Final = 30.0
-"""Seconds that a watch may say nothing before it is begun anew, which loses nothing. etcd itself gives a sign of life
-every 10 minutes only, and who watches has to know sooner that a connection is dead."""
+"""Seconds that a watch may say nothing before the member that tells it is asked whether it is there. etcd itself gives
+a sign of life every 10 minutes only, and who watches has to know sooner that nothing is told any more."""
 
 _UNAVAILABLE: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
 
@@ -65,6 +65,7 @@ class Gateway:
         session: connections.
         endpoints: addresses of members, such as `https://10.0.0.1:2379`; one at least.
         patience: seconds that a member gets to answer.
+        silence: seconds that a watch may say nothing before its member has to show that it is there.
         user: who asks, where etcd wants to know; the password stands in `password_file`.
         ca_file: who signs for the members, instead of the system's authorities.
         shown: the certificate that members ask for.
@@ -73,6 +74,7 @@ class Gateway:
     session: aiohttp.ClientSession
     endpoints: Sequence[str]
     patience: float
+    silence: float = SILENCE
     user: str = ""
     password_file: Path | None = None
     ca_file: Path | None = None
@@ -111,28 +113,46 @@ class Gateway:
         """
         if self.user and not self._token:
             await self._authenticate()
+        while True:
+            place = self.endpoints[self._asked]
+            try:
+                async for change in self._watch(place, prefix, after):
+                    yield change
+                    after = change.revision
+            except Unheard as error:
+                if error.reason != "timeout" or not await self._tells(place, prefix):
+                    self._leave(place)
+                    raise
+
+    async def _watch(self, place: str, prefix: str, after: int) -> AsyncIterator[KeyValue]:
         create = {**below(prefix), "start_revision": str(after + 1)}
-        patience = aiohttp.ClientTimeout(total=None, sock_connect=self.patience, sock_read=SILENCE)
-        place = self.endpoints[self._asked]
-        try:
-            async with self._posting(place, "watch", {"create_request": create}, patience) as answer:
-                async for line in read_lines(answer.content, MOST_BYTES):
-                    with _as_etcd_writes(place):
-                        told = list(_told(place, line, after))
-                    for change in told:
-                        yield change
-        except Unheard:
-            self._ask_another()
-            raise
-        self._ask_another()
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=self.patience, sock_read=self.silence)
+        async with self._posting(place, "watch", {"create_request": create}, patience) as answer:
+            async for line in read_lines(answer.content, MOST_BYTES):
+                with _as_etcd_writes(place):
+                    told = list(_told(place, line, after))
+                for change in told:
+                    yield change
         raise Unheard(f"etcd at {place_of(place)} ended the watch", reason="watch_ended", maybe=True)
+
+    async def _tells(self, place: str, prefix: str) -> bool:
+        """Whether a member that was silent is there, and with a majority: then nothing happened.
+
+        One that is cut off from the others is silent for ever, as is one that is frozen, and their connections stand.
+        """
+        try:
+            await self._of(place, "kv/range", {"key": encoded(prefix), "count_only": True})
+        except CoordinationError:
+            return False
+        return True
 
     async def _of_anyone(self, call: str, body: Mapping[str, Any], *, twice: bool) -> dict[str, Any]:
         for left in reversed(range(len(self.endpoints))):
+            place = self.endpoints[self._asked]
             try:
-                return await self._of(self.endpoints[self._asked], call, body)
+                return await self._of(place, call, body)
             except Unheard as error:
-                self._ask_another()
+                self._leave(place)
                 if not left or (error.maybe and not twice):
                     raise
         raise AssertionError("no endpoint was named")
@@ -170,8 +190,10 @@ class Gateway:
         who = {"name": self.user, "password": password}
         self._token = str((await self._of_anyone("auth/authenticate", who, twice=True)).get("token", ""))
 
-    def _ask_another(self) -> None:
-        self._asked = (self._asked + 1) % len(self.endpoints)
+    def _leave(self, place: str) -> None:
+        """Ask another member from now on, unless somebody who asked that one as well was sooner."""
+        if self.endpoints[self._asked] == place:
+            self._asked = (self._asked + 1) % len(self.endpoints)
 
 
 # -- how etcd writes ---------------------------------------------------------------------------------------------------

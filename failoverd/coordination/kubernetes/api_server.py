@@ -44,7 +44,7 @@ _TOO_MANY: Final = (
 _TOO_LARGE: Final = "a ConfigMap holds 1 MiB at most"
 
 
-class Verb(StrEnum):
+class ApiVerb(StrEnum):
     """As a Role names them."""
 
     GET = "get"
@@ -55,7 +55,7 @@ class Verb(StrEnum):
     DELETE = "delete"
 
 
-_METHODS: Final[Mapping[Verb, str]] = {Verb.CREATE: "POST", Verb.UPDATE: "PUT", Verb.DELETE: "DELETE"}
+_METHODS: Final[Mapping[ApiVerb, str]] = {ApiVerb.CREATE: "POST", ApiVerb.UPDATE: "PUT", ApiVerb.DELETE: "DELETE"}
 
 
 class Resource(NamedTuple):
@@ -81,10 +81,10 @@ class ApiRefusal(CoordinationError):  # noqa: N818 - the answer was no
         self.overtaken = overtaken
 
 
-class Request(NamedTuple):
+class ApiRequest(NamedTuple):
     """What is asked of it."""
 
-    verb: Verb
+    verb: ApiVerb
     resource: Resource
     name: str = ""
     query: Mapping[str, str] = {}
@@ -111,7 +111,7 @@ class ApiServer:
     _quiet_until: float = 0.0
     _ca_files: CaFiles = field(default_factory=CaFiles)
 
-    async def ask(self, request: Request) -> Json:
+    async def ask(self, request: ApiRequest) -> Json:
         """What it answers.
 
         Raises:
@@ -136,7 +136,7 @@ class ApiServer:
         found: list[Json] = []
         query = {"labelSelector": labels, "limit": str(self.page)}
         while len(found) < _MOST_LISTED:
-            said = await self.ask(Request(Verb.LIST, resource, query=query))
+            said = await self.ask(ApiRequest(ApiVerb.LIST, resource, query=query))
             found += self._objects(said.get("items") or [])
             if not (following := said.get("metadata", {}).get("continue")):
                 return found, version(said)
@@ -162,7 +162,7 @@ class ApiServer:
             await self._require(resource, labels, after)
             with self._in_our_words():
                 async with asyncio.timeout(self.patience):
-                    answer = await self._answered(Request(Verb.WATCH, resource, query=query))
+                    answer = await self._answered(ApiRequest(ApiVerb.WATCH, resource, query=query))
                 async with answer:
                     async for line in read_lines(answer.content, MOST_BYTES):
                         kind, found = self._change(line)
@@ -173,11 +173,11 @@ class ApiServer:
 
     async def _require(self, resource: Resource, labels: str, reached: int) -> None:
         """That it has reached this version. To a watch that begins beyond that it would say nothing until it has."""
-        page = await self.ask(Request(Verb.LIST, resource, query={"labelSelector": labels, "limit": "1"}))
+        page = await self.ask(ApiRequest(ApiVerb.LIST, resource, query={"labelSelector": labels, "limit": "1"}))
         if version(page) < reached:
             raise Compacted(f"{self._who} was put back to an older state", reason="restored")
 
-    async def _answered(self, request: Request) -> aiohttp.ClientResponse:
+    async def _answered(self, request: ApiRequest) -> aiohttp.ClientResponse:
         """The answer to a request that it takes, unread."""
         await self._wait_for_quiet()
         token = await self.account.token()
@@ -199,7 +199,7 @@ class ApiServer:
         if wait > 0:
             await asyncio.sleep(wait)
 
-    async def _sent(self, request: Request, token: str) -> aiohttp.ClientResponse:
+    async def _sent(self, request: ApiRequest, token: str) -> aiohttp.ClientResponse:
         """One exchange. Redirects are not followed, for the token would go along."""
         trust = await self._ca_files.trusted(self.account.ca_file)
         parts = (request.resource.group, "namespaces", self.namespace, request.resource.plural, request.name)
@@ -218,7 +218,7 @@ class ApiServer:
         async with answer:
             raise self._refused(request, answer, await read_bounded(answer.content, MOST_BYTES))
 
-    def _refused(self, request: Request, answer: aiohttp.ClientResponse, body: bytes | None) -> CoordinationError:
+    def _refused(self, request: ApiRequest, answer: aiohttp.ClientResponse, body: bytes | None) -> CoordinationError:
         said, status = _message(body), answer.status
         if status == HTTPStatus.GONE:
             return Compacted(f"{self._who} has forgotten what happened: {said}", reason="http_410")

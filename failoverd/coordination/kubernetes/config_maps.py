@@ -34,7 +34,7 @@ class KeptValue(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
+class Namespaced:
     """What the members of one owner have in a namespace."""
 
     owner: str

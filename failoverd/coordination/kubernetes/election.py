@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final, Self
 
-from failoverd.coordination.kubernetes.api_server import LEASES, ApiRefusal, ApiServer, Json, Request, Verb
+from failoverd.coordination.kubernetes.api_server import LEASES, ApiRefusal, ApiRequest, ApiServer, ApiVerb, Json
 from failoverd.core.errors import CoordinationError
 from failoverd.ports import Clock
 
@@ -145,7 +145,7 @@ class Election:
     async def _read(self) -> tuple[LeaseRecord, Json | None]:
         """What the Lease says, and the object that says so, if there is one."""
         try:
-            stands = await self.server.ask(Request(Verb.GET, LEASES, self.name))
+            stands = await self.server.ask(ApiRequest(ApiVerb.GET, LEASES, self.name))
         except ApiRefusal as refusal:
             if refusal.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -160,11 +160,11 @@ class Election:
         """Replace it in the version that was read, with what others wrote beside it; or make it. What it says then."""
         if stands is not None:
             body = {**stands, "spec": {**(stands.get("spec") or {}), **wish.spec}}
-            asked = Request(Verb.UPDATE, LEASES, self.name, body=body)
+            asked = ApiRequest(ApiVerb.UPDATE, LEASES, self.name, body=body)
         else:
             meta = {"name": self.name, "labels": {"app.kubernetes.io/managed-by": "failoverd"}}
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": wish.spec}
-            asked = Request(Verb.CREATE, LEASES, body=body)
+            asked = ApiRequest(ApiVerb.CREATE, LEASES, body=body)
         written = LeaseRecord.parse(await self.server.ask(asked))
         self._saw(written)
         return written

@@ -19,8 +19,15 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import uuid4
 
-from failoverd.coordination.kubernetes.api_server import CONFIG_MAPS, ApiRefusal, ApiServer, Request, Verb, version
-from failoverd.coordination.kubernetes.config_maps import Installation
+from failoverd.coordination.kubernetes.api_server import (
+    CONFIG_MAPS,
+    ApiRefusal,
+    ApiRequest,
+    ApiServer,
+    ApiVerb,
+    version,
+)
+from failoverd.coordination.kubernetes.config_maps import Namespaced
 from failoverd.coordination.kubernetes.election import Election, LeaseRecord
 from failoverd.coordination.kubernetes.sessions import Sessions
 from failoverd.core.errors import CoordinationError
@@ -43,7 +50,7 @@ class KubernetesCoordinator:
     """
 
     server: ApiServer
-    installation: Installation
+    installation: Namespaced
     member: str
     lease: float
     clock: Clock
@@ -71,7 +78,7 @@ class KubernetesCoordinator:
             return None
         body = self.installation.value(key, value, self.member, after=after)
         name = self.installation.value_name(key) if after else ""
-        asked = Request(Verb.UPDATE if after else Verb.CREATE, CONFIG_MAPS, name, body=body)
+        asked = ApiRequest(ApiVerb.UPDATE if after else ApiVerb.CREATE, CONFIG_MAPS, name, body=body)
         try:
             return version(await self.server.ask(asked))
         except ApiRefusal as refusal:
@@ -103,8 +110,8 @@ class KubernetesCoordinator:
     async def _put(self, key: str, value: bytes, session: str) -> None:
         """Write it, whether or not something stands there."""
         body = self.installation.value(key, value, self.member, session=session)
-        update = Request(Verb.UPDATE, CONFIG_MAPS, self.installation.value_name(key), body=body)
-        create = Request(Verb.CREATE, CONFIG_MAPS, body=body)
+        update = ApiRequest(ApiVerb.UPDATE, CONFIG_MAPS, self.installation.value_name(key), body=body)
+        create = ApiRequest(ApiVerb.CREATE, CONFIG_MAPS, body=body)
         for asked in (update, create, update):
             try:
                 await self.server.ask(asked)

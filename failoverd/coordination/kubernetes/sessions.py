@@ -17,13 +17,13 @@ from uuid import uuid4
 from failoverd.coordination.kubernetes.api_server import (
     CONFIG_MAPS,
     ApiRefusal,
+    ApiRequest,
     ApiServer,
+    ApiVerb,
     Json,
-    Request,
-    Verb,
     version,
 )
-from failoverd.coordination.kubernetes.config_maps import SESSION, Installation
+from failoverd.coordination.kubernetes.config_maps import SESSION, Namespaced
 from failoverd.ports import Clock
 
 _FRESH: Final = 0.05
@@ -49,7 +49,7 @@ class Sessions:
     """
 
     server: ApiServer
-    installation: Installation
+    installation: Namespaced
     member: str
     lease: float
     clock: Clock
@@ -74,7 +74,7 @@ class Sessions:
                 self.own = ""
                 made = uuid4().hex
                 await self.server.ask(
-                    Request(Verb.CREATE, CONFIG_MAPS, body=self.installation.session(made, self.member))
+                    ApiRequest(ApiVerb.CREATE, CONFIG_MAPS, body=self.installation.session(made, self.member))
                 )
                 self.own = made
             self._renewed = asked
@@ -141,7 +141,7 @@ class Sessions:
         body = self.installation.session(self.own, self.member)
         try:
             await self.server.ask(
-                Request(Verb.UPDATE, CONFIG_MAPS, self.installation.session_name(self.own), body=body)
+                ApiRequest(ApiVerb.UPDATE, CONFIG_MAPS, self.installation.session_name(self.own), body=body)
             )
         except ApiRefusal as refusal:
             if refusal.status != HTTPStatus.NOT_FOUND:
@@ -160,7 +160,7 @@ class Sessions:
         if seen:
             body["preconditions"] = {"resourceVersion": str(seen)}
         try:
-            await self.server.ask(Request(Verb.DELETE, CONFIG_MAPS, name, body=body))
+            await self.server.ask(ApiRequest(ApiVerb.DELETE, CONFIG_MAPS, name, body=body))
         except ApiRefusal as refusal:
             if not refusal.overtaken:
                 raise

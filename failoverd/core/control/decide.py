@@ -4,7 +4,7 @@ It returns early with a named kind where nothing should move; otherwise every st
 with its numbers. Equal inputs give equal outputs, and the reasons alone are enough to redo the sum by hand.
 
 The start is what is published now; of a record that was emptied or edited by somebody else it is what was last verified
-there, so that an edit ends no hold.
+there, and of an edit that was accepted what was wanted instead: so an edit ends no hold, and begins none.
 """
 
 from collections.abc import Mapping, Sequence

@@ -82,6 +82,7 @@ class View:
         returning: regions that a person brings back now, whatever `failback` says.
         drifted: whether somebody else changed the record since it was verified.
         last_shares: the shares by region that `last_good` was published for, in basis points.
+        overruled: what failoverd wanted where `last_good` is somebody's edit that was accepted.
         common_fall: regions of a fall of all regions that is not over.
         taken_out: regions that a word took out, and that are not back.
         ramps: how far regions that come back have come.
@@ -101,6 +102,7 @@ class View:
     returning: frozenset[str] = frozenset()
     drifted: bool = False
     last_shares: Mapping[str, int] = field(default_factory=dict)
+    overruled: RecordSet | None = None
     common_fall: frozenset[str] = frozenset()
     taken_out: frozenset[str] = frozenset()
     ramps: Ramps = field(default_factory=dict)
@@ -120,8 +122,14 @@ class View:
 
     @cached_property
     def standing(self) -> RecordSet | None:
-        """Where a decision starts from: what is published, or what was, if somebody else emptied or edited it."""
-        return self.last_good if self.last_good is not None and (self.emptied or self.drifted) else self.current
+        """Where a decision starts from: what is published, or what was, if somebody else emptied or edited it.
+
+        Where an edit was accepted it is what failoverd wanted instead. Started from the edit, each region that it took
+        out would be on its way back: in time that alone would be something else to want, and end the edit.
+        """
+        if self.last_good is None or not (self.emptied or self.drifted or self.current == self.last_good):
+            return self.current
+        return self.overruled or self.last_good
 
     def shares(self, region_of: Mapping[str, str]) -> Mapping[str, int]:
         """The shares by region that `standing` answers with; for our own answer, those that it was published for."""

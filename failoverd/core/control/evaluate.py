@@ -14,10 +14,10 @@ found (signals).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import ceil
+from math import ceil, inf
 from typing import Final
 
-from failoverd.core.control import aside, news, practice, progress, ramp, rivals
+from failoverd.core.control import aside, epochs, news, practice, progress, ramp, rivals
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
 from failoverd.core.control.cost import Saving
@@ -90,12 +90,18 @@ class _Case:
         """What probes found, as operators' words say it, and then as signals lower it."""
         return _seen(self, self.heeded)
 
-    @property
-    def signature(self) -> Signature:
-        """What a marker written now says of operators' words."""
+    def signature(self, memory: TargetMemory) -> Signature:
+        """What a marker written now says of operators' words, and of who leads."""
         said, lost = self.heeded.said, self.heeded.lost
         until = ceil(max((self.heeded.lost_until, *(word.ends for word in said))))
-        return Signature(self.estate.owner, self.estate.instance, (*lost, *(word.id for word in said)), until)
+        words, epoch = (*lost, *(word.id for word in said)), max(self.state.epoch, memory.precedence.settled)
+        return Signature(self.estate.owner, self.estate.instance, words, until, epoch)
+
+    @property
+    def ours(self) -> Marker:
+        """A marker as this instance would write it, as far as it says who that is."""
+        owner, policy, epoch = self.estate.owner, self.observed.target.policy, self.state.epoch
+        return Marker(owner, policy, 0, (), self.estate.instance, epoch=epoch)
 
     @cached_property
     def region_of(self) -> Mapping[str, str]:
@@ -141,6 +147,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
         may = allowed(policy, record.key.type, heeded, now)
     case = replace(case, heeded=heeded, may=may)
     case = replace(case, heeded=practice.heard(heeded, case.regions, state.incident, memory.yielded))
+    memory, leader_told = _with_leaders(case, memory)
     memory, rivals_told = _with_rivals(case, memory)
     memory = _hastened(case, _still_fallen(case, memory))
     memory, priced_at = _with_saving(case, memory)
@@ -151,7 +158,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     until = soonest(decision.until, figures.until, relief.until, said.until, priced_at)
     first = (*figures.reasons, *models.reasons, *relief.reasons, *said.reasons)
     decision = replace(decision, reasons=(*first, *decision.reasons), until=until)
-    decision = _identified(_rivalled(decision, memory), memory)
+    decision = _identified(_outranked(case, _rivalled(decision, memory), memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
@@ -168,10 +175,11 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
         yielded=_yielded(case, decision),
     )
     memory, fell = _on_ramps(case, memory, decision, view)
-    outcome = _concluded(case, memory, decision)
+    outcome = (_left_to_leader if memory.precedence.newer else _concluded)(case, memory, decision)
     change = heard.change if heard is not None else None
-    told_of = (*rivals_told, *lost, *events, *fell, *outcome.events)
-    return replace(outcome, events=told_of, found=found, by_hand=change, words=words)
+    told_of = (*leader_told, *rivals_told, *lost, *events, *fell, *outcome.events)
+    newer = memory.precedence.newer or None
+    return replace(outcome, events=told_of, found=found, by_hand=change, words=words, outranked=newer)
 
 
 def _relieved(policy: Policy, record: RecordSpec, state: PolicyState, observed: Observed, now: float) -> Relieved:
@@ -233,7 +241,8 @@ def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Hear
         return replace(memory, last_good=replace(good, overruled=overruled), left_by=pin.id if overruled else "")
     if memory.left_by and memory.left_by not in {word.id for word in case.heeded.words}:
         return replace(memory, last_good=replace(good, overruled=None), left_by="")
-    if good.overruled is not None and not memory.left_by and _spoken_of(case, good):
+    over = _spoken_of(case, good) or (decision.kind not in ALL_DOWN and _failed_since(case, good))
+    if good.overruled is not None and not memory.left_by and over:
         return replace(memory, last_good=replace(good, overruled=None))
     return memory
 
@@ -256,6 +265,15 @@ def _spoken_of(case: _Case, edit: LastGood) -> bool:
         for word in case.heeded.words
         if word.since > edit.at and word.verb in TAKING_AWAY
     )
+
+
+def _failed_since(case: _Case, edit: LastGood) -> bool:
+    """Whether a region that an accepted edit answers with fell after that: whoever made the edit did not know of it.
+
+    What failoverd wants may be the same as before where it had left the region out already, to come back later.
+    """
+    answering = (case.regions.get(name) for name in edit.records.shares(case.region_of))
+    return any(each is not None and each.state is RegionState.DOWN and each.since > edit.at for each in answering)
 
 
 def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
@@ -288,10 +306,27 @@ def _answers(observed: Observed) -> tuple[Answer, ...]:
     return observed.records.answers if observed.records is not None else ()
 
 
+def _with_leaders(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple[Event, ...]]:
+    """Whether a newer leader wrote the name, after this look at it; and what is to be told of that."""
+    others, ours = case.state.other_types(memory.target), case.ours
+    precedence = epochs.seen(memory.precedence, (each.precedence for each in others), case.observed, ours)
+    after = replace(memory, precedence=precedence) if precedence != memory.precedence else memory
+    return after, news.outranked(memory, after, others, ours, case.state.incident, case.now)
+
+
+def _outranked(case: _Case, decision: Decision, memory: TargetMemory) -> Decision:
+    """The decision with the newer leader, for whom it is left."""
+    known = memory.precedence
+    if not known.newer:
+        return decision
+    numbers = {"epoch": float(known.newer), "ours": float(case.state.epoch)}
+    reason = Reason(ReasonCode.NEWER_LEADER, numbers=numbers, detail=known.instance or rivals.UNNAMED)
+    return replace(decision, reasons=(reason, *decision.reasons))
+
+
 def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple[Event, ...]]:
     """Who else writes the name, after this look at it; and what is to be told of that."""
-    target, others, good = memory.target, case.state.other_types(memory.target), memory.last_good
-    ours = Marker(case.estate.owner, target.policy, 0, (), case.estate.instance)
+    others, good, ours = case.state.other_types(memory.target), memory.last_good, case.ours
     rivalry = rivals.seen(
         memory.rivalry,
         (each.rivalry for each in others),
@@ -528,6 +563,15 @@ _ROUNDED: Final = WHOLE // 100
 # -- what is done ------------------------------------------------------------------------------------------------------
 
 
+def _left_to_leader(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome:
+    """A newer leader wrote the name: nothing is, whatever is wanted. What is down is that one's to take off.
+
+    That it stands there is told: that leader may be gone.
+    """
+    kept, memory = _told_dead(case, memory, decision, decision, Limit.LEADER)
+    return _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, kept)
+
+
 def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome:
     if decision.records is None:
         kept, memory = _kept_dead(case, memory, decision)
@@ -565,17 +609,32 @@ def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[t
     What counts is where the traffic goes, whoever sent it there. What would be done without the word is told by what
     is known of the endpoints, and that somebody calls one up or down is.
     """
-    told = memory.told
-    stands = shares_now(case.observed, memory.last_good, case.region_of)
-    if (case.heeded.words or case.heeded.lost) and worst(case.regions, stands) is RegionState.DOWN:
+    would = None
+    if (case.heeded.words or case.heeded.lost) and _dead(case, memory):
         view = replace(_view(case, memory), regions=_undrained(case))
         shared = case.estate.grant, case.estate.usual
         would = decide(case.policy, case.record, case.observed.target, view, case.now, None, None, *shared)
-        dead = {name for name in stands if (health := case.regions.get(name)) and health.state is RegionState.DOWN}
-        if would.records is not None and dead - would.shares.keys():
-            events, told = news.kept_dead(told, decision, would, stands, case.policy, case.state.incident, case.now)
-            return events, replace(memory, told=told)
-    if told.hold is not None and told.hold.limits == (Limit.HELD,):
+    return _told_dead(case, memory, decision, would, Limit.HELD)
+
+
+def _dead(case: _Case, memory: TargetMemory) -> frozenset[str]:
+    """Regions that are down and answer."""
+    stands = shares_now(case.observed, memory.last_good, case.region_of)
+    down = {name for name, health in case.regions.items() if health.state is RegionState.DOWN}
+    return frozenset(name for name in down if stands.get(name))
+
+
+def _told_dead(
+    case: _Case, memory: TargetMemory, decision: Decision, would: Decision | None, limit: Limit
+) -> tuple[tuple[Event, ...], TargetMemory]:
+    """Told, if what `would` be done takes off something that is down, and something else than limits keeps it."""
+    told = memory.told
+    if would is not None and would.records is not None and _dead(case, memory) - would.shares.keys():
+        stands = shares_now(case.observed, memory.last_good, case.region_of)
+        policy, incident = case.policy, case.state.incident
+        events, told = news.kept_dead(told, decision, would, stands, policy, incident, case.now, limit)
+        return events, replace(memory, told=told)
+    if told.hold is not None and told.hold.limits in {(Limit.HELD,), (Limit.LEADER,)}:
         memory = replace(memory, told=replace(told, hold=None))
     return (), memory
 
@@ -587,7 +646,7 @@ def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | 
         return None
     if settles(memory, case.observed, case.now) is not None or memory.rivalry.since is not None:
         return None
-    if memory.last_good is None or memory.last_good.records != records or case.signature.stands_in(marker):
+    if memory.last_good is None or memory.last_good.records != records or case.signature(memory).stands_in(marker):
         return None
     found = _diff(case, memory, replace(decision, records=records), records)
     if not isinstance(found, Plan) or found.kind is not PlanKind.MARK:
@@ -613,7 +672,7 @@ def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: Record
         revision=case.policy.source.revision,
         last_good=memory.last_good,
         seen=memory.generation,
-        signed=case.signature,
+        signed=case.signature(memory),
     )
     return replace(found, tier=case.policy.tier) if isinstance(found, Plan) else found
 
@@ -752,7 +811,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         by_word=_by_word(case, plan, out),
         at_once=case.heeded.now,
         out=out - _ill(case, out),
-        still=_still(case.heeded),
+        still=_still(case.heeded, lone=case.estate.lone),
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
@@ -824,9 +883,10 @@ def _by_word(case: _Case, plan: Plan, out: frozenset[str]) -> bool:
     return leaving or less or one or heeded.pin is not None
 
 
-def _still(heeded: Heeded) -> Mapping[Limit, float]:
-    """Why nothing may move but what fails out, and until when."""
+def _still(heeded: Heeded, *, lone: bool) -> Mapping[Limit, float]:
+    """Why nothing may move but what fails out, and until when; no time ends that nobody can lead."""
     found = {Limit.LOST: heeded.lost_until} if heeded.lost else {}
+    found |= {Limit.UNCOORDINATED: inf} if lone else {}
     return found | ({Limit.PAUSED: heeded.pause.ends} if heeded.pause is not None else {})
 
 

@@ -23,7 +23,7 @@ from failoverd.core.control.ramp import Ramp, Ramps
 from failoverd.core.control.sharing import Grant
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import WHOLE, Policy, RampRules, RecordSpec, RegionSpec
+from failoverd.core.records import ELSEWHERE, WHOLE, Policy, RampRules, RecordSpec, RegionSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _by_ramp(ground: _Ground, others: Sequence[RegionSpec], whole: Allocation) -
     rules, ramps = ground.rules, ground.view.ramps
     if rules is None:
         return whole, _Climb({})
-    if whole.fits and not ground.published:
+    if whole.fits and not _answers(ground.published):
         return whole, _Climb(dict(ramps))
     for steps in (True, False) if whole.fits else ():
         climb = _climb(ground, rules, others, whole, steps=steps)
@@ -272,7 +272,7 @@ def to_climb(
     rules: RampRules | None, view: View, published: Mapping[str, int], serving: Sequence[RegionSpec], heeded: Heeded
 ) -> frozenset[str]:
     """Who of those that serve has not got all of its share yet, or begins to get it by a step now."""
-    if rules is None or not published:
+    if rules is None or not _answers(published):
         return frozenset()
     whole = len(rules.steps)
     at_once = view.common_fall | recalled(view, heeded)
@@ -293,16 +293,24 @@ def held_back(
     now: float,
 ) -> Mapping[str, _Held]:
     """Who of those that serve waits, and why: for the end of its hold, or of a drill."""
-    # a record that answers nothing has nobody to hold back
-    out = [spec.name for spec in serving if not published.get(spec.name)] if published else []
+    out = [spec.name for spec in serving if not published.get(spec.name)] if _answers(published) else []
     found = ((name, _hold(policy, rules, view, name, now)) for name in out)
     unmeasured = [name for name in out if name in view.unmeasured and name not in view.returning]
     lost = {name: _Held(Reason(ReasonCode.UNMEASURED, "signals", name)) for name in unmeasured}
     held = {name: each for name, each in found if each is not None} | lost
     steps = rules if ramp.by_steps(rules) else None  # else `aside` says who is left out
-    hurt = _hurt(policy, steps, view, published, serving) if steps is not None and published else {}
+    hurt = _hurt(policy, steps, view, published, serving) if steps is not None and _answers(published) else {}
     drilled = {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
     return held | hurt | drilled
+
+
+def _answers(published: Mapping[str, int]) -> bool:
+    """Whether anybody answers who is known. Else there is nobody in whose stead the regions come back.
+
+    So it is where somebody has the record answer with addresses alone that no region has: by holds and steps everything
+    would spill to the standbys.
+    """
+    return any(name != ELSEWHERE for name in published)
 
 
 def _hold(policy: Policy, rules: RampRules | None, view: View, name: str, now: float) -> _Held | None:

@@ -1,7 +1,8 @@
 """What one decision looked at, and what it came to: kept so that it can be decided again.
 
 A decision is kept where it differs from the last one of its target: in what it looked at, or in what it came to. Time
-alone is no difference, nor is the fine print that each probe writes anew (when the last one passed, how long it took):
+alone is no difference, nor is the fine print that each probe writes anew (when the last one passed, how long it took),
+nor who leads:
 where that changes what is done, the decision came to something else, and is kept for that. Whatever is kept is kept as
 it was, fine print included.
 """
@@ -39,7 +40,7 @@ class DecisionInputs:
         revision: of the policy file.
         calm: whether every other target of the policy held what it holds on a normal day; looked at where an incident
             may end.
-        owner: see `Estate`; so are the next five.
+        owner: see `Estate`; so are the next five, and `lone`.
         said: record sets that the provider says otherwise than `sayable`; None where it cannot say them.
     """
 
@@ -55,6 +56,7 @@ class DecisionInputs:
     usual: Grant | None = None
     spare: Mapping[str, float] | None = None
     said: tuple[tuple[RecordSet, RecordSet | None], ...] = ()
+    lone: bool = False
 
     @property
     def target(self) -> Target:
@@ -163,7 +165,7 @@ def taken_down(
     ending = state.incident is not None and state.calm  # else nothing looks at the other targets, of which many may be
     calm = ending and all(state.of(target).normal or key_of(target) in kept for target in policy.targets)
     return DecisionInputs(
-        state=replace(state, targets=known, practices=(), epoch=0),
+        state=replace(state, targets=known, practices=()),
         observed=observed,
         now=now,
         revision=policy.source.revision,
@@ -175,6 +177,7 @@ def taken_down(
         usual=estate.usual,
         spare=estate.spare,
         said=tuple(overheard.said),
+        lone=estate.lone,
     )
 
 
@@ -204,7 +207,9 @@ def estate_of(inputs: DecisionInputs, otherwise: Callable[[RecordSet], RecordSet
                 return found
         return otherwise(desired)
 
-    return Estate(inputs.owner, normalise, inputs.instance, inputs.rules, inputs.grant, inputs.usual, inputs.spare)
+    return Estate(
+        inputs.owner, normalise, inputs.instance, inputs.rules, inputs.grant, inputs.usual, inputs.spare, inputs.lone
+    )
 
 
 def state_of(policy: Policy, inputs: DecisionInputs) -> PolicyState:
@@ -243,7 +248,7 @@ def _alike(one: DecisionInputs, other: DecisionInputs) -> bool:
 
 _known: Final = attrgetter("incident", "down_since", "calm", "returning", "targets", "overrides", "served")
 _stands: Final = attrgetter("records", "marker", "marker_text", "foreign")
-_around: Final = attrgetter("calm", "owner", "instance", "rules")
+_around: Final = attrgetter("calm", "owner", "instance", "rules", "lone")
 _granted: Final = attrgetter("grant", "usual", "spare")
 
 

@@ -17,6 +17,7 @@ went through here.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import inf
 from typing import Final, NoReturn, final
 
 from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind
@@ -334,15 +335,23 @@ def _failing_out(step: Step) -> frozenset[str]:
 
 
 def _dead(step: Step, region: str) -> bool:
-    """Whether a region is down, or lost from sight with all that it answers with known to be down.
+    """Whether a region is down, or all that it answers with is, where it is lost from sight or has nothing else to say.
 
     One that is merely lost from sight may leave as well, when an operator says so; but then it does not fail out.
     """
     health = step.regions.get(region)
-    if health is None or health.state is not RegionState.UNKNOWN:
-        return health is not None and health.state is RegionState.DOWN
-    mine = (value for value in _published(step) if step.region_of.get(value) == region)
-    return all(map(health.fails, mine))
+    if health is None or health.state is RegionState.DOWN:
+        return health is not None
+    mine = [value for value in _published(step) if step.region_of.get(value) == region]
+    if health.state is RegionState.UNKNOWN:
+        return all(map(health.fails, mine))
+    return bool(mine) and region not in step.decision.values and all(_is_dead(step, value) for value in mine)
+
+
+def _is_dead(step: Step, value: str) -> bool:
+    """Whether an answer is down, and not merely taken out by a word. Nobody knows it of one that no region names."""
+    health = step.regions.get(step.region_of.get(value, ""))
+    return value not in step.out and health is not None and health.fails(value)
 
 
 def _after_leaving(step: Step, leaving: frozenset[str]) -> tuple[Mapping[str, int], bool]:
@@ -375,11 +384,7 @@ def _stand(step: Step, leaving: frozenset[str]) -> bool:
 def _dead_values(step: Step) -> bool:
     """Whether an endpoint leaves the answer because it is down, whatever becomes of its region."""
     wanted = frozenset(answer.value for answer in step.plan.after.serving)
-    return any(
-        health.fails(value)
-        for value in _published(step) - wanted - step.out
-        if (health := step.regions.get(step.region_of.get(value, ""))) is not None
-    )
+    return any(_is_dead(step, value) for value in _published(step) - wanted)
 
 
 def _published(step: Step) -> frozenset[str]:
@@ -579,7 +584,8 @@ def _waiting(step: Step, cause: Cause, distance: int) -> tuple[tuple[LimitCheck,
     checks, until = gated(step.ruled, cause, distance)
     if not step.still:
         return checks, until
-    return (*map(still, step.still), *checks), max(*step.still.values(), until or 0.0)
+    ends = max(*step.still.values(), until or 0.0)
+    return (*map(still, step.still), *checks), ends if ends < inf else None
 
 
 def _still(
@@ -660,7 +666,7 @@ def _smaller(step: Step, replan: Replan, rest: Mapping[str, int], part: Fraction
         name: Fraction(rest.get(name, 0)) + part * (step.wanted.get(name, 0) - rest.get(name, 0))
         for name in {*rest, *step.wanted}
     }
-    found = replan(apportion(shares, WHOLE), step.decision.values)
+    found = replan(apportion(shares, WHOLE), {**_unwanted(step), **step.decision.values})
     if found is None or shift(rest, found.shares_after) > left + _ROUNDED:
         return None
     return found if shift(rest, found.shares_after) > 0 else None
@@ -674,7 +680,21 @@ def _values_now(step: Step) -> Mapping[str, tuple[str, ...]]:
     """The answers of each region that may stay: nothing comes in that was out, unless its region would be empty."""
     published = _published(step)
     stays = {name: tuple(v for v in values if v in published) for name, values in step.decision.values.items()}
-    return {name: stays[name] or values for name, values in step.decision.values.items()}
+    return {**_unwanted(step), **{name: stays[name] or values for name, values in step.decision.values.items()}}
+
+
+def _unwanted(step: Step) -> Mapping[str, tuple[str, ...]]:
+    """The answers that are not wanted any more, of nobody who fails out: they leave by a ration, as who has them does.
+
+    Among them are those that the policy does not know, of an edit that was accepted. A step that is not the whole one
+    could not be said without them: all of their traffic would leave with it.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for value in sorted(_published(step)):
+        name = step.region_of.get(value, ELSEWHERE)
+        if name not in step.decision.values and name not in step.evicted and not _is_dead(step, value):
+            found[name] = (*found.get(name, ()), value)
+    return found
 
 
 def _freed_at(step: Step, done: Sequence[PastChange], cause: Cause, distance: int) -> float | None:

@@ -10,6 +10,7 @@ from typing import Final, TypedDict
 from failoverd.core.control import ramp
 from failoverd.core.control.decision import Decision
 from failoverd.core.control.drift import DriftAction, DriftResponse
+from failoverd.core.control.epochs import remedy
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import Held
 from failoverd.core.control.overriding import Heeded
@@ -24,6 +25,7 @@ from failoverd.core.events import (
     FailbackAbandoned,
     FailbackAborted,
     FailoverHeld,
+    LeaderOutranked,
     OverridesLost,
     PlanHeld,
     PlanRefused,
@@ -124,6 +126,30 @@ def rivalled(
     return (detected,)
 
 
+def outranked(
+    before: TargetMemory,
+    after: TargetMemory,
+    others: Iterable[TargetMemory],
+    ours: Marker,
+    incident: Incident | None,
+    at: float,
+) -> tuple[LeaderOutranked, ...]:
+    """A newer leader was found to have written the name. Told once for a leader, whatever types the name has."""
+    found = after.precedence
+    if not found.newer or any(each.precedence.newer == found.newer for each in (before, *others)):
+        return ()
+    event = LeaderOutranked(
+        **names(after.target, id_of(incident), at),
+        decision_id=after.told.decision_id,
+        owner=ours.owner,
+        epoch=found.newer,
+        ours=ours.epoch,
+        writer=found.instance,
+        remedy=remedy(after.target.key.name, ours.epoch)[0],
+    )
+    return (event,)
+
+
 def refused(told: Told, found: Refused, incident: Incident | None, at: float) -> News:
     if told.refused == found.detail:
         return (), told
@@ -167,13 +193,14 @@ def kept_dead(
     policy: Policy,
     incident: Incident | None,
     at: float,
+    limit: Limit,
 ) -> News:
-    """An operator's word keeps what is down in the answer, which `would` be left without it."""
-    now = HoldTold(dict(would.shares), RegionState.DOWN, Cause.FAILING_OUT, (Limit.HELD,))
+    """An operator's word, or a newer leader's, keeps what is down in the answer, which `would` be left without it."""
+    now = HoldTold(dict(would.shares), RegionState.DOWN, Cause.FAILING_OUT, (limit,))
     if told.hold == now:
         return (), told
     moves = sum(max(0, share - would.shares.get(name, 0)) for name, share in stands.items())
-    check = LimitCheck(Limit.HELD, passed=False, found=moves, allowed=0, cause=Cause.FAILING_OUT)
+    check = LimitCheck(limit, passed=False, found=moves, allowed=0, cause=Cause.FAILING_OUT)
     event = FailoverHeld(
         **names(decision.target, id_of(incident), at),
         decision_id=told.decision_id,

@@ -62,6 +62,7 @@ class Estate:
         usual: the same for a day on which nothing is wrong.
         spare: how much it may take of each region without anybody having less, if it follows the price; None where no
             price is looked at, for nobody would remember what was chosen.
+        lone: whether nobody can lead, and each of several members takes off what is down, and nothing else.
     """
 
     owner: str
@@ -71,6 +72,7 @@ class Estate:
     grant: Grant | None = None
     usual: Grant | None = None
     spare: Mapping[str, float] | None = None
+    lone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Outcome:
         by_hand: a change that a person made with a command of ours, and that was not known: to be told.
         words: operators' words that it comes to: to be kept before anything is written.
         verified: what stands there is right although no plan of ours wrote it: to be remembered.
+        outranked: the epoch of the newer leader who wrote what stands there, for whom it is left; None without one.
         until: the first moment at which time alone would change this outcome.
         order: the actions of a write.
     """
@@ -108,6 +111,7 @@ class Outcome:
     by_hand: Plan | None = None
     words: tuple[Override, ...] = ()
     verified: LastGood | None = None
+    outranked: int | None = None
     until: float | None = None
     order: tuple[Action, ...] = ()
 

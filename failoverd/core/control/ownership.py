@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.epochs import remedy
 from failoverd.core.control.identity import identity
 from failoverd.core.control.limits import marker_only
 from failoverd.core.control.outcome import WRITE_ORDER, Outcome, OutcomeKind
@@ -14,14 +15,15 @@ from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Marker, Observed, Policy, RecordType
 
 
-def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
-          revision: str, last_good: LastGood | None = None, instance: str = "") -> Plan | InSync | Refused:  # fmt: skip
+def adopt(observed: Observed, decision: Decision, *, plan_id: str, signed: Signature, region_of: Mapping[str, str],
+          revision: str, last_good: LastGood | None = None) -> Plan | InSync | Refused:  # fmt: skip
     """Take over a record that exists without a marker of ours, leaving its answers exactly as they are.
 
     A record of another owner is still refused; one of another policy of the same owner is taken over (a rename). One
-    whose marker is older than what was verified (a zone restored on purpose) is taken over above that generation.
+    whose marker is older than what was verified (a zone restored on purpose) is taken over above that generation. One
+    that a newer leader wrote is refused, whatever policy has it.
     """
-    refused = refusal(observed, owner)
+    refused = _outranked(observed, signed) or refusal(observed, signed.owner)
     if refused is not None and refused.reason not in {RefusalReason.NO_MARKER, RefusalReason.OTHER_POLICY}:
         return refused
     target, marker = observed.target, observed.marker
@@ -44,7 +46,7 @@ def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, r
         target=target,
         before=observed,
         after=observed.records,
-        marker=_taken(marker or Marker(owner, target.policy, floor, ()), target.policy, floor, types, instance),
+        marker=_taken(marker or Marker(signed.owner, target.policy, floor, ()), target.policy, floor, types, signed),
         shares_before=shares,
         shares_after=shares,
         decision=decision,
@@ -52,13 +54,13 @@ def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, r
     )
 
 
-def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
-           revision: str, instance: str = "") -> Plan | InSync | Refused:  # fmt: skip
+def disown(observed: Observed, decision: Decision, *, plan_id: str, signed: Signature, region_of: Mapping[str, str],
+           revision: str) -> Plan | InSync | Refused:  # fmt: skip
     """Give a record back: its marker goes, or says this type no more, and its answers stay exactly as they are.
 
     A record that no marker of ours speaks of is nobody's already.
     """
-    refused = refusal(observed, owner)
+    refused = _outranked(observed, signed) or refusal(observed, signed.owner)
     target, marker = observed.target, observed.marker
     if refused is not None and refused.reason is RefusalReason.NO_MARKER:
         return InSync(target, 0)
@@ -79,7 +81,7 @@ def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, 
         target=target,
         before=observed,
         after=observed.records,
-        marker=_taken(marker, marker.policy, marker.generation, kept, instance),
+        marker=_taken(marker, marker.policy, marker.generation, kept, signed),
         shares_before=shares,
         shares_after=shares,
         decision=decision,
@@ -87,10 +89,22 @@ def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, 
     )
 
 
-def _taken(marker: Marker, policy: str, floor: int, types: Iterable[RecordType], instance: str) -> Marker:
+def _taken(marker: Marker, policy: str, floor: int, types: Iterable[RecordType], signed: Signature) -> Marker:
     """What is to stand there above a generation: whose the name is, and what operators' words said of it before."""
-    found = tuple(sorted(types))
-    return replace(marker, policy=policy, generation=floor + 1, types=found, instance=instance, by_hand=False)
+    return signed.under(replace(marker, policy=policy, generation=floor + 1, types=tuple(sorted(types))))
+
+
+def _outranked(observed: Observed, signed: Signature) -> Refused | None:
+    """The name is ours, and a newer leader wrote it: whoever writes for an older one would undo what that one does."""
+    marker = observed.marker
+    if marker is None or not signed.outranked_by(marker):
+        return None
+    return Refused(
+        observed.target,
+        RefusalReason.NEWER_LEADER,
+        f"{observed.target.key.name} was written by the leader of epoch {marker.epoch}, and this is {signed.epoch}",
+        *remedy(observed.target.key.name, signed.epoch),
+    )
 
 
 # -- as outcomes -------------------------------------------------------------------------------------------------------
@@ -119,6 +133,12 @@ def _by_hand(observed: Observed, code: ReasonCode, words: str, now: float) -> De
     return Decision(target, DecisionKind.OPERATOR, {}, observed.records, reasons, now, id=decided)
 
 
+def _epoch(state: PolicyState, observed: Observed) -> int:
+    """The epoch under which it is written: our own, or one of which a person said that its leader is gone."""
+    known = (state.of(observed.target), *state.other_types(observed.target))
+    return max(state.epoch, *(each.precedence.settled for each in known))
+
+
 def _outcome(
     make: Callable[..., Plan | InSync | Refused],
     policy: Policy,
@@ -127,12 +147,12 @@ def _outcome(
     signed: Signature,
     decision: Decision,
 ) -> Outcome | InSync:
+    signed = replace(signed, epoch=_epoch(state, observed))
     found = make(
         observed,
         decision,
         plan_id=identity("chg", decision.at, decision),
-        owner=signed.owner,
-        instance=signed.instance,
+        signed=signed,
         region_of=policy.region_of(observed.target.key.type),
         revision=policy.source.revision,
     )

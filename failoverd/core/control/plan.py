@@ -104,6 +104,15 @@ class Plan:
             return False
         return theirs.generation > mine.generation and (kind in theirs.types) == (kind in mine.types)
 
+    def outranked_by(self, marker: Marker) -> bool:
+        """Whether a newer leader of ours wrote the name than the one who made the plan."""
+        mine = self.marker
+        return (marker.owner, marker.policy) == (mine.owner, mine.policy) and marker.epoch > mine.epoch
+
+    def overtaken_by(self, marker: Marker) -> bool:
+        """Whether that was written after the plan, or by a newer leader."""
+        return marker.generation > self.generation or self.outranked_by(marker)
+
     def missed_in(self, observed: Observed) -> str:
         """In which of its parts what is read differs from what the plan writes, and what that means for traffic."""
         found, before = observed.records, self.before
@@ -122,8 +131,13 @@ class Plan:
 
     @property
     def by_person(self) -> "Plan":
-        """The same plan for a person who carries it out: the marker says so, and that no instance wrote it."""
-        return replace(self, marker=fitting(replace(self.marker, instance="", by_hand=True)))
+        """The same plan for a person who carries it out: the marker says so, and that no instance wrote it.
+
+        A person is no leader: the epoch that stands there stays.
+        """
+        stands = self.before.marker
+        epoch = stands.epoch if stands is not None else 0
+        return replace(self, marker=fitting(replace(self.marker, instance="", by_hand=True, epoch=epoch)))
 
     def undone(self) -> "Plan | None":
         """The plan that would put the earlier answers back, or None when there were none, or they still stand.
@@ -182,17 +196,27 @@ class Signature:
         instance: who writes it.
         overrides: ids of the operators' words that apply.
         until: when the last of them ends, in whole seconds since the epoch; 0 without any.
+        epoch: of the leader who writes it; 0 for one member alone.
     """
 
     owner: str
     instance: str = ""
     overrides: tuple[str, ...] = ()
     until: int = 0
+    epoch: int = 0
 
     def on(self, marker: Marker) -> Marker:
         """The marker with it, as far as it has room."""
-        said = replace(marker, instance=self.instance, overrides=self.overrides, until=self.until, by_hand=False)
-        return fitting(said)
+        said = replace(marker, overrides=self.overrides, until=self.until)
+        return fitting(self.under(said))
+
+    def under(self, marker: Marker) -> Marker:
+        """The marker as written by this instance under this leader. An epoch that stands there never falls."""
+        return replace(marker, instance=self.instance, by_hand=False, epoch=max(self.epoch, marker.epoch))
+
+    def outranked_by(self, marker: Marker | None) -> bool:
+        """Whether a newer leader of the same owner wrote that."""
+        return marker is not None and marker.owner == self.owner and marker.epoch > self.epoch
 
     def stands_in(self, marker: Marker) -> bool:
         """Whether the marker names the same words. Who wrote it before is no reason to write it again."""
@@ -218,6 +242,7 @@ class RefusalReason(StrEnum):
     FOREIGN_MARKER = "foreign_marker"
     FOREIGN_TYPE = "foreign_type"
     STALE_MARKER = "stale_marker"
+    NEWER_LEADER = "newer_leader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,14 +382,14 @@ def diff(
     if said and marker is not None and signed.stands_in(marker):
         return InSync(target, marker.generation, overruled)
     floor = max(seen, marker.generation if marker else 0, last_good.generation if last_good else 0)
-    types = {target.key.type, *(marker.types if marker else ())}
+    types, epoch = {target.key.type, *(marker.types if marker else ())}, marker.epoch if marker else 0
     return Plan(
         id=identity("chg", decision.at, target, observed.marker_text, desired),
         kind=PlanKind.MARK if said else _kind(observed, last_good),
         target=target,
         before=observed,
         after=observed.records if said and observed.records is not None else desired,
-        marker=signed.on(Marker(signed.owner, target.policy, floor + 1, tuple(sorted(types)))),
+        marker=signed.on(Marker(signed.owner, target.policy, floor + 1, tuple(sorted(types)), epoch=epoch)),
         shares_before=shares_now(observed, last_good, region_of),
         shares_after=shares_now(observed, last_good, region_of) if said else desired.shares(region_of),
         decision=decision,

@@ -140,7 +140,8 @@ def found_in_place(
         return settled_as_applied(memory, edited, now), edited
     if observed.records is None:
         return memory, None
-    return replace(memory, doubts=overtaken(memory.doubts, marker.generation)), None
+    left = tuple(plan for plan in memory.doubts if not plan.outranked_by(marker))  # the fence refuses them
+    return replace(memory, doubts=overtaken(left, marker.generation)), None
 
 
 def _edited_since(memory: TargetMemory, observed: Observed, others: Iterable[TargetMemory]) -> Plan | None:

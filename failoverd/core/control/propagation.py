@@ -85,7 +85,7 @@ class Statement:
 class Agreement(StrEnum):
     AGREES = "agrees"
     DISAGREES = "disagrees"
-    OVERTAKEN = "overtaken"  # it has a newer generation than the plan
+    OVERTAKEN = "overtaken"  # it has a newer generation than the plan, or that of a newer leader
     SILENT = "silent"
     UNASKED = "unasked"  # this host cannot reach it
 
@@ -101,7 +101,7 @@ def judge(said: Statement, plan: Plan, who: Nameservers) -> Agreement:
         return Agreement.SILENT
     if said.hearing is Hearing.UNREACHABLE:
         return Agreement.UNASKED
-    newer = said.marker is not None and said.marker.generation > plan.generation
+    newer = said.marker is not None and plan.overtaken_by(said.marker)
     if not said.trouble and (newer or not who.marked or _carries(said, plan)) and answers(said, plan.after, who):
         return Agreement.AGREES
     return Agreement.OVERTAKEN if newer else Agreement.DISAGREES

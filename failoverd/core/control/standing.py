@@ -9,6 +9,7 @@ from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.cost import Saving
 from failoverd.core.control.decide import all_values, answer_with
 from failoverd.core.control.drift import DriftAction
+from failoverd.core.control.epochs import remedy
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan, PlanKind
@@ -36,7 +37,7 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         at=now,
         state=outcome.state.of(target).state or TargetState.HOLDING,
         kind=decision.kind,
-        cause=outcome.cause or (Cause.FAILING_OUT if _kept_by_word(outcome) else ""),
+        cause=outcome.cause or (Cause.FAILING_OUT if _kept_dead(outcome) else ""),
         generation=marker.generation if marker is not None else 0,
         wanted=decision.shares,
         published=published,
@@ -50,14 +51,17 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         return replace(
             status, detail=outcome.refused.detail, remedy=outcome.refused.remedy, command=outcome.refused.command
         )
+    if outcome.outranked is not None:
+        text, command = remedy(target.key.name, outcome.state.epoch)
+        return replace(status, remedy=text, command=command)
     if outcome.held is not None:
         blocking = outcome.held.blocking
-        remedy, command = _remedy_of_limit(policy, outcome.held)
+        text, command = _remedy_of_limit(policy, outcome.held)
         digest = outcome.held.plan.digest
-        return replace(status, checks=blocking, remedy=remedy, command=command, manual=manual, digest=digest)
+        return replace(status, checks=blocking, remedy=text, command=command, manual=manual, digest=digest)
     if outcome.drift is not None and outcome.plan is not None:
-        remedy = _REMEDIES.get(outcome.drift.action, "")
-        return replace(status, detail=news.values(outcome.plan.before.records), remedy=remedy, manual=manual)
+        text = _REMEDIES.get(outcome.drift.action, "")
+        return replace(status, detail=news.values(outcome.plan.before.records), remedy=text, manual=manual)
     return status
 
 
@@ -94,10 +98,10 @@ def _answered_since(memory: TargetMemory, published: Mapping[str, int]) -> float
     return memory.changed_at
 
 
-def _kept_by_word(outcome: Outcome) -> bool:
-    """Whether an operator's word keeps what is down in the answer."""
+def _kept_dead(outcome: Outcome) -> bool:
+    """Whether what is down is kept in the answer by an operator's word, or for a newer leader to take off."""
     told = outcome.state.of(outcome.decision.target).told.hold
-    return outcome.plan is None and told is not None and told.limits == (Limit.HELD,)
+    return outcome.plan is None and told is not None and told.limits in {(Limit.HELD,), (Limit.LEADER,)}
 
 
 def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
@@ -108,18 +112,14 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
     check = held.blocking[0]
     if check.rule:
         return _remedy_of_rule(held, check)
-    if check.limit is Limit.NEVER_EMPTY:
-        return "an empty answer is never published: give the record an answer that serves", ""
     if check.limit is Limit.PAUSED:
         said = [name for each in held.plan.decision.reasons if each.code is ReasonCode.PAUSED for name in each.named]
         command = failoverctl("release", *said)
         return f"{command}, or wait for its end", command
-    if check.limit is Limit.LOST:
-        command = failoverctl("release", "--lost")
-        return f"give the same override again, or end what was lost: {command}", command
-    if check.limit is Limit.RIVAL:
-        command = failoverctl("release", "--rival")
-        return f"stop the other instance, or give it names of its own; then: {command}", command
+    if check.limit in _STATES:
+        words, verb = _STATES[check.limit]
+        command = failoverctl(*verb) if verb else ""
+        return f"{words}{command}", command
     rate, floor = check.limit.kind is LimitKind.RATE, check.limit.kind is LimitKind.FLOOR
     at_once = "; an override given with --now meets no rate" if rate and _by_word(held) else ""
     key = news.limit_key(policy, check)
@@ -128,6 +128,15 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
     else:
         change = f"write a {'lower' if floor else 'higher'} {key} into {policy.source.file} than its default"
     return (f"{change}, or wait{at_once}" if rate else f"{change}: time does not end this"), ""
+
+
+_STATES: Final[Mapping[Limit, tuple[str, tuple[str, ...]]]] = {
+    Limit.NEVER_EMPTY: ("an empty answer is never published: give the record an answer that serves", ()),
+    Limit.LOST: ("give the same override again, or end what was lost: ", ("release", "--lost")),
+    Limit.RIVAL: ("stop the other instance, or give it names of its own; then: ", ("release", "--rival")),
+    Limit.UNCOORDINATED: ("bring the coordinator back; what is wrong with it is told by: ", ("members",)),
+}
+"""What to do about what no file says, and the command for it."""
 
 
 def _by_word(held: Held) -> bool:

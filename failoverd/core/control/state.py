@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from failoverd.core.control.cost import Saving
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.epochs import Precedence
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
@@ -107,6 +108,7 @@ class TargetMemory:
         by_hand_at: when it was heard of.
         left_by: id of the word by which an answer that a person left stands in a form that failoverd would not choose.
         rivalry: who else writes the name.
+        precedence: whether a newer leader wrote the name.
         withheld: since when an assertion of the installation keeps what is down in the answer, by its name.
         lost: operators' words that the marker names and nobody knows, and when each of them ends.
         told: what was told last.
@@ -141,6 +143,7 @@ class TargetMemory:
     yielded: frozenset[str] = frozenset()
     saving: Saving = field(default_factory=Saving)
     reliefs: Reliefs = field(default_factory=dict)
+    precedence: Precedence = field(default_factory=Precedence)
 
     @property
     def far(self) -> frozenset[str]:

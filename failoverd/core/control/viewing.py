@@ -30,6 +30,7 @@ def remembered(
         last_good=good.records if good is not None else None,
         returning=state.returning,
         last_shares=good.shares if good is not None else {},
+        overruled=good.overruled if good is not None else None,
         common_fall=frozenset(memory.common_fall),
         taken_out=memory.taken_out,
         ramps=memory.ramps,

@@ -45,6 +45,7 @@ class BallotBox:
         self._since = NEVER
         self._voters: dict[Family, tuple[Voter, ...]] = {}
         self._speaking: dict[Family, frozenset[str]] = {}
+        self._counted: dict[tuple[Family, Health, tuple[Health, ...]], Count] = {}  # since it was last looked at
         self._lost = False
 
     @property
@@ -74,6 +75,7 @@ class BallotBox:
             family: frozenset(each.name for each in voters if speaks(each, now, found.fresh))
             for family, voters in self._voters.items()
         }
+        self._counted.clear()
         self._tell_quorum(found, now)
         return before != self._speaking
 
@@ -96,10 +98,7 @@ class BallotBox:
             self._settle(policy, of, None)
             return of.own
         votes = self._votes(found, policy, of)
-        voters = self._voters[of.track.family]
-        counted = count(
-            {name: vote.health for name, vote in votes.items()}, voters, of.verdict.state, now, fresh=found.fresh
-        )
+        counted = self._count(of.track.family, votes, of.verdict.state, found.fresh, now)
         if not counted.live and of.own.state is Health.UNKNOWN and of.endpoint not in policy.elsewhere:
             after = of.own  # nobody sees it, and this one was to
         elif counted.outcome is CountOutcome.TOO_FEW and _unchanged(of, votes):
@@ -109,10 +108,19 @@ class BallotBox:
         self._dispute(policy, of, self._doubters(votes, of, after), counted, now)
         return after
 
+    def _count(self, family: Family, votes: dict[str, Vote], before: Health, fresh: float, now: float) -> Count:
+        """The same for all endpoints of which the same is said: nearly all of them, and many may turn by one word."""
+        key = family, before, tuple(vote.health for vote in votes.values())
+        counted = self._counted.get(key)
+        if counted is None:
+            seen = {name: vote.health for name, vote in votes.items()}
+            counted = self._counted[key] = count(seen, self._voters[family], before, now, fresh=fresh)
+        return counted
+
     def _votes(self, found: Electorate, policy: PolicyHealth, of: EndpointHealth) -> dict[str, Vote]:
         heard = policy.heard
         return {
-            each.name: of.vote
+            each.name: of.cast
             if each.name == found.me
             else heard[each.name].of(of.endpoint)
             if each.name in heard

@@ -24,7 +24,7 @@ A result that changes nothing ends in the first lines of `feed`, and costs one t
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from failoverd.core.health.ballot_box import BallotBox, contested
 from failoverd.core.health.electorate import Electorate, Vote, Votes
@@ -124,6 +124,7 @@ class HealthTable:
         for of in found.answering:
             earlier = old.endpoints.get(of.endpoint) if old is not None else None
             of.verdict = earlier.verdict if earlier is not None else NEVER_PROBED
+            of.cast = of.vote
         self._told.append(Voted(found.policy.name))
 
     def forget(self, name: str, now: float) -> tuple[Transition, ...]:
@@ -183,7 +184,7 @@ class HealthTable:
                 if any(warming(state.health, now, policy.policy.health) for state in of.checks):
                     continue  # it may still be starting
                 of.met = True  # said once: nobody waits for its first verdict any longer
-                self._say(policy, of, of.verdict, of.judged(now))
+                self._say(policy, of, of.verdict, of.verdict if self._box.convened else of.judged(now))
                 self._call(policy)
         return self._tell(now)
 
@@ -218,11 +219,11 @@ class HealthTable:
         before, after = policy.heard.pop(voter, None) or Votes(Health.UNKNOWN), votes or Votes(Health.UNKNOWN)
         if votes is not None:
             policy.heard[voter] = votes
-        due = [
-            each
-            for of in _differing(policy, before, after)
-            for each in self._weigh(policy, of, before.of(of.endpoint), after.of(of.endpoint), now)
-        ]
+        concerned = list(_differing(policy, before, after))
+        opened = self._hold_all(policy, concerned, now).opened
+        due = [each for region in sorted(opened) for each in self._ask_others(policy, region, now)]
+        for of in concerned:
+            due += self._look_too(policy, of, before.of(of.endpoint), after.of(of.endpoint), now)
         pause = min(STAGGER, policy.policy.health.recheck / max(1, len(due)))
         others = tuple(each._replace(delay=number * pause) for number, each in enumerate(due))
         return Fed(self._tell(now), NextProbe(None, others))
@@ -230,7 +231,7 @@ class HealthTable:
     def votes(self, name: str) -> Votes:
         """What this vantage sees of a policy."""
         policy = self._policies[name]
-        said = {of.endpoint: of.vote for of in policy.answering}
+        said = {of.endpoint: of.cast for of in policy.answering}
         elsewhere = policy.elsewhere
         if _mostly_seen(said[endpoint] for endpoint in elsewhere if endpoint in said):
             elsewhere = frozenset()  # as after a start: it is shorter to say what is not seen
@@ -257,16 +258,13 @@ class HealthTable:
         """In which address families this vantage does not trust itself."""
         return self._vantage.isolated
 
-    def _weigh(
-        self, policy: PolicyHealth, of: EndpointHealth, before: Vote, after: Vote, now: float
+    @staticmethod
+    def _look_too(
+        policy: PolicyHealth, of: EndpointHealth, before: Vote, after: Vote, now: float
     ) -> Iterator[ProbeDue]:
-        """Another vote on an endpoint; yields whom that makes worth a probe."""
-        was_open, name = of.disputed, of.endpoint.region
-        self._hold(policy, of, now)
+        """Another vantage sees otherwise than what holds: this one looks as well, unless it sees the same already."""
         if before[:2] == after[:2] or not after.contradicts(of.verdict.state):
             return
-        if of.disputed and not was_open:
-            yield from self._ask_others(policy, name, now)
         fails = of.own.state is Health.UNHEALTHY or any(state.counting for state in of.checks)
         known = fails if after.adverse else of.own.state in SERVING
         if known or now - of.looked_at < policy.policy.health.recheck / 2:
@@ -280,8 +278,7 @@ class HealthTable:
         changed = self._box.look(now)
         for policy in self._policies.values():
             again = policy.answering if everything else contested(policy) if changed else policy.disputes
-            for of in tuple(again):
-                self._hold(policy, of, now)
+            self._hold_all(policy, tuple(again), now)
 
     def _turn_vantage(self, turned: VantageTurned) -> None:
         self._told.append(turned)
@@ -482,11 +479,11 @@ class HealthTable:
         if quiet and policy.states(failures.spec.name) <= {RegionState.HEALTHY}:
             failures.since = None
 
-    def _follow_dispute(self, policy: PolicyHealth, of: EndpointHealth, now: float) -> None:
+    def _follow_disputes(self, policy: PolicyHealth, region: str, now: float) -> None:
         """Votes are waited for, or no longer: tell who waits for the last of them."""
-        failures = policy.failures[of.endpoint.region]
-        was_open, failures.open = failures.open, policy.may_fall(of.endpoint.region)
-        if of.disputed and failures.since is None:
+        failures = policy.failures[region]
+        was_open, failures.open = failures.open, policy.may_fall(region)
+        if failures.disputed and failures.since is None:
             failures.since = now
         self._calm_down(policy, failures)
         ended = (was_open and not failures.open) or (policy.awaited and not policy.pending)
@@ -601,21 +598,28 @@ class HealthTable:
 
     def _hold(self, policy: PolicyHealth, of: EndpointHealth, now: float) -> bool:
         """Look again at what holds of an endpoint; says whether it changed."""
-        before, was_open = of.verdict, of.disputed
-        if self._box.convened and not of.dependency and (vote := of.vote) != of.cast:
-            of.cast = vote
-            self._told.append(Voted(policy.policy.name))
-        after = of.verdict = self._box.weigh(policy, of, now)
-        turned = after.state is not before.state
-        if turned and of.dependency:
-            self._turn_dependency(policy, of, now)
-        elif turned:
-            self._turn(policy, of, before, now)
-        elif after is not before and (after.state is Health.UNKNOWN or self._box.convened):
-            policy.outdated.update(record_types(policy.policy))  # no news, but it is told by whoever asks
-        if of.disputed is not was_open:
-            self._follow_dispute(policy, of, now)
-        return turned
+        return self._hold_all(policy, (of,), now).turned
+
+    def _hold_all(self, policy: PolicyHealth, endpoints: Iterable[EndpointHealth], now: float) -> "_Held":
+        """Look again at what holds of these, and then once at each region: many may turn by one word."""
+        turned: list[tuple[EndpointHealth, Verdict]] = []
+        opened, closed = set[str](), set[str]()
+        for of in endpoints:
+            before, was_open = of.verdict, of.disputed
+            if self._box.convened and not of.dependency and (vote := of.vote) != of.cast:
+                of.cast = vote
+                self._told.append(Voted(policy.policy.name))
+            after = of.verdict = self._box.weigh(policy, of, now)
+            if after.state is not before.state:
+                turned.append((of, before))
+            elif after is not before and (after.state is Health.UNKNOWN or self._box.convened):
+                policy.outdated.update(record_types(policy.policy))  # no news, but it is told by whoever asks
+            if of.disputed is not was_open:
+                (opened if of.disputed else closed).add(of.endpoint.region)
+        self._turn(policy, turned, now)
+        for region in opened | closed:
+            self._follow_disputes(policy, region, now)
+        return _Held(bool(turned), frozenset(opened))
 
     def _retell(self, policy: PolicyHealth, of: EndpointHealth, at: float, now: float) -> None:
         """The same verdict may rest on something else by now: what refused hangs, or passes and is kept out.
@@ -633,18 +637,26 @@ class HealthTable:
         if of.verdict.flapping_until != held.flapping_until:
             self._call(policy, more=policy.awaited and policy.pending)
 
-    def _turn(self, policy: PolicyHealth, of: EndpointHealth, before: Verdict, now: float) -> None:
-        """A verdict changed: say so, roll the regions up that it is about, call for the policy."""
-        if of.met or of.verdict.state is not Health.HEALTHY:
-            self._say(policy, of, before, of.verdict)
-        of.met = True
-        turned = [
-            self._roll_up(policy, record_type, now, only=of.endpoint.region)
-            for record_type in record_types(policy.policy)
-            if of.endpoint.answer(record_type) is not None
-        ]
-        policy.open.difference_update(of.checks)
-        self._call(policy, more=policy.pending and (not any(turned) or policy.may_fall(of.endpoint.region)))
+    def _turn(self, policy: PolicyHealth, turned: Sequence[tuple[EndpointHealth, Verdict]], now: float) -> None:
+        """Verdicts changed: say so, roll the regions up that they are about, call for the policy."""
+        touched: dict[tuple[RecordType, str], None] = {}
+        regions = set[str]()
+        for of, before in turned:
+            if of.dependency:
+                self._turn_dependency(policy, of, now)
+                continue
+            if of.met or of.verdict.state is not Health.HEALTHY:
+                self._say(policy, of, before, of.verdict)
+            of.met = True
+            region = of.endpoint.region
+            regions.add(region)
+            kinds = (kind for kind in record_types(policy.policy) if of.endpoint.answer(kind) is not None)
+            touched |= dict.fromkeys((kind, region) for kind in kinds)
+            policy.open.difference_update(of.checks)
+        if regions:
+            rolled = [self._roll_up(policy, kind, now, only=region) for kind, region in touched]
+            waits = not any(rolled) or any(policy.may_fall(region) for region in regions)
+            self._call(policy, more=policy.pending and waits)
 
     def _turn_dependency(self, policy: PolicyHealth, of: EndpointHealth, now: float) -> None:
         """No record answers with it: it moves nothing, and explains much, as long as it is seen to be down."""
@@ -700,6 +712,13 @@ class HealthTable:
         told = tuple(self._told)
         self._told.clear()
         return told
+
+
+class _Held(NamedTuple):
+    """Whether what holds changed of any endpoint, and in which regions votes are waited for from now on."""
+
+    turned: bool
+    opened: frozenset[str]
 
 
 def _differing(policy: PolicyHealth, before: Votes, after: Votes) -> Iterator[EndpointHealth]:

@@ -297,7 +297,8 @@ def _merged(before: Observed, marker: Marker) -> Marker | None:
     if (standing.owner, standing.policy) != (marker.owner, marker.policy):
         return None
     types = tuple(sorted({*standing.types, *marker.types}))
-    return Marker(marker.owner, marker.policy, max(standing.generation, marker.generation), types)
+    generation, epoch = max(standing.generation, marker.generation), max(standing.epoch, marker.epoch)
+    return Marker(marker.owner, marker.policy, generation, types, epoch=epoch)
 
 
 def _texts(response: dns.message.Message) -> Iterator[str]:

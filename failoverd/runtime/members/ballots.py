@@ -39,7 +39,7 @@ class LaterVersionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
+class MemberBeat:
     """A member about itself.
 
     Attributes:
@@ -66,7 +66,7 @@ class Heartbeat:
         return _compact(said)
 
     @classmethod
-    def parsed(cls, value: bytes) -> "Heartbeat":
+    def parsed(cls, value: bytes) -> "MemberBeat":
         """Raises ValueError for what is none."""
         said = _object(value)
         number: Any = said.get("number")
@@ -100,10 +100,13 @@ class Ballot:
     def of(cls, votes: Votes, revision: str, among: Iterable[str], factor: int | None) -> "Ballot":
         together: dict[Vote, dict[str, list[str]]] = {}
         for endpoint, vote in votes.listed.items():
-            told = vote._replace(evidence=quoted(vote.evidence, MOST_EVIDENCE))
-            together.setdefault(told, {}).setdefault(endpoint.region, []).append(endpoint.text)
+            together.setdefault(vote, {}).setdefault(endpoint.region, []).append(endpoint.text)
         seen = tuple(
-            (vote, {region: tuple(texts) for region, texts in places.items()}) for vote, places in together.items()
+            (
+                vote._replace(evidence=quoted(vote.evidence, MOST_EVIDENCE)),
+                {region: tuple(texts) for region, texts in places.items()},
+            )
+            for vote, places in together.items()
         )
         shared = factor is not None and bool(votes.elsewhere)
         return cls(revision, votes.rest, seen, tuple(sorted(among)) if shared else (), factor if shared else None)

@@ -27,8 +27,9 @@ from failoverd.core.events import (
     LeaderLost,
 )
 from failoverd.core.members import Membership, Uncoordinated
-from failoverd.core.records import Marker
+from failoverd.core.records import Marker, Target
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
+from failoverd.runtime.members.yielding import Yielding
 
 LONGEST_RETRY: Final = 1.0
 """Seconds between two calls of the coordinator, at most; a tenth of the lease, where that is shorter."""
@@ -47,7 +48,7 @@ class Lead(Protocol):
         lone: whether nobody can lead, and it takes traffic off what is down all the same.
         acts: whether it writes anything: it leads, or is lone.
         candidate: whether it ever does: a vantage only looks.
-        speaks: whether it is for this member to tell people: it leads, or nobody knows who does.
+        speaks: whether it is for this member to tell people: it leads, or it may and cannot know who does.
         epoch: of the leader, as far as this member knows; one member alone is epoch 0.
         instance: the name of this installation in markers.
     """
@@ -73,6 +74,12 @@ class Lead(Protocol):
     def outranked(self, marker: Marker, read_at: float) -> None:
         """A marker of this owner shows a higher epoch than this member's."""
 
+    def hindered(self, target: Target) -> None:
+        """What is down cannot be taken off a target, for its provider does not answer this member."""
+
+    def reached(self, target: Target) -> None:
+        """The provider of a target answers."""
+
 
 @dataclass(slots=True)
 class Alone:
@@ -92,9 +99,15 @@ class Alone:
     def outranked(self, marker: Marker, read_at: float) -> None:
         """Nobody can be asked: a person says what that means."""
 
+    def hindered(self, target: Target) -> None:
+        """Nobody else can do it."""
+
+    def reached(self, target: Target) -> None:
+        """As it should be."""
+
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class KnownLeader:
     """How this member stands.
 
     Attributes:
@@ -138,7 +151,7 @@ class Leading:
     ) -> None:
         self.member = membership.me.name
         self.instance = instance
-        self.standing = Standing()
+        self.standing = KnownLeader()
         self._coordinator = coordinator
         self._emit = emit
         self._clock = clock
@@ -151,6 +164,8 @@ class Leading:
         self._floor = 0
         self._own_epoch = 0  # as the coordinator counts it
         self._abstains_until = 0.0
+        others = sum(each.may_lead for each in membership.members if each != membership.me)
+        self._yielding = Yielding(coordinator.lease, others)
         self._vain_since: float | None = None  # the lease is held, and what there is to know is not learnt
         self._lost_at: float | None = None
         self._told_leader: tuple[str, int] | None = None
@@ -171,7 +186,7 @@ class Leading:
 
     @property
     def speaks(self) -> bool:
-        return self.leads or (self.candidate and not self.coordinated)
+        return self.leads or (self.candidate and self._lost_at is not None and not self.coordinated)
 
     @property
     def coordinated(self) -> bool:
@@ -217,6 +232,13 @@ class Leading:
             self._ranks = marker, read_at
             self._news.set()
 
+    def hindered(self, target: Target) -> None:
+        if self.leads:
+            self._yielding.hindered(target, self._clock())
+
+    def reached(self, target: Target) -> None:
+        self._yielding.reached(target)
+
     def look(self) -> None:
         """Something may have changed about who leads: ask now."""
         self._news.set()
@@ -257,11 +279,13 @@ class Leading:
 
     async def campaign(self) -> None:
         """Ask once who leads, and act on it."""
+        await self._give_way_if_hindered()
         async with self._busy:
             asked_at = self._clock()
-            stands = self.candidate and asked_at >= self._abstains_until
+            stands = self._stands(asked_at)
             try:
                 async with asyncio.timeout(self._patience):
+                    await self._find_voice()
                     found = await self._coordinator.campaign(stands=stands)
                     if not self._own_epoch or found.epoch != self._own_epoch:
                         await self._look_at_installation()
@@ -272,6 +296,30 @@ class Leading:
                 self._unheard(str(error))
         self._tell_turn()
 
+    async def _find_voice(self) -> None:
+        """Only read while the coordinator was not heard: by asking, who hears no answer would hold the lease for ever.
+
+        Raises:
+            CoordinationError: it is not heard yet.
+        """
+        if self.standing.trouble:
+            await self._coordinator.entries(INSTALLATION)
+
+    def _stands(self, now: float) -> bool:
+        if not self.candidate or now < self._abstains_until:
+            return False
+        vacant = not self.standing.leader and now - self.standing.since >= self.lease / 5
+        return vacant or not self._yielding.abstains(now)
+
+    async def _give_way_if_hindered(self) -> None:
+        """Let another member do what this one cannot do, if it leads and there is such a thing."""
+        now = self._clock()
+        found = self._yielding.due(now) if self.leads else None
+        if found is not None:
+            tried = self._yielding.give_way(now)
+            what = f"for {tried:g}s it has not reached the provider of {found}, which sends traffic to what is down"
+            await self.resign(cause=f"{what}; another member may reach it")
+
     def _tell_turn(self) -> None:
         """Have everybody look again whose work it is, where that changed."""
         turn = self.leads, self.lone
@@ -280,8 +328,9 @@ class Leading:
             self._turned()
 
     async def _heard(self, found: Leadership, asked_at: float) -> None:
-        if found.mine and not self._mine:
+        if found.mine and (not self._mine or found.epoch != self._own_epoch):  # somebody else may have led in between
             await self._learn(asked_at)
+            self._yielding.begin()
         self._mark_heard(found, asked_at)
         if found.mine:
             self._mine, self._until = True, asked_at + self.lease / 2
@@ -297,7 +346,7 @@ class Leading:
         self._own_epoch = found.epoch
         epoch = found.epoch + self._floor if found.leader else before.epoch
         same = (before.leader, before.epoch) == (found.leader, epoch)
-        self.standing = Standing(found.leader, epoch, before.since if same else now, asked_at)
+        self.standing = KnownLeader(found.leader, epoch, before.since if same else now, asked_at)
         if self._lost_at is not None:
             lost_at, self._lost_at = self._lost_at, None
             self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))
@@ -335,8 +384,9 @@ class Leading:
             LeaderElected(at=self._clock(), leader=found.leader, epoch=self.standing.epoch, was=was, mine=found.mine)
         )
 
-    def _lose(self, cause: str) -> None:
-        self._emit(LeaderLost(at=self._clock(), leader=self.member, epoch=self.epoch, cause=cause))
+    def _lose(self, cause: str, *, uncoordinated: bool = False) -> None:
+        now, epoch = self._clock(), self.epoch
+        self._emit(LeaderLost(at=now, leader=self.member, epoch=epoch, cause=cause, uncoordinated=uncoordinated))
 
     def _unheard(self, error: str) -> None:
         now = self._clock()
@@ -347,7 +397,7 @@ class Leading:
             self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=may_act))
         if self._mine and now >= self._until:
             self._mine = False
-            self._lose("the coordinator did not answer, and the lease may end elsewhere")
+            self._lose("the coordinator did not answer, and the lease may end elsewhere", uncoordinated=True)
 
     # -- what is kept whoever leads ------------------------------------------------------------------------------------
 

@@ -1,29 +1,35 @@
 """Who of the members does what, as one of them tells people."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
 from failoverd import __version__
-from failoverd.core.members import Member, Membership
+from failoverd.core.members import Membership
 from failoverd.core.status import MembersStatus, MemberStanding, MemberStatus
 from failoverd.runtime.members.leading import Leading
+from failoverd.runtime.members.voting import HeardMember
 
 
-def roster(leading: Leading, membership: Membership, heard: Iterable[MemberStatus], now: float) -> MembersStatus:
+def roster(
+    leading: Leading, membership: Membership, heard: Iterable[HeardMember], now: float, listens_since: float
+) -> MembersStatus:
     """Where the members stand.
 
     Args:
         leading: whether this one leads, and who does else.
         membership: all of them.
-        heard: what each of them said of itself. Whoever is not among them was not heard of, but for this one.
+        heard: what this one hears of each of them. Whoever is not among them was not heard of.
         now: the time.
+        listens_since: when this one began to listen to the others.
     """
-    known, standing = {each.name: each for each in heard}, leading.standing
-    known.setdefault(membership.me.name, _itself(membership.me, now))
-    told = (_told(each, known.get(each.name), standing.leader) for each in membership.members)
+    known: Mapping[str, HeardMember] = {each.member.name: each for each in heard}
+    standing, me = leading.standing, membership.me
+    known = {me.name: HeardMember(me, now, votes=True, version=__version__, clock_offset=0.0), **known}
+    told = (
+        _told(known.get(each.name, HeardMember(each, None, votes=False)), leading, now) for each in membership.members
+    )
     return MembersStatus(
         at=now,
-        member=membership.me.name,
+        member=me.name,
         leads=leading.leads,
         lone=leading.lone,
         leader=standing.leader,
@@ -33,20 +39,44 @@ def roster(leading: Leading, membership: Membership, heard: Iterable[MemberStatu
         heard_at=standing.heard_at,
         trouble=standing.trouble,
         lease=leading.lease,
+        listens_since=listens_since,
         members=tuple(sorted(told, key=lambda each: each.name)),
     )
 
 
-def _itself(me: Member, now: float) -> MemberStatus:
-    standing = MemberStanding.FOLLOWS if me.may_lead else MemberStanding.WATCHES
-    return MemberStatus(me.name, me.network, me.role, standing, heard_at=now, version=__version__, offset=0.0)
+def _told(heard: HeardMember, leading: Leading, now: float) -> MemberStatus:
+    who = heard.member
+    standing = _standing(heard, leading, now)
+    return MemberStatus(
+        name=who.name,
+        network=who.network,
+        role=who.role,
+        standing=standing,
+        heard_at=heard.heard_at,
+        version=heard.version,
+        uncounted=_uncounted(heard, standing),
+        isolated=heard.isolated,
+        differing=heard.differing,
+        offset=heard.clock_offset,
+    )
 
 
-def _told(member: Member, heard: MemberStatus | None, leader: str) -> MemberStatus:
+def _standing(heard: HeardMember, leading: Leading, now: float) -> MemberStanding:
     """The coordinator knows better who leads than a member that was heard of a moment ago."""
-    if heard is None:
-        unheard = MemberStanding.LEADS if member.name == leader else MemberStanding.UNHEARD
-        return MemberStatus(member.name, member.network, member.role, unheard, uncounted="not heard of")
-    if member.name == leader and heard.standing.is_heard:
-        return replace(heard, standing=MemberStanding.LEADS)
-    return heard
+    if heard.member.name == leading.standing.leader:
+        return MemberStanding.LEADS
+    if heard.heard_at is None:
+        return MemberStanding.UNHEARD
+    if now - heard.heard_at > leading.lease:
+        return MemberStanding.SILENT
+    return MemberStanding.FOLLOWS if heard.member.may_lead else MemberStanding.WATCHES
+
+
+def _uncounted(heard: HeardMember, standing: MemberStanding) -> str:
+    if heard.votes:
+        return ""
+    if heard.isolated:
+        return f"isolated ({', '.join(heard.isolated)})"
+    if heard.heard_at is None:
+        return "not heard of"
+    return "silent" if standing is MemberStanding.SILENT else "no verdicts yet"

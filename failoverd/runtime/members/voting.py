@@ -1,9 +1,9 @@
 """What this member tells the others of what it sees, and what it hears of them.
 
 Each member keeps two kinds of values with the coordinator, bound to its lease: a heartbeat, a tenth of the lease apart,
-and a ballot for each policy, whenever something changed. A heartbeat is only sent when all ballots are out, so who
-hears a fresh one has what that member sees now. What is heard is dated by this member's own clock, when it came and was
-another than before: no two clocks are ever compared.
+and a ballot for each policy, whenever something changed. A heartbeat is only sent when all ballots are out that had
+changed until then, so who hears a fresh one has what that member saw a moment ago. What is heard is dated by this
+member's own clock, when it came and was another than before: no two clocks are ever compared.
 
 Who is not heard for a lease has no vote, and after that the others probe what it did (`core.health.assignment`). Votes
 on another revision of a policy are not counted: they may be about other checks. And nothing that a member says can hurt
@@ -11,10 +11,10 @@ this one: it is bounded, read with suspicion, and counts once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemberFound, MemberLost
@@ -26,7 +26,7 @@ from failoverd.core.health.votes import Voter
 from failoverd.core.members import Member, Membership
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Coordinator, Emit
-from failoverd.runtime.members.ballots import Ballot, Heartbeat
+from failoverd.runtime.members.ballots import Ballot, MemberBeat
 from failoverd.runtime.members.refusals import Refusals
 from failoverd.runtime.supervising import backoff
 
@@ -108,11 +108,16 @@ class HeardMember:
 
 @dataclass(slots=True)
 class _Other:
-    """What is known of another member. `told_lost` is when it was said that it is not heard."""
+    """What is known of another member.
+
+    `heard_at` is when it last spoke, as long as it holds its lease; `spoke_at`, whatever became of it. `told_lost` is
+    since when it is not heard, once that was said.
+    """
 
     member: Member
     heard_at: float = NEVER
-    last: Heartbeat | None = None
+    spoke_at: float | None = None
+    last: MemberBeat | None = None
     clock_offset: float | None = None
     told_lost: float | None = None
     ballots: dict[str, Ballot] = field(default_factory=dict)
@@ -162,6 +167,7 @@ class Voting:
         self._taken: dict[str, PolicyShares] = {}
         self._unsaid: set[str] = set()
         self._said: dict[str, bytes] = {}
+        self._stands: dict[str, bytes] = {}  # in this member's name, as the coordinator tells
         self._news = asyncio.Event()
         self._number = 0
         self._beat_at = NEVER
@@ -171,7 +177,7 @@ class Voting:
         board.convene(self._electorate())
 
     @property
-    def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+    def works(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What goes on, each by itself."""
         return {
             "votes": self.speak,
@@ -192,23 +198,21 @@ class Voting:
             self._share()
             self._board.convene(self._electorate())
 
-    def roster(self) -> tuple[HeardMember, ...]:
+    def heard(self) -> tuple[HeardMember, ...]:
         """Every member as it is heard, this one included."""
         return tuple(self._heard(each) for each in self._membership.members)
 
     def _heard(self, member: Member) -> HeardMember:
         if member.name == self._me:
-            families = self._board.isolated()
-            about, isolated = self._introduction, tuple(sorted(families))
-            return HeardMember(member, self._clock(), not families, isolated, about.instance(), about.version, 0.0)
+            about, isolated = self._introduction, tuple(sorted(self._board.isolated()))
+            return HeardMember(member, self._clock(), not isolated, isolated, about.instance(), about.version, 0.0)
         other = self._others[member.name]
         last = other.last
-        heard_at = other.heard_at if other.heard_at > NEVER else None
         if last is None:
-            return HeardMember(member, heard_at, votes=False)
+            return HeardMember(member, None, votes=False)
         return HeardMember(
             member,
-            heard_at,
+            other.spoke_at,
             self._is_heard(other) and not last.isolated,
             tuple(sorted(last.isolated)),
             last.instance,
@@ -250,14 +254,17 @@ class Voting:
         self._news.clear()
 
     async def _say(self) -> None:
+        if self._clock() >= self._beat_at + self.beat:
+            self._look_at_own_words()
         policies, unsaid = self._policies(), sorted(self._unsaid)
         self._unsaid.clear()
         gate = asyncio.Semaphore(AT_ONCE)
         told = await asyncio.gather(*(self._publish_ballot(name, policies, gate) for name in unsaid))
         if not all(told):
             raise CoordinationError("not every ballot could be told", reason="untold")
-        isolated, now = self._board.isolated(), self._clock()
-        if not self._unsaid and (now >= self._beat_at + self.beat or isolated != self._told_isolated):
+        isolated, now = self._board.isolated(), self._clock()  # what changed meanwhile is told in a moment
+        due = now >= self._beat_at + self.beat - GATHER  # a timer may go off a little early
+        if due or isolated != self._told_isolated:
             await self._publish_heartbeat(isolated, now)
 
     async def _publish_ballot(self, name: str, policies: Mapping[str, Policy], gate: asyncio.Semaphore) -> bool:
@@ -283,7 +290,7 @@ class Voting:
         running = sorted(f"{each.name} {each.source.revision}" for each in self._policies().values())
         digest = blake2b("\n".join(running).encode(), digest_size=8).hexdigest()
         about = self._introduction
-        said = Heartbeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
+        said = MemberBeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
         await self._publish(f"{MEMBERS}{self._me}", said.dumped())
         self._beat_at, self._told_isolated = now, isolated
 
@@ -300,15 +307,35 @@ class Voting:
             self._unsaid.add(name)
         self._news.set()
 
+    def _look_at_own_words(self) -> None:
+        """Say again what was said last where something else stands: an older state came back, or an older ballot late.
+
+        As often as the heart beats: another process by this name, which must not be, would contradict without end.
+        """
+        for name, stands in self._stands.items():
+            if self._said.get(name, stands) != stands:
+                del self._said[name]
+                self._unsaid.add(name)
+
+    def _say_all_again(self) -> None:
+        self._unsaid |= self._said.keys()
+        self._said.clear()
+        self._news.set()
+
     # -- hearing -------------------------------------------------------------------------------------------------------
 
     async def _follow(self, below: str, take: Callable[[str, bytes | None], None]) -> None:
         """Hear everything whose key begins so, for ever: what stands there, then each change."""
-        attempt, known = 0, set[str]()
+        attempt, known, newest = 0, set[str](), 0
         while True:
             try:
                 async with asyncio.timeout(self._coordinator.lease / 4):
                     entries, version = await self._coordinator.entries(below)
+                older, newest = version < newest, version
+                if older:  # it came back from a backup, and what stands there is what was so then
+                    self._say_all_again()
+                    await asyncio.sleep(self.beat)  # the others do so as well
+                    continue
                 for key in known - entries.keys():
                     take(key, None)
                 known = set(entries)
@@ -317,7 +344,7 @@ class Voting:
                 for key, shared in entries.items():
                     take(key, shared.value)
                 async for key, shared in self._coordinator.changes(below, version):
-                    attempt = 0
+                    attempt, newest = 0, shared.version
                     (known.discard if shared.value is None else known.add)(key)
                     take(key, shared.value)
             except (CoordinationError, TimeoutError):
@@ -344,7 +371,7 @@ class Voting:
             self._look()
             return
         try:
-            said = Heartbeat.parsed(value)
+            said = MemberBeat.parsed(value)
         except ValueError as error:
             self._refusals.unread(name, "", error)
             return
@@ -357,20 +384,20 @@ class Voting:
         else:
             self._refusals.stranger(name)
 
-    def _note(self, other: _Other, said: Heartbeat) -> None:
+    def _note(self, other: _Other, said: MemberBeat) -> None:
         before, other.last = other.last, said
         if before is None or (before.number, before.at) == (said.number, said.at):
             return  # it may have been said long ago
         was = self._is_heard(other) and before.isolated == said.isolated
-        other.heard_at, other.clock_offset = self._clock(), said.at - self._introduction.wall()
+        other.heard_at = other.spoke_at = self._clock()
+        other.clock_offset = said.at - self._introduction.wall()
         if not was:
             self._look()
 
     def _take_ballot(self, key: str, value: bytes | None) -> None:
         name, _, policy = key.removeprefix(BALLOTS).partition("/")
         if name == self._me:
-            if value is None:
-                self._say_again(key)
+            self._take_own(key, policy, value)
             return
         other = self._others.get(name)
         if other is None:
@@ -383,6 +410,13 @@ class Voting:
             except ValueError as error:
                 self._refusals.unread(name, policy, error)
         self._hear(other, policy)
+
+    def _take_own(self, key: str, policy: str, value: bytes | None) -> None:
+        if value is not None:
+            self._stands[policy] = value
+            return
+        self._stands.pop(policy, None)
+        self._say_again(key)
 
     def _hear(self, other: _Other, name: str) -> None:
         """Have the votes of a member on a policy counted, if they are on the same revision."""

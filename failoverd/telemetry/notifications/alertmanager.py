@@ -99,6 +99,7 @@ def labels(notice: Notice, owner: str) -> dict[str, str]:
     found = {
         "alertname": "Failoverd" + "".join(word.capitalize() for word in words),
         "kind": notice.kind,
+        "member": notice.member,
         "owner": owner,
         "policy": notice.policy,
         "severity": SEVERITIES[notice.severity],

@@ -30,4 +30,4 @@ def encoded(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can say
 
 def key_of(notice: Notice, owner: str) -> str:
     """The key of a trouble as other systems know it: the same for as long as it lasts."""
-    return "/".join((owner, notice.kind, *filter(None, (notice.policy, notice.subject))))
+    return "/".join((owner, notice.kind, *filter(None, (notice.policy, notice.subject, notice.member))))

@@ -93,34 +93,49 @@ class Outbox:
     def status(self) -> ReceiverStatus:
         return replace(self._status, waiting=len(self._waiting) + len(self._aside))
 
-    def resume(self, notices: Iterable[Notice]) -> None:
-        """After a restart: told again, unless it cannot know a trouble by its key and was told of it."""
+    def resume(self, notices: Iterable[Notice], *, again: bool = True) -> None:
+        """After a restart: told again, unless it cannot know a trouble by its key and was told of it.
+
+        With `again` False it is not told again in any case: who told it did so lately.
+        """
         for notice in notices:
             told, keyed = self.address.place in notice.told, self.address.outlet.keyed
             if told or keyed:  # it may have been sent in the moment of a kill; an end that it does not know is harmless
                 self._known.add(notice.key)
-            if notice.ended is None and told and not keyed:
-                self._lasting[notice.key] = notice
+            if notice.ended is None and told and not (keyed and again):
+                self._last(notice)
+                self._waiting.pop(notice.key, None)
             else:
                 self.take(notice)
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Another one tells of these from now on."""
+        for key in keys:
+            for held in (self._waiting, self._lasting, self._aside):
+                held.pop(key, None)
+            self._known.discard(key)
 
     def take(self, notice: Notice) -> None:
         """Deliver it, instead of whatever waits under its key. Never blocks."""
         if not self.address.wants(notice):
             return
-        key, every = notice.key, self.address.outlet.every
+        key = notice.key
         self._waiting.pop(key, None)
         self._aside.pop(key, None)
         if notice.ended is None:
-            if not self._lasting and every is not None:
-                self._again_at = self._clock() + every
-            self._lasting[key] = notice
+            self._last(notice)
         else:
             self._lasting.pop(key, None)
             if key not in self._known:
                 return
         self._waiting[key] = notice
         self._news.set()
+
+    def _last(self, notice: Notice) -> None:
+        every = self.address.outlet.every
+        if not self._lasting and every is not None:
+            self._again_at = self._clock() + every
+        self._lasting[notice.key] = notice
 
     def owes(self, key: Key) -> bool:
         """Whether it is still to be told of this."""

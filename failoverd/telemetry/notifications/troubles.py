@@ -10,6 +10,7 @@ finds, too, what ended or began while nobody listened.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import cached_property
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ from failoverd.core.events import (
     ChangeDisputed,
     ChangeVerified,
     ConfigRejected,
+    CoordinatorLost,
+    CoordinatorRegained,
+    CoordinatorRestored,
     DecisionCrashed,
     DecisionMade,
     DriftDetected,
@@ -27,7 +31,13 @@ from failoverd.core.events import (
     FailoverHeld,
     IncidentClosed,
     JournalFailed,
+    LeaderElected,
+    LeaderLost,
+    LeaderOutranked,
     Level,
+    MemberEvent,
+    MemberFound,
+    MemberLost,
     NotificationDelivered,
     NotificationEvent,
     NotificationFailed,
@@ -39,9 +49,17 @@ from failoverd.core.events import (
     PlanHeld,
     PlanRefused,
     PracticeEnded,
+    QuorumEvent,
+    QuorumLost,
+    QuorumRegained,
+    ReachabilityEvent,
+    ReachabilityRestored,
+    ReachabilitySplit,
     RecordOrphaned,
     ReplayDiffered,
     RivalDetected,
+    SharedStateRead,
+    SharedStateUnread,
     SignalFound,
     SignalLost,
     TargetDelayed,
@@ -51,7 +69,7 @@ from failoverd.core.events import (
     VantageIsolated,
     VantageRejoined,
 )
-from failoverd.core.overrides import WARNING
+from failoverd.core.overrides import WARNING, Announced, Override
 from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import ELSEWHERE, percentages
@@ -75,15 +93,34 @@ receiver that gathers for half a minute would never tell of it."""
 EVERYTHING: Final = ("*",)
 """All subjects of the policy, in `Trouble.ended_by`."""
 
+_TWO: Final = 2
+"""Vantages that have to agree, at least."""
+
+LEADER: Final = "leader"
+"""The subject of what is wrong with all members together."""
+
 Subjects = Callable[[Any], Sequence[str]]
+
+
+class Whose(Enum):
+    """Which of several members knows of a trouble."""
+
+    LEADER = auto()  # who writes; one that begins to, finds it or takes it over
+    EACH = auto()  # each sees it by itself, and the one that speaks for all tells of it
+    MEMBER = auto()  # it is a member's own, and told by that one, whoever leads
+    FINDER = auto()  # it is of all, and told by who found it, whoever leads
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What is seen when somebody looks: where policies and targets stand, and whether the journal can be written."""
+    """What is seen when somebody looks: where policies and targets stand, and whether the journal can be written.
+
+    `leads`: who looks is the one that writes.
+    """
 
     overview: Overview
     journal_works: bool = True
+    leads: bool = True
 
     @cached_property
     def targets(self) -> Mapping[tuple[str, str], TargetStatus]:
@@ -128,6 +165,7 @@ class Trouble:
         severity: that of the event by default.
         remedy: what to do, where neither the event nor the status says it.
         outlives: whether the next process can tell that it is over; if not, it ends with the process that saw it.
+        whose: which of several members knows of it.
     """
 
     begins: type[Event]
@@ -141,25 +179,33 @@ class Trouble:
     severity: Level | None = None
     remedy: str = ""
     outlives: bool = True
+    whose: Whose = Whose.LEADER
 
     @property
     def name(self) -> str:
         return self.kind or self.begins.name
 
-    def notices(self, event: Event, runbook: str) -> Iterator[Notice]:
-        """What there is to be told of this event."""
+    def of(self, member: str) -> str:
+        """Which member it is told of, where `member` has it: none, where it is the installation's."""
+        return member if self.whose is Whose.MEMBER else ""
+
+    def notices(self, event: Event, runbook: str, member: str = "") -> Iterator[Notice]:
+        """What there is to be told of this event, which `member` heard."""
+        mine = self.of(member)
+        summary = f"{mine}: {prose.say(event)}" if mine else prose.say(event)
         for subject in self.subjects(event):
             yield Notice(
                 kind=self.name,
                 policy=event.policy,
                 subject=subject,
                 severity=self.severity or event.level,
-                summary=_cut(prose.say(event), MOST_WORDS),
+                summary=_cut(summary, MOST_WORDS),
                 since=event.at,
                 at=event.at,
                 incident_id=event.incident_id,
                 runbook=runbook,
                 facts=self._with_remedy(dict(_facts(event))),
+                member=mine,
             )
 
     def seen(self, sight: Sight, runbook_of: Callable[[str], str], at: float) -> Iterator[Notice]:
@@ -227,6 +273,18 @@ def _source(event: SignalLost | SignalFound) -> Sequence[str]:
     return (f"source {event.source}",)
 
 
+def _vantages(_: QuorumEvent) -> Sequence[str]:
+    return ("vantages",)
+
+
+def _other(event: MemberEvent) -> Sequence[str]:
+    return (event.member,)
+
+
+def _endpoint(event: ReachabilityEvent) -> Sequence[str]:
+    return (f"{event.region}/{event.endpoint}",)
+
+
 def _all_found(event: SignalFound) -> Sequence[str]:
     return _source(event) if not event.still_lost else ()
 
@@ -252,12 +310,32 @@ def _word(event: OverrideEvent) -> Sequence[str]:
     return (f"{event.verb} {event.about} ({event.override})",)
 
 
+def _as_subject(word: Override) -> str:
+    return f"{word.verb} {word.scope.text()} ({word.id})"
+
+
 def _failed_drill(event: PracticeEnded) -> Sequence[str]:
     return event.regions if event.outcome == PracticeOutcome.FAILED else ()
 
 
 def _prolonged(event: OverrideChanged) -> Sequence[str]:
     return _word(event) if event.until - event.at > WARNING else ()
+
+
+def _nobody_leads(event: LeaderLost) -> Sequence[str]:
+    return _leader(event) if event.uncoordinated else ()
+
+
+def _leader(_: Event) -> Sequence[str]:
+    return (LEADER,)
+
+
+def _coordinator(_: Event) -> Sequence[str]:
+    return ("coordinator",)
+
+
+def _memory(_: Event) -> Sequence[str]:
+    return ("common memory",)
 
 
 def _everything(_: Event) -> Sequence[str]:
@@ -327,6 +405,10 @@ def _has_rival(target: TargetStatus) -> bool:
     return target.has_rival
 
 
+def _is_outranked(target: TargetStatus) -> bool:
+    return target.outranked
+
+
 def _works_again(sight: Sight, notice: Notice) -> bool:
     found = sight.targets.get((notice.policy, notice.subject))
     return found.state is not TargetState.DELAYED if found is not None else sight.gone(notice.policy)
@@ -349,12 +431,42 @@ def _taken_up(sight: Sight, notice: Notice) -> bool:
     return not any(file.startswith(notice.subject) for file in (*refused, *rejected))
 
 
+def _said_otherwise(sight: Sight, notice: Notice) -> bool:
+    """The word ended, or holds for longer: another member, or another process, may have heard that."""
+    words = (word for word in sight.overview.overrides if notice.subject == _as_subject(word))
+    return any(word.ended_at is not None or word.told not in _WARNED for word in words)
+
+
+def _enough_vote(sight: Sight, _: Notice) -> bool:
+    members = sight.overview.members
+    return members is None or len(members.voting) >= min(_TWO, len(members.members))
+
+
+def _is_heard(sight: Sight, notice: Notice) -> bool:
+    """Or it is none of the members any more."""
+    members = sight.overview.members
+    return members is None or all(each.standing.is_heard for each in members.members if each.name == notice.subject)
+
+
+def _leads(sight: Sight, _: Notice) -> bool:
+    return sight.leads
+
+
 def _written(sight: Sight, _: Notice) -> bool:
     return sight.journal_works
 
 
 def _given_up(sight: Sight, notice: Notice) -> bool:
     return all(str(each.target) != notice.subject for each in sight.overview.orphans)
+
+
+_WARNED: Final = frozenset({Announced.HALF_TIME, Announced.ENDING})
+"""What was told last of a word whose end people were warned of."""
+
+COORDINATOR_REMEDY: Final = (
+    "see whether another member leads: failoverctl members, at each of them; then look at the coordinator, and at this "
+    "host's way to it"
+)
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -395,11 +507,18 @@ TROUBLES: Final = (
     ),
     Trouble(ChangeDisputed, _target, {ChangeVerified: _target, DriftDetected: _target}, outlives=False),
     Trouble(DriftDetected, _target, over=_no_more(_is(TargetState.DRIFTED)), lasts=NEWS),
-    Trouble(DecisionCrashed, _target, over=_works_again, lasts=NEWS),
+    Trouble(DecisionCrashed, _target, over=_works_again, lasts=NEWS, whose=Whose.EACH),
     Trouble(OverridesLost, _target, over=_no_more(_lost_words), standing=_where(_lost_words)),
     Trouble(RivalDetected, _target, over=_no_more(_has_rival), standing=_where(_has_rival)),
+    Trouble(
+        LeaderOutranked,
+        _target,
+        over=_no_more(_is_outranked),
+        standing=_where(_is_outranked),
+        patience=PATIENCE,
+    ),
     Trouble(FailbackAbandoned, _target, over=_no_more(_is_moved), standing=_where(_waits_for_return)),
-    Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}),
+    Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}, over=_said_otherwise),
     Trouble(
         PracticeEnded,
         _failed_drill,
@@ -409,13 +528,64 @@ TROUBLES: Final = (
         severity=Level.WARNING,
         remedy="find out what the other regions lacked, before a night on which it is no drill",
     ),
-    Trouble(ConfigRejected, _file, over=_taken_up, lasts=NEWS),
-    Trouble(RecordOrphaned, _target, over=_given_up),
-    Trouble(VantageIsolated, _family, {VantageRejoined: _family}, over=_trusts),
-    Trouble(SignalLost, _source, {SignalFound: _all_found}, outlives=False),
+    Trouble(ConfigRejected, _file, over=_taken_up, lasts=NEWS, whose=Whose.MEMBER),
+    Trouble(RecordOrphaned, _target, over=_given_up, whose=Whose.EACH),
+    Trouble(VantageIsolated, _family, {VantageRejoined: _family}, over=_trusts, whose=Whose.MEMBER),
+    Trouble(SignalLost, _source, {SignalFound: _all_found}, outlives=False, whose=Whose.EACH),
     Trouble(ReplayDiffered, _policy, over=_at_once, lasts=NEWS, remedy="report it, with what the command prints"),
-    Trouble(JournalFailed, _journal, over=_written, lasts=NEWS),
-    Trouble(NotificationFailed, _receiver, {NotificationDelivered: _receiver}, outlives=False),
+    Trouble(JournalFailed, _journal, over=_written, lasts=NEWS, whose=Whose.MEMBER),
+    Trouble(NotificationFailed, _receiver, {NotificationDelivered: _receiver}, outlives=False, whose=Whose.MEMBER),
+    Trouble(
+        CoordinatorLost,
+        _coordinator,
+        {CoordinatorRegained: _coordinator},
+        patience=PATIENCE,
+        remedy=COORDINATOR_REMEDY,
+        outlives=False,
+        whose=Whose.MEMBER,
+    ),
+    Trouble(
+        LeaderLost,
+        _nobody_leads,
+        {LeaderElected: _leader},
+        over=_leads,
+        severity=Level.ERROR,
+        remedy=COORDINATOR_REMEDY,
+        whose=Whose.FINDER,
+    ),
+    Trouble(
+        CoordinatorRestored,
+        _coordinator,
+        over=_at_once,
+        lasts=NEWS,
+        remedy="see whether failoverctl list and failoverctl status show what people said since the backup",
+    ),
+    Trouble(
+        SharedStateUnread,
+        _memory,
+        {SharedStateRead: _memory},
+        remedy="let all members run the same version of failoverd",
+        outlives=False,
+        whose=Whose.MEMBER,
+    ),
+    Trouble(
+        QuorumLost,
+        _vantages,
+        {QuorumRegained: _vantages},
+        over=_enough_vote,
+        remedy="failoverctl members says whose votes do not count, and why; let one more of them be heard",
+        whose=Whose.EACH,
+    ),
+    Trouble(MemberLost, _other, {MemberFound: _other}, over=_is_heard, patience=PATIENCE, whose=Whose.EACH),
+    Trouble(
+        ReachabilitySplit,
+        _endpoint,
+        {ReachabilityRestored: _endpoint},
+        patience=PATIENCE,
+        remedy="look at the way between the networks that cannot reach it and the endpoint: it serves the others",
+        outlives=False,
+        whose=Whose.EACH,
+    ),
 )
 
 

@@ -63,6 +63,7 @@ def message(notice: Notice, owner: str) -> dict[str, Any]:
         "severity": notice.severity,
         "policy": notice.policy,
         "subject": notice.subject,
+        "member": notice.member,
         "summary": notice.summary,
         "since": rfc3339(notice.since),
         "ended": rfc3339(notice.ended) if notice.ended is not None else None,

@@ -4,7 +4,7 @@ function __failoverctl_is
     set -l words (commandline -opc | string match -v -- '-*')
     set -e words[1]
     switch "$words[1]"
-        case notify practice
+        case leader notify practice
             set words $words[1..2]
         case '*'
             set words $words[1..1]
@@ -28,6 +28,8 @@ complete -c failoverctl -n '__failoverctl_is' -a hold -d 'Leave the answers of a
 complete -c failoverctl -n '__failoverctl_is' -a import -d 'Read what stands at a name and write a policy file that would leave it exactly as it is'
 complete -c failoverctl -n '__failoverctl_is' -a init -d 'Write a first configuration: of flags, and of answers to what they leave open, if this is a terminal'
 complete -c failoverctl -n '__failoverctl_is' -a inventory -d 'What each region carries, and who would be short without it: the page of a capacity review'
+complete -c failoverctl -n '__failoverctl_is' -a leader -d 'The one of several members that writes'
+complete -c failoverctl -n '__failoverctl_is' -a members -d 'Who of several members leads, who is there, and whose votes count'
 complete -c failoverctl -n '__failoverctl_is' -a notify -d 'Who is told of what needs a person'
 complete -c failoverctl -n '__failoverctl_is' -a overrides -d 'What operators said that is in force, waits for more people, or is to come'
 complete -c failoverctl -n '__failoverctl_is' -a page -d 'Show everything at a glance in a browser, live: prints the link, and serves the page until Ctrl-C'
@@ -119,6 +121,7 @@ complete -c failoverctl -n '__failoverctl_is files' -l help -s h -d 'Show this m
 complete -c failoverctl -n '__failoverctl_is history' -l policy -s p -x -d 'only this policy'
 complete -c failoverctl -n '__failoverctl_is history' -l since -x -d 'how far back, such as 24h  [default: 7d]'
 complete -c failoverctl -n '__failoverctl_is history' -l limit -x -d 'the last so many of each: changes, overrides, holds, edits  [default: 50; 1<=x<=10000]'
+complete -c failoverctl -n '__failoverctl_is history' -l member -x -d 'only what this one of several members did or found'
 complete -c failoverctl -n '__failoverctl_is history' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
 complete -c failoverctl -n '__failoverctl_is history' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
 complete -c failoverctl -n '__failoverctl_is history' -l help -s h -d 'Show this message and exit.'
@@ -155,6 +158,17 @@ complete -c failoverctl -n '__failoverctl_is init' -F
 complete -c failoverctl -n '__failoverctl_is inventory' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
 complete -c failoverctl -n '__failoverctl_is inventory' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
 complete -c failoverctl -n '__failoverctl_is inventory' -l help -s h -d 'Show this message and exit.'
+complete -c failoverctl -n '__failoverctl_is leader' -a resign -d 'Have this machine\'s daemon, which leads, let another member lead, and say who does: before work on it, say'
+complete -c failoverctl -n '__failoverctl_is leader' -l help -s h -d 'Show this message and exit.'
+complete -c failoverctl -n '__failoverctl_is leader resign' -l for -x -d 'how long it does not stand again  [default: 1m]'
+complete -c failoverctl -n '__failoverctl_is leader resign' -l anyway -d 'although no other member is heard of'
+complete -c failoverctl -n '__failoverctl_is leader resign' -l reason -s r -x -d 'why; it is kept for ever'
+complete -c failoverctl -n '__failoverctl_is leader resign' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
+complete -c failoverctl -n '__failoverctl_is leader resign' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
+complete -c failoverctl -n '__failoverctl_is leader resign' -l help -s h -d 'Show this message and exit.'
+complete -c failoverctl -n '__failoverctl_is members' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
+complete -c failoverctl -n '__failoverctl_is members' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
+complete -c failoverctl -n '__failoverctl_is members' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is notify' -a test -d 'Send a test and its end to each receiver, and say what each answered; exit 1 if one did not take it'
 complete -c failoverctl -n '__failoverctl_is notify' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is notify test' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'

@@ -29,7 +29,7 @@ from support.scenes import (
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.limits import Approved, Held, Paced, PastChange, Skipped, Step, marker_only, pace, shift
 from failoverd.core.control.ownership import adopt
-from failoverd.core.control.plan import LastGood, Plan, PlanKind
+from failoverd.core.control.plan import LastGood, Plan, PlanKind, Signature
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote
 from failoverd.core.records import ELSEWHERE, WHOLE, Limits, RecordSet
 
@@ -393,7 +393,9 @@ def test_a_plan_is_a_rebuilding_only_if_nothing_stands_there() -> None:
 
 def adoption(found: RecordSet) -> Plan:
     seen = observed(found, generation=None)
-    plan = adopt(seen, decision({}, found), plan_id="chg-1", owner=OWNER, region_of=REGION_OF, revision="r1")
+    plan = adopt(
+        seen, decision({}, found), plan_id="chg-1", signed=Signature(OWNER), region_of=REGION_OF, revision="r1"
+    )
     assert isinstance(plan, Plan)
     return plan
 

@@ -293,3 +293,18 @@ def test_the_marker_names_a_word_given_while_nothing_can_be_decided(kind: str) -
     assert outcome.plan is not None
     assert outcome.plan.kind is PlanKind.MARK
     assert outcome.plan.marker.overrides == (word.id,)
+
+
+def test_a_drained_region_of_which_nothing_well_answers_leaves_although_no_ration_lets_it() -> None:
+    """Its other address is well, and does not come in for that it is drained. Nothing at all would have been left."""
+    one, other = region("one", 50, "192.0.2.10", "192.0.2.11"), region("other", 50, "198.51.100.10")
+    story = Operated(replace(policy(one, other), limits=limits(max_shift=0)))
+    story.look(one="HU", other="U")
+    story.look(60.0, other="H")
+    story.says(Verb.DRAIN, of_region("one"))
+    assert story.settled(60.0).kind is OutcomeKind.LIMITED
+    story.look(60.0, one="HH")
+    assert story.published == {"one": 100}
+    outcome = story.look(60.0, one="UH")
+    assert (outcome.kind, outcome.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
+    assert story.published == {"other": 100}

@@ -31,6 +31,7 @@ from failoverd.core.control.plan import (
     PlanKind,
     RefusalReason,
     Refused,
+    Signature,
     drifted,
     refusal,
 )
@@ -51,10 +52,10 @@ def changed(seen: Observed, desired: RecordSet = MOVED, last_good: LastGood | No
     return plan
 
 
-def taken_over(seen: Observed, last_good: LastGood | None = None) -> Plan | InSync | Refused:
-    region_of = PAIR.region_of(KEY.type)
+def taken_over(seen: Observed, last_good: LastGood | None = None, *, epoch: int = 0) -> Plan | InSync | Refused:
+    region_of, signed = PAIR.region_of(KEY.type), Signature(OWNER, epoch=epoch)
     found = decision({}, seen.records)
-    return adopt(seen, found, plan_id="chg-1", owner=OWNER, region_of=region_of, revision="r1", last_good=last_good)
+    return adopt(seen, found, plan_id="chg-1", signed=signed, region_of=region_of, revision="r1", last_good=last_good)
 
 
 # -- the three answers -------------------------------------------------------------------------------------------------
@@ -336,10 +337,10 @@ def test_what_was_written_stands_until_it_is_replaced_or_given_up(seen: Observed
 # -- giving a name back ------------------------------------------------------------------------------------------------
 
 
-def given_back(seen: Observed) -> Plan | InSync | Refused:
-    region_of = PAIR.region_of(KEY.type)
+def given_back(seen: Observed, *, epoch: int = 0) -> Plan | InSync | Refused:
+    region_of, signed = PAIR.region_of(KEY.type), Signature(OWNER, epoch=epoch)
     found = decision({}, seen.records)
-    return disown(seen, found, plan_id="chg-1", owner=OWNER, region_of=region_of, revision="r1")
+    return disown(seen, found, plan_id="chg-1", signed=signed, region_of=region_of, revision="r1")
 
 
 def test_giving_back_removes_the_marker_and_leaves_the_answers() -> None:
@@ -374,3 +375,51 @@ def test_what_was_given_back_is_not_touched_again() -> None:
     left = compared(PAIR, observed(NORMAL, generation=None), MOVED, last_good=verified())
     assert isinstance(left, Refused)
     assert left.reason is RefusalReason.MARKER_LOST
+
+
+# -- who leads ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_under_which_leader_it_is_written_and_the_epoch_never_falls() -> None:
+    for stands, ours, after in ((0, 0, 0), (0, 7, 7), (6, 7, 7), (7, 7, 7), (7, 0, 7)):
+        plan = compared(PAIR, observed(NORMAL, epoch=stands), MOVED, epoch=ours)
+        assert isinstance(plan, Plan)
+        assert plan.marker.epoch == after
+        undone = plan.undone()
+        assert undone is not None
+        assert undone.marker.epoch == after
+
+
+def test_a_new_leader_is_no_reason_to_write_a_marker() -> None:
+    """It takes over ten thousand names at once, and moves none of them."""
+    assert isinstance(compared(PAIR, observed(NORMAL, epoch=6), NORMAL, epoch=7), InSync)
+
+
+def test_a_person_who_writes_by_hand_keeps_the_epoch_that_stands() -> None:
+    plan = compared(PAIR, observed(NORMAL, epoch=6), MOVED, epoch=7)
+    assert isinstance(plan, Plan)
+    assert plan.by_person.marker.epoch == 6
+    created = compared(PAIR, observed(None, generation=None), MOVED, epoch=7)
+    assert isinstance(created, Plan)
+    assert created.by_person.marker.epoch == 0
+
+
+@pytest.mark.parametrize("by", [TARGET.policy, "another"])
+def test_what_a_newer_leader_wrote_is_not_taken_over_for_an_older_one(by: str) -> None:
+    refused = taken_over(observed(NORMAL, epoch=8, by=by), epoch=7)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, "leader of epoch 8" in refused.detail) == (RefusalReason.NEWER_LEADER, True)
+    taken = taken_over(observed(NORMAL, epoch=7, by="another"), epoch=7)
+    assert isinstance(taken, Plan)
+    assert taken.marker.epoch == 7
+
+
+def test_nor_is_it_given_back() -> None:
+    refused = given_back(observed(NORMAL, epoch=8), epoch=7)
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.NEWER_LEADER
+    assert "failoverctl release --rival" in refused.command
+    both = observed(NORMAL, epoch=7, types=(RecordType.A, RecordType.AAAA))
+    back = given_back(both, epoch=9)
+    assert isinstance(back, Plan)
+    assert back.marker.epoch == 9

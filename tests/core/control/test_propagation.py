@@ -30,6 +30,7 @@ BOTH: Plan = replace(
 )
 OURS = BOTH.marker
 OLDER, NEWER = (replace(OURS, generation=OURS.generation + step) for step in (-1, 1))
+OUTRANKING = replace(OURS, epoch=OURS.epoch + 1)
 
 
 def said(*answers: str, marker: Marker | None = OURS, trouble: str = "") -> Statement:
@@ -48,6 +49,7 @@ def said(*answers: str, marker: Marker | None = OURS, trouble: str = "") -> Stat
         pytest.param(DRAWN, said("192.0.2.1", marker=None), Agreement.DISAGREES, id="no marker"),
         pytest.param(DRAWN, said("192.0.2.1", marker=NEWER), Agreement.AGREES, id="a newer marker, our answers"),
         pytest.param(DRAWN, said("192.0.2.9", marker=NEWER), Agreement.OVERTAKEN, id="a newer marker, other answers"),
+        pytest.param(DRAWN, said("192.0.2.9", marker=OUTRANKING), Agreement.OVERTAKEN, id="a newer leader's marker"),
         pytest.param(
             DRAWN,
             said("192.0.2.1", marker=replace(OURS, owner="rival")),

@@ -1,0 +1,136 @@
+"""An edit by hand that was accepted, onto addresses that the policy does not know: what becomes of them afterwards.
+
+Nobody probes them, so nobody knows of them that they are down. They stay until health wants something else, and leave
+then as what tunes does; what is down leaves before them, and at once.
+"""
+
+from dataclasses import replace
+
+import pytest
+from support.approving import limits
+from support.scenes import NOW, TARGET, policy, records, region
+from support.stories import Story
+
+from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.plan import PlanKind
+from failoverd.core.control.state import PolicyState
+from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.reasons import Cause, Limit, LimitNote
+from failoverd.core.records import ELSEWHERE, Limits, OnDrift, RampRules
+
+ONE, OTHER = "192.0.2.10", "198.51.100.10"
+STRANGERS = {"203.0.113.1": 1_500, "203.0.113.2": 1_500}
+STILL = limits(max_shift=0)
+TIGHT = limits(max_shift=2_000, shift_window=300.0, max_changes=100)
+ALL_DAY = NOW + 86_400.0
+PAUSE = Override(
+    "pause-1",
+    Verb.PAUSE,
+    Scope(policies=(TARGET.policy,)),
+    "alice",
+    NOW,
+    ALL_DAY,
+    (Comment(NOW, "alice", "a release"),),
+)
+
+
+def accepted(edit: dict[str, int], bounds: Limits) -> Story:
+    """Two regions with half of the traffic each, and an edit onto other addresses that was accepted long since."""
+    of = policy(region("one", 50, ONE), region("other", 50, OTHER))
+    story = Story(replace(of, limits=bounds, on_drift=OnDrift.ADOPT))
+    story.look()
+    story.look(3_600.0)
+    story.observed = replace(story.observed, records=records(edit))
+    outcome = story.look(10.0)
+    assert outcome.plan is not None
+    assert outcome.plan.kind is PlanKind.ADOPT
+    assert story.look(3_600.0).kind is OutcomeKind.IN_SYNC
+    return story
+
+
+def shares_of(outcome: Outcome) -> dict[str, int]:
+    assert outcome.plan is not None
+    return dict(outcome.plan.shares_after)
+
+
+def test_what_is_down_leaves_alone_and_who_is_not_known_is_rationed() -> None:
+    story = accepted({ONE: 5_000, OTHER: 2_000, **STRANGERS}, STILL)
+    outcome = story.look(one="U")
+    assert outcome.cause is Cause.FAILING_OUT
+    assert story.published == {"other": 70, ELSEWHERE: 30}
+    assert story.memory.changes[-1].shifts == {}
+    waiting = story.look(60.0)
+    assert waiting.kind is OutcomeKind.LIMITED
+    assert waiting.held is not None
+    assert [check.limit for check in waiting.held.blocking] == [Limit.MAX_SHIFT]
+    assert not waiting.held.keeps_dead
+
+
+def test_who_is_not_known_leaves_in_steps_as_large_as_the_ration() -> None:
+    story = accepted({ONE: 3_000, OTHER: 2_000, "203.0.113.1": 2_500, "203.0.113.2": 2_500}, TIGHT)
+    outcome = story.look(one="U")
+    assert story.published == {"other": 70, ELSEWHERE: 30}
+    assert outcome.approved is not None
+    assert LimitNote.SMALLER in {check.note for check in outcome.approved.checks}
+    assert outcome.until == story.now + 300.0
+    story.look(300.0)
+    assert story.published == {"other": 90, ELSEWHERE: 10}
+    story.look(300.0)
+    assert story.published == {"other": 100}
+
+
+def test_what_is_down_leaves_also_where_nearly_nobody_else_is_known() -> None:
+    story = accepted({ONE: 1, "203.0.113.1": 30_000}, STILL)
+    outcome = story.look(one="U")
+    assert (outcome.kind, outcome.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
+    assert story.published == {"other": 0.01, ELSEWHERE: 99.99}
+
+
+@pytest.mark.parametrize("edit", [{ONE: 5_000, OTHER: 2_000, **STRANGERS}, {ONE: 5_000, **STRANGERS}])
+def test_in_a_pause_nobody_leaves_but_what_is_down(edit: dict[str, int]) -> None:
+    story = accepted(edit, TIGHT).say(PAUSE)
+    before = story.published[ELSEWHERE]
+    assert story.look(one="U").cause is Cause.FAILING_OUT
+    assert story.published == {"other": 100 - before, ELSEWHERE: before}
+
+
+def test_an_accepted_edit_stands_although_a_ramp_would_bring_back_whom_it_took_out() -> None:
+    """What failoverd wants is reckoned from what it wanted, and not from the edit: time alone ends none."""
+    of = policy(region("one", 50, ONE), region("other", 50, OTHER), region("standby", 0, priority=2))
+    story = Story(replace(of, on_drift=OnDrift.ADOPT, failback_after=300.0, ramp=RampRules(judge=60.0)))
+    story.look()
+    for edit in ({"203.0.113.1": 1}, {ONE: 1}, {ONE: 1, "203.0.113.1": 1}):
+        story.observed = replace(story.observed, records=records(edit))
+        assert story.look(10.0).kind is OutcomeKind.WRITE
+        stands = story.look(1.0)
+        assert (stands.kind, stands.until) == (OutcomeKind.IN_SYNC, None)
+        assert stands.decision.shares == {"one": 5_000, "other": 5_000}
+        assert story.look(7 * 86_400.0).kind is OutcomeKind.IN_SYNC
+        assert story.observed.records == records(edit)
+
+
+def test_where_nobody_answers_who_is_known_the_regions_come_by_no_ramp() -> None:
+    """The journal is lost, and the record was edited: by steps of 10% each, the standby would get most of it."""
+    of = policy(region("one", 50, ONE), region("other", 50, OTHER), region("standby", 0, priority=2))
+    story = Story(replace(of, ramp=RampRules(judge=60.0)))
+    story.look()
+    story.state = PolicyState(of.name)
+    story.observed = replace(story.observed, records=records({"203.0.113.1": 1}))
+    outcome = story.look(600.0)
+    assert outcome.decision.shares == {"one": 5_000, "other": 5_000}
+
+
+def test_an_accepted_edit_does_not_keep_what_is_down_although_nothing_else_is_wanted_than_before() -> None:
+    """It brought back by hand whom a manual failback kept out, and that fails again."""
+    of = policy(region("one", 50, ONE), region("other", 50, OTHER))
+    story = Story(replace(of, limits=STILL, on_drift=OnDrift.ADOPT, failback_after=None))
+    story.look()
+    story.look(600.0, one="U")
+    story.look(600.0, one="H")
+    assert story.published == {"other": 100}
+    story.observed = replace(story.observed, records=records({ONE: 7, "203.0.113.1": 3}))
+    story.settled(10.0)
+    assert story.published == {"one": 70, ELSEWHERE: 30}
+    outcome = story.look(600.0, one="U")
+    assert (outcome.kind, outcome.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
+    assert story.published == {"other": 70, ELSEWHERE: 30}

@@ -1,0 +1,436 @@
+"""Members that tell each other what they see: what a majority does, and what no single one can."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+from support.coordinating import PaperCoordinator, PaperQuorum
+from support.stage import API, AZURE, NORMAL, OCI, Stage, playing
+from support.virtual import until, virtually
+
+from failoverd.core.errors import CoordinationError
+from failoverd.core.events import (
+    ChangeApplied,
+    EndpointFailed,
+    Event,
+    MemberFound,
+    MemberLost,
+    QuorumLost,
+    QuorumRegained,
+    ReachabilityRestored,
+    ReachabilitySplit,
+    TaskCrashed,
+    VantageIsolated,
+    VoteRefused,
+)
+from failoverd.core.health.endpoint import Health
+from failoverd.core.members import Member, Membership, Uncoordinated
+from failoverd.core.records import Policy, Source
+from failoverd.core.status import MemberStanding
+from failoverd.runtime.members.ballots import MOST_BYTES
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.world import Does, ProberSight, World
+from failoverd.simulation.zonefile import Zonefile
+from failoverd.telemetry.prose import say
+
+LEASE = 20.0
+NAMES = ("azure-1", "oci-1", "aws-1")
+
+
+class DeafToBallots(PaperCoordinator):
+    """The way on which ballots are lost, and heartbeats are not."""
+
+    deaf = False
+
+    async def publish(self, key: str, value: bytes) -> None:
+        if self.deaf and key.startswith("votes/"):
+            raise CoordinationError("it is lost", reason="timeout")
+        await super().publish(key, value)
+
+
+@dataclass
+class Places:
+    """Members that each see a world of their own."""
+
+    factor: int | None = None
+    policy: Policy = API
+    quorum: PaperQuorum = field(default_factory=lambda: PaperQuorum(LEASE))
+    zonefile: Zonefile = field(default_factory=Zonefile)
+    stages: dict[str, Stage] = field(default_factory=dict)
+    ways: dict[str, DeafToBallots] = field(default_factory=dict)
+    uncoordinated: Uncoordinated = Uncoordinated.HOLD
+
+    def made(self, name: str, names: tuple[str, ...]) -> Stage:
+        members = tuple(Member(each, each.partition("-")[0]) for each in names)
+        me = next(each for each in members if each.name == name)
+        way = self.ways[name] = DeafToBallots(self.quorum, name)
+        self.quorum.members.append(way)
+        self.stages[name] = Stage(
+            zonefile=self.zonefile,
+            world=World(now),
+            instance=name * 2,
+            coordinator=way,
+            membership=Membership(me, members, self.uncoordinated, self.factor),
+        )
+        return self.stages[name]
+
+    @property
+    def leader(self) -> Stage:
+        (found,) = (stage for stage in self.stages.values() if stage.engine.lead.leads)
+        return found
+
+    def fails(self, address: str, *names: str) -> None:
+        for name in names or self.stages:
+            self.stages[name].world.let(Does.REFUSE, address)
+
+    def heals(self, address: str) -> None:
+        for stage in self.stages.values():
+            stage.world.let(Does.ANSWER, address)
+
+    def told(self, name: str, kind: type[Event]) -> list[Event]:
+        return list(self.stages[name].told(kind))
+
+    def held(self, address: str) -> set[Health]:
+        """What the members hold of an endpoint."""
+        return {
+            found.state
+            for stage in self.stages.values()
+            for endpoint, found in stage.board.table.verdicts("api").items()
+            if endpoint.address == address
+        }
+
+    def ballot(self, name: str) -> dict[str, object]:
+        found = json.loads(self.quorum.kept[f"votes/{name}/api"].value)
+        assert isinstance(found, dict)
+        return found
+
+    def say(self, key: str, value: bytes) -> None:
+        """Somebody puts something there by hand."""
+        self.quorum.put(key, value)
+
+
+@asynccontextmanager
+async def places(*names: str, of: Places | None = None) -> AsyncIterator[Places]:
+    """All of them, settled; and nothing that they do crashes."""
+    found = of or Places()
+    async with AsyncExitStack() as stack:
+        for name in names or NAMES:
+            await stack.enter_async_context(playing(found.policy, stage=found.made(name, names or NAMES)))
+        await until(lambda: any(stage.engine.lead.leads for stage in found.stages.values()))
+        await until(found.leader.steers(API, **NORMAL))
+        await elapse(40.0)
+        yield found
+    assert not [event for stage in found.stages.values() for event in stage.told(TaskCrashed)]
+
+
+# -- a majority, and one alone -----------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_region_that_the_majority_sees_fail_is_left_within_the_bound_and_the_evidence_names_them() -> None:
+    async with places() as found:
+        first, *others = [name for name, stage in found.stages.items() if stage is not found.leader]
+        leader = next(name for name, stage in found.stages.items() if stage is found.leader)
+        seen_by = sorted((first, others[0]))
+        found.fails(AZURE, *seen_by)  # the leader itself can reach it
+        began = now()
+        await until(found.leader.steers(API, oci=100.0))
+        rules, check = API.health, API.checks[0]
+        assert now() - began <= check.every + rules.fall * rules.recheck + 1.0
+        (failed,) = found.leader.told(EndpointFailed)
+        assert failed.evidence.startswith(f"2 of 3 vantages see it fail ({', '.join(seen_by)}): live connect_refused")
+        assert say(failed).startswith(f"{AZURE} in azure is down: 2 of 3 vantages see it fail")
+        assert not found.told(leader, ReachabilitySplit)
+
+
+@virtually
+async def test_one_blind_vantage_moves_nothing_and_that_it_cannot_reach_it_is_told_once() -> None:
+    async with places() as found:
+        writes = len(found.zonefile.writes)
+        name = next(name for name, stage in found.stages.items() if stage is found.leader)
+        found.fails(AZURE, name)
+        await elapse(120.0)
+        assert len(found.zonefile.writes) == writes
+        assert found.held(AZURE) == {Health.HEALTHY}
+        for each in NAMES:
+            (split,) = found.told(each, ReachabilitySplit)
+            assert isinstance(split, ReachabilitySplit)
+            assert split.unreachable_from == (name.partition("-")[0],)
+            assert len(split.reachable_from) == 2
+        found.heals(AZURE)
+        await elapse(60.0)
+        assert all(len(found.told(each, ReachabilityRestored)) == 1 for each in NAMES)
+
+
+@virtually
+async def test_a_vantage_that_lost_its_network_says_so_at_once_and_has_no_vote() -> None:
+    clouds = replace(API, regions=tuple(replace(spec, cloud=spec.name) for spec in API.regions))
+    async with places(of=Places(policy=clouds)) as found:
+        name = next(name for name, stage in found.stages.items() if stage is not found.leader)
+        stage = found.stages[name]
+        stage.world.sight = ProberSight.CUT_OFF
+        await until(lambda: stage.told(VantageIsolated))
+        await elapse(0.2)
+        assert json.loads(found.quorum.kept[f"members/{name}"].value)["isolated"] == ["IPv4"]
+        each = next(each for each in found.leader.engine.members().members if each.name == name)
+        assert (each.isolated, each.uncounted) == (("IPv4",), "isolated (IPv4)")
+        writes = len(found.zonefile.writes)
+        await elapse(120.0)
+        assert len(found.zonefile.writes) == writes
+        assert found.held(AZURE) == found.held(OCI) == {Health.HEALTHY}
+        found.fails(AZURE)
+        await until(found.leader.steers(API, oci=100.0))  # by the two others
+
+
+# -- too few -----------------------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_with_two_of_three_gone_nothing_is_acted_on_and_that_is_said_once_until_they_are_back() -> None:
+    async with places() as found:
+        gone = [name for name, stage in found.stages.items() if stage is not found.leader]
+        leader = found.leader
+        for name in gone:
+            found.ways[name].cut()
+        writes = len(found.zonefile.writes)
+        await elapse(LEASE + 5.0)
+        found.fails(AZURE)
+        await elapse(120.0)
+        assert len(found.zonefile.writes) == writes
+        (lost,) = leader.told(QuorumLost)
+        assert sorted(lost.unheard) == sorted(gone)
+        assert sorted(event.member for event in leader.told(MemberLost)) == sorted(gone)
+        found.ways[gone[0]].mend()
+        await until(leader.steers(API, oci=100.0))
+        assert len(leader.told(QuorumRegained)) == 1
+        assert [event.member for event in leader.told(MemberFound)] == [gone[0]]
+        assert len(leader.told(QuorumLost)) == 1
+
+
+@virtually
+async def test_uncoordinated_what_it_sees_itself_holds_where_it_may_fail_out_alone() -> None:
+    async with places(of=Places(uncoordinated=Uncoordinated.FAILING_OUT)) as found:
+        found.quorum.lose_quorum()
+        await elapse(60.0)
+        found.fails(AZURE, "azure-1")
+        await until(found.stages["azure-1"].steers(API, oci=100.0))
+        found.heals(AZURE)
+        found.quorum.regain_quorum()
+        await until(found.stages["azure-1"].steers(API, **NORMAL))
+        found.fails(OCI, "azure-1")  # and alone it decides nothing again
+        await elapse(60.0)
+        assert found.stages["azure-1"].shares(API) == NORMAL
+
+
+# -- what is not counted -----------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_votes_on_another_revision_are_not_counted_and_that_is_told_once_after_a_while() -> None:
+    async with places() as found:
+        others = [name for name, stage in found.stages.items() if stage is not found.leader]
+        leader = found.leader
+        newer = replace(API, source=Source(API.source.file, "r2", API.source.lines))
+        for name in others:
+            await found.stages[name].take_up(newer)
+        found.fails(AZURE, *others)
+        await elapse(LEASE)
+        assert not leader.told(VoteRefused)
+        await elapse(3 * LEASE)
+        assert leader.shares(API) == NORMAL
+        refused = leader.told(VoteRefused)
+        assert sorted((each.member, each.policy, each.reason) for each in refused) == sorted(
+            (name, "api", "other_revision") for name in others
+        )
+        assert "it runs revision r2 of it, and this member r1" in say(refused[0])
+        await leader.take_up(newer)
+        await until(leader.steers(API, oci=100.0))
+        assert len(leader.told(VoteRefused)) == 2
+
+
+@virtually
+async def test_files_that_reach_the_members_one_after_the_other_are_told_of_by_nobody() -> None:
+    async with places() as found:
+        newer = replace(API, source=Source(API.source.file, "r2", API.source.lines))
+        for stage in found.stages.values():
+            await stage.take_up(newer)
+            await elapse(3.0)
+        await elapse(60.0)
+        assert not [event for name in NAMES for event in found.told(name, VoteRefused)]
+        assert found.held(AZURE) == {Health.HEALTHY}
+
+
+@virtually
+async def test_a_stranger_is_refused_and_told_once() -> None:
+    async with places() as found:
+        for number in range(5):
+            found.say("members/mallory", json.dumps({"v": 1, "number": number, "at": now()}).encode())
+            found.say("votes/mallory/api", b'{"v":1,"revision":"r1","rest":"unknown"}')
+            await elapse(2.0)
+        (refused,) = found.leader.told(VoteRefused)
+        assert (refused.member, refused.reason) == ("mallory", "unknown_member")
+        assert "mallory" not in {each.name for each in found.leader.engine.members().members}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"", "unreadable"),
+        (b"\xff\xfe", "unreadable"),
+        (b"[" * 100_000, "unreadable"),
+        (b'{"v":1,"revision":"r1","rest":"fine"}', "unreadable"),
+        (b'{"v":1,"revision":"r1","rest":"healthy","seen":[{"health":"ill","endpoints":{}}]}', "unreadable"),
+        (b'{"v":1,"revision":"r1","rest":"healthy"' + b" " * MOST_BYTES + b"}", "unreadable"),
+        (b'{"v":2,"revision":"r1"}', "later_version"),
+    ],
+)
+def test_what_cannot_be_read_hurts_nobody_and_is_told_once(value: bytes, reason: str) -> None:
+    @virtually
+    async def play() -> None:
+        async with places() as found:
+            liar, leader = next(name for name, stage in found.stages.items() if stage is not found.leader), found.leader
+            await found.stages[liar].kill()  # else it would say what it meant
+            for _ in range(3):
+                found.say(f"votes/{liar}/api", value)
+                await elapse(1.0)
+            (refused,) = leader.told(VoteRefused)
+            assert (refused.member, refused.policy, refused.reason) == (liar, "api", reason)
+            found.fails(AZURE)
+            await until(leader.steers(API, oci=100.0))  # by the two others
+
+    play()
+
+
+@virtually
+async def test_who_says_that_everything_fails_moves_nothing() -> None:
+    async with places() as found:
+        liar, writes = (
+            next(name for name, stage in found.stages.items() if stage is not found.leader),
+            len(found.zonefile.writes),
+        )
+        seen = [{"health": "unhealthy", "endpoints": {"azure": [AZURE], "oci": [OCI], "mars": ["192.0.2.99"]}}]
+        lie = json.dumps({"v": 1, "revision": "r1", "rest": "healthy", "seen": seen}).encode()
+        for number in range(100):
+            found.say(f"votes/{liar}/api", lie if number % 2 else b'{"v":1,"revision":"r1","rest":"healthy"}')
+            await elapse(0.5)
+        assert len(found.zonefile.writes) == writes
+        assert found.held(AZURE) == found.held(OCI) == {Health.HEALTHY}
+
+
+# -- what is said ------------------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_on_a_good_day_a_ballot_says_nearly_nothing() -> None:
+    async with places() as found:
+        assert found.ballot("oci-1") == {"v": 1, "revision": "r1", "rest": "healthy"}
+        said = found.quorum.kept["votes/oci-1/api"].changed
+        await elapse(300.0)
+        assert found.quorum.kept["votes/oci-1/api"].changed == said
+
+
+@virtually
+async def test_a_heartbeat_is_only_sent_when_all_ballots_are_out() -> None:
+    async with places() as found:
+        found.ways["oci-1"].deaf = True
+        found.fails(AZURE, "oci-1")
+        await elapse(15.0)
+        silent = found.quorum.kept["members/oci-1"].changed
+        await elapse(15.0)
+        assert found.quorum.kept["members/oci-1"].changed == silent
+        found.ways["oci-1"].deaf = False
+        await elapse(5.0)
+        assert found.quorum.kept["members/oci-1"].changed > found.quorum.kept["votes/oci-1/api"].changed
+        assert "seen" in found.ballot("oci-1")
+
+
+@virtually
+async def test_a_lease_that_was_taken_away_or_a_coordinator_that_was_put_back_is_told_everything_again() -> None:
+    async with places() as found:
+        found.fails(AZURE, "oci-1")
+        await elapse(30.0)
+        said, backup = found.ballot("oci-1"), found.quorum.backup()
+        found.quorum.revoke("oci-1")
+        await elapse(5.0)
+        assert found.ballot("oci-1") == said
+        for name in NAMES:
+            found.quorum.delete(f"votes/{name}/api")
+        await elapse(5.0)
+        assert found.ballot("oci-1") == said
+        found.heals(AZURE)
+        await elapse(60.0)
+        found.quorum.restore(backup)
+        await elapse(30.0)
+        assert "seen" not in found.ballot("oci-1")
+
+
+@virtually
+async def test_members_are_told_of_with_their_clocks_and_why_their_votes_do_not_count() -> None:
+    async with places() as found:
+        gone = next(name for name, stage in found.stages.items() if stage is not found.leader)
+        told = found.leader.engine.members()
+        assert [each.uncounted for each in told.members] == ["", "", ""]
+        assert all(each.offset is not None and abs(each.offset) < 1.0 for each in told.members)
+        found.ways[gone].cut()
+        await elapse(LEASE + 5.0)
+        each = next(each for each in found.leader.engine.members().members if each.name == gone)
+        assert (each.standing, each.uncounted) == (MemberStanding.SILENT, "silent")
+
+
+# -- endpoints that some probe for all ---------------------------------------------------------------------------------
+
+
+@virtually
+async def test_each_endpoint_is_probed_by_so_many_and_by_others_when_one_of_these_is_gone() -> None:
+    async with places(of=Places(factor=2)) as found:
+        await elapse(60.0)
+
+        async def probing(*names: str) -> list[int]:
+            began = now()
+            await elapse(60.0)
+            looks = [
+                {look.endpoint.address for look in found.stages[name].world.looks if look.at >= began}
+                for name in names or NAMES
+            ]
+            return [sum(address in each for each in looks) for address in (AZURE, OCI)]
+
+        assert await probing() == [2, 2]
+        gone = next(name for name, stage in found.stages.items() if stage is not found.leader)
+        left = tuple(name for name in NAMES if name != gone)
+        found.ways[gone].cut()
+        await elapse(2 * LEASE)
+        assert await probing(*left) == [2, 2]
+        assert found.held(AZURE) == {Health.HEALTHY}
+        found.ways[gone].mend()
+        await elapse(6 * LEASE)
+        assert await probing() == [2, 2]
+
+
+@virtually
+async def test_a_region_that_others_probe_is_left_as_soon_as_one_of_them_sees_it_fail() -> None:
+    async with places(of=Places(factor=2)) as found:
+        await elapse(120.0)
+        found.fails(AZURE)
+        began = now()
+        await until(found.leader.steers(API, oci=100.0))
+        rules, check = API.health, API.checks[0]
+        assert now() - began <= check.every + rules.fall * rules.recheck + 1.0
+        assert len(found.leader.told(ChangeApplied)) <= 2
+        found.heals(AZURE)
+        await until(found.leader.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_leader_that_lost_its_own_sight_acts_on_what_the_others_see() -> None:
+    clouds = replace(API, regions=tuple(replace(spec, cloud=spec.name) for spec in API.regions))
+    async with places(of=Places(policy=clouds)) as found:
+        found.leader.world.sight = ProberSight.CUT_OFF
+        await until(lambda: found.leader.told(VantageIsolated))
+        await elapse(120.0)
+        assert found.leader.shares(API) == NORMAL
+        found.fails(AZURE)
+        began = now()
+        await until(found.leader.steers(API, oci=100.0))
+        assert now() - began <= 20.0
