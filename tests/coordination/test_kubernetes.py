@@ -430,7 +430,7 @@ async def test_who_is_left_alone_twice_waits_no_longer(scene: Scene) -> None:
 
 
 async def test_what_was_asked_of_a_frozen_server_may_be_done_when_it_thaws(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     made = await azure.replace("states/web", b"1", after=0)
     assert made is not None
     with api.frozen(), pytest.raises(CoordinationError) as told:
