@@ -266,7 +266,8 @@ class Voting:
         if not all(told):
             raise CoordinationError("not every ballot could be told", reason="untold")
         isolated, now = self._board.isolated(), self._clock()  # what changed meanwhile is told in a moment
-        if now >= self._beat_at + self.beat or isolated != self._told_isolated:
+        due = now >= self._beat_at + self.beat - GATHER  # a timer may go off a little early
+        if due or isolated != self._told_isolated:
             await self._publish_heartbeat(isolated, now)
 
     async def _publish_ballot(self, name: str, policies: Mapping[str, Policy], gate: asyncio.Semaphore) -> bool:
