@@ -366,3 +366,16 @@ async def test_what_others_said_while_a_member_was_alone_is_counted_when_it_is_n
         await elapse(60.0)
         board = found.stages[cut].board
         assert board.regions("api", RecordType.A)["azure"].state is RegionState.HEALTHY
+
+
+@virtually
+async def test_a_word_that_a_leader_heard_while_it_was_cut_off_for_a_moment_is_known_to_all_soon_after() -> None:
+    async with trio() as found:
+        await settled(found)
+        leader, (name,) = found.leader, found.leaders
+        found.ways[name].cut()
+        assert await leader.engine.say(drain("azure"), None)
+        found.ways[name].mend()
+        await elapse(LEASE)
+        assert found.leaders == [name]
+        assert all([word.id for word in stage.engine.words()] == ["drain-1"] for stage in found.stages.values())
