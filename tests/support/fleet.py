@@ -37,8 +37,10 @@ from failoverd.simulation.world import Does
 LEASE: Final = 20.0
 
 QUIET: Final = 100.0
-FEW: Final = 1
-"""Writes at a provider in `QUIET` seconds once all is as the files say, at most."""
+FEW: Final = 3
+"""Writes at a provider in `QUIET` seconds once all is as the files say, at most: one of bad days may come late, where no
+other was made meanwhile, and is put right.
+"""
 
 TAKEN_OVER: Final = LEASE + FOUND_OUT
 """Seconds within which a dead region is left, though whoever led went with it."""
