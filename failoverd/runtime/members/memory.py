@@ -137,13 +137,21 @@ class SharedMemory:
         watch = asyncio.create_task(self._watch(version))
         stale = asyncio.create_task(self._stale.wait())
         try:
-            await asyncio.wait({watch, stale}, return_when=asyncio.FIRST_COMPLETED)
+            while not await self._end_of(watch, stale):
+                if self._words.unshared:  # who was not answered for a moment has a watch that goes on
+                    await self._say_unheard()
         finally:
             for task in (watch, stale):
                 task.cancel()
             ended = await asyncio.gather(watch, stale, return_exceptions=True)
         if isinstance(ended[0], Exception):
             raise ended[0]
+
+    async def _end_of(self, *tasks: asyncio.Task[object]) -> bool:
+        """Whether one of them has ended; waits for that, but not for ever."""
+        pause = self._coordinator.lease / 4
+        ended, _ = await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        return bool(ended)
 
     async def _say_unheard(self) -> None:
         """Say the words that the others do not know.

@@ -197,6 +197,9 @@ class Voting:
             self._alone = alone
             self._share()
             self._board.convene(self._electorate())
+            for other in self._others.values():  # what they said meanwhile was for nobody
+                for name in self._taken:
+                    self._hear(other, name)
 
     def heard(self) -> tuple[HeardMember, ...]:
         """Every member as it is heard, this one included."""
