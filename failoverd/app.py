@@ -139,7 +139,6 @@ class Daemon:
             self._self_check = SelfCheck(self._journal, self.emit, self._clock)
             self._orphans = Orphans(self._journal, self._engine.writer, self.emit, self._clock)
             await self._notify(config, stack)
-            await self._heard_before(config)
             await self._resume()
             await self._expose(config, stack)
             with self._signals():
@@ -302,12 +301,6 @@ class Daemon:
         )
         self._sinks.append(self._tell_people)
         self._notifications.resume(await self._told_before(config))
-
-    async def _heard_before(self, config: Config) -> None:
-        """What other members did up to the last sign of life is in the journal; what they did since is not."""
-        if self._engine.chronicle is not None:
-            beat = await asyncio.to_thread(_beat_before, config.journal)
-            self._engine.chronicle.since = beat.at if beat is not None else 0.0
 
     async def _told_before(self, config: Config) -> NotificationsStatus | None:
         """What an earlier process told people of, once the journal is brought to this version."""
@@ -559,15 +552,6 @@ def _told_before(journal: Path) -> NotificationsStatus | None:
             return reading.notifications()
     except JournalError:
         return None  # why it cannot be read is told by what else needs it
-
-
-def _beat_before(journal: Path) -> Heartbeat | None:
-    """The last sign of life of an earlier process."""
-    try:
-        with StatusReading(journal) as reading:
-            return reading.heartbeat()
-    except JournalError:
-        return None  # as above
 
 
 class _Signals:

@@ -294,6 +294,20 @@ class AuditEntry:
     answer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a change ended, and when, as one of several members tells the others."""
+
+    plan: Plan
+    outcome: ChangeOutcome
+    detail: str
+    at: float
+
+
+Telling = Event | Settled
+"""What a member tells the others for their history."""
+
+
 class Journal(Protocol):
     """What happened, on disk. Losing it loses history, never traffic: callers go on when it raises JournalError."""
 
@@ -305,6 +319,9 @@ class Journal(Protocol):
 
     async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
         """Say how it went. APPLIED also makes `plan.after` the last known good answer of the target."""
+
+    async def hear(self, member: str, number: int, told: Sequence[Telling]) -> None:
+        """Add what another member told, unless what it told under that number, or a later one, is there already."""
 
     async def confirm(self, target: Target, good: LastGood) -> None:
         """Say that the target was found at this answer, which is right, although no plan of ours wrote it."""

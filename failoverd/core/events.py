@@ -328,6 +328,16 @@ class SharedStateRead(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryUntold(Event):
+    """So many things that this member did were not told to the others: their history lacks them, its own has them."""
+
+    name: ClassVar[str] = "history.untold"
+    level: ClassVar[Level] = Level.WARNING
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberEvent(Event):
     """Another member, as this one hears of it. `network` is what it shares with others that fail with it."""
 

@@ -27,6 +27,7 @@ from failoverd.core.rules import Rule
 from failoverd.core.status import MembersStatus, Status
 from failoverd.ports import (
     Authorities,
+    ChangeOutcome,
     Clock,
     Coordinator,
     Emit,
@@ -34,6 +35,8 @@ from failoverd.ports import (
     MetricsSource,
     Prober,
     Provider,
+    Settled,
+    Telling,
     Timetable,
     Urgency,
 )
@@ -44,10 +47,10 @@ from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.ballots import MemberRun
-from failoverd.runtime.members.chronicle import Chronicle
 from failoverd.runtime.members.leading import Alone, Lead, Leading
 from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
+from failoverd.runtime.members.shared_history import SharedHistory
 from failoverd.runtime.members.shared_notices import SharedNotices
 from failoverd.runtime.members.voting import Introduction, Voting
 from failoverd.runtime.naps import Nap
@@ -174,9 +177,9 @@ class Engine:
         self._sinks.append(self.practising.take)
         self._background: list[asyncio.Task[None]] = []
         self.notices: SharedNotices | None = None
+        self._history: SharedHistory | None = None
         self.memory = self._remember(around.coordinator)
         self.voting = self._vote(around.coordinator)
-        self.chronicle = self._tell_others(around.coordinator)
         self._named = said.instance
 
     def _member(self, said: Installation, around: Surroundings) -> Leading | None:
@@ -202,6 +205,9 @@ class Engine:
         self.states.share(found)
         self.overrides.share(found.say)
         self.notices = SharedNotices(self.leading, found)
+        self._history = SharedHistory(self.leading, found, self.writer, self._hear, self.emit, self._clock)
+        self._sinks.append(self._history.tell)
+        self.writer.share(self._history.settled)
         return found
 
     def _vote(self, coordinator: Coordinator | None) -> Voting | None:
@@ -219,14 +225,6 @@ class Engine:
             Introduction(self._clock, lambda: self.instance, __version__, self._run),
         )
         found.candidate = self.leading
-        return found
-
-    def _tell_others(self, coordinator: Coordinator | None) -> Chronicle | None:
-        """What the leader does is in the history of the others, too."""
-        if coordinator is None or self.leading is None:
-            return None
-        found = Chronicle(coordinator, self.leading, self.writer.take, self._began)
-        self._sinks.append(found.take)
         return found
 
     @property
@@ -294,10 +292,10 @@ class Engine:
         }
         if self.leading is not None and self.memory is not None:
             own |= {"leading": self.leading.run, "common memory": self.memory.run}
+        if self._history is not None:
+            own |= {"shared history": self._history.run, "history of others": self._history.run_hearing}
         if self.voting is not None:
             own |= self.voting.works
-        if self.chronicle is not None:
-            own |= {"history for others": self.chronicle.say, "history of others": self.chronicle.hear}
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 
@@ -355,6 +353,16 @@ class Engine:
         if isinstance(event, ChangeVerified):
             at = f"{event.record} at {event.provider}"
             self._heard[at] = max((event.generation, not event.unconfirmed), self._heard.get(at, (0, False)))
+
+    def _hear(self, told: Telling) -> None:
+        """Another member did that: whoever leads next looks after the proof of a change that has none yet."""
+        unproved = self.tools.applier.unproved
+        if isinstance(told, Settled) and told.outcome is ChangeOutcome.APPLIED:
+            unproved[told.plan.target] = told.plan
+        elif isinstance(told, ChangeVerified):
+            self._follow(told)
+            for plan in [each for each in unproved.values() if each.id == told.change_id]:
+                del unproved[plan.target]
 
     def objection(self, word: Override) -> Objection | None:
         """What stands against a drill that would begin now."""
@@ -460,6 +468,8 @@ class Engine:
             await hand_over()
         if self.leading is not None:
             await self.leading.resign(abstain=float("inf"))
+        if self._history is not None:
+            await self._history.flush()  # nobody who leads next waits for it
         await self.prover.close()
 
     async def close(self) -> None:

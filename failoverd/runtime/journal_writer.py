@@ -4,7 +4,7 @@ Events are written in batches, in the background. Every other call is waited for
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, TypeVar
 
 from failoverd.core.control.inputs import Decided
@@ -16,7 +16,7 @@ from failoverd.core.events import Event, JournalFailed
 from failoverd.core.overrides import Override
 from failoverd.core.records import Target
 from failoverd.core.status import JournalStatus, Status
-from failoverd.ports import AuditEntry, ChangeOutcome, Clock, Emit, Journal
+from failoverd.ports import AuditEntry, ChangeOutcome, Clock, Emit, Journal, Settled, Telling
 
 T = TypeVar("T")
 
@@ -72,6 +72,11 @@ class JournalWriter:
         self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
         self._decided = asyncio.Event()
+        self._others: Callable[[Settled], None] | None = None
+
+    def share(self, others: Callable[[Settled], None]) -> None:
+        """Let the other members know how changes end."""
+        self._others = others
 
     @property
     def trouble(self) -> JournalStatus | None:
@@ -170,6 +175,17 @@ class JournalWriter:
 
     async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
         await self._soon(self._journal.settle(plan, outcome, detail, at))
+        if self._others is not None:
+            self._others(Settled(plan, outcome, detail, at))
+
+    async def hear(self, member: str, number: int, told: Sequence[Telling]) -> bool:
+        """Whether what another member told is there."""
+
+        async def heard() -> bool:
+            await self._journal.hear(member, number, told)
+            return True
+
+        return await self._soon(heard()) is True
 
     async def confirm(self, target: Target, good: LastGood) -> None:
         await self._soon(self._journal.confirm(target, good))

@@ -155,6 +155,8 @@ class States:
             for key, memory in targets.items()
             if memory.generation >= mine.of(memory.target).generation  # else the coordinator came back from a backup
         }
+        older = any(memory.generation < mine.of(memory.target).generation for memory in targets.values())
+        head = None if older else head  # what was done here while nobody was asked is not forgotten with that
         state = replace(head or mine, verdicts=mine.verdicts, calm=mine.calm, targets={**mine.targets, **awake})
         self.put(state)
         if self._shared is not None:

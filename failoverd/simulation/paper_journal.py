@@ -15,7 +15,7 @@ from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.overrides import Announced, Override
 from failoverd.core.records import Target
 from failoverd.core.status import Status
-from failoverd.ports import AuditEntry, ChangeOutcome
+from failoverd.ports import AuditEntry, ChangeOutcome, Settled, Telling
 from failoverd.simulation.faults import Script
 
 
@@ -44,6 +44,7 @@ class PaperJournal:
         broken: raised by every call while it is set; `full` only by those that write.
         stuck: makes every call wait for it.
         tries: how often events were to be recorded.
+        told: up to which number what each other member told is here.
         heard: told of each plan that is to be written, in the moment of its decision.
     """
 
@@ -61,6 +62,7 @@ class PaperJournal:
     stuck: asyncio.Event | None = None
     script: Script | None = None
     tries: int = 0
+    told: dict[str, int] = field(default_factory=dict)
     heard: Callable[[Plan], None] = lambda plan: None  # noqa: ARG005 - what it is called with
 
     async def record(self, events: Sequence[Event]) -> None:
@@ -76,12 +78,26 @@ class PaperJournal:
 
     async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
         await self._turn(writes=True)
+        self._settle(plan, outcome, detail, at)
+        await self._turn(writes=True)
+
+    def _settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
         entry = self.changes.setdefault(plan.id, _Entry(plan, at))
         entry.outcome, entry.detail, entry.settled_at = outcome, detail, at
         old = self.answers.get(plan.target)
         if outcome is ChangeOutcome.APPLIED and (old is None or old.generation <= plan.generation):
             self.answers[plan.target] = plan.verified(at)
-        await self._turn(writes=True)
+
+    async def hear(self, member: str, number: int, told: Sequence[Telling]) -> None:
+        await self._turn(writes=True, counted=False)
+        if number <= self.told.get(member, 0):
+            return
+        self.told[member] = number
+        for each in told:
+            if isinstance(each, Settled):
+                self._settle(each.plan, each.outcome, each.detail, each.at)
+            else:
+                self.events.append(each)
 
     async def confirm(self, target: Target, good: LastGood) -> None:
         await self._turn(writes=True)

@@ -29,7 +29,7 @@ from failoverd.core.events import Event, IncidentClosed, IncidentOpened
 from failoverd.core.overrides import Announced, Override
 from failoverd.core.records import Target
 from failoverd.core.status import OrphanedRecord, Status
-from failoverd.ports import AuditEntry, ChangeOutcome, Words
+from failoverd.ports import AuditEntry, ChangeOutcome, Settled, Telling, Words
 from failoverd.state_parts import override_of, parts_of, state_head, target_memory
 from failoverd.store.allowances import Spending
 from failoverd.store.database import Database, Kind, Notify
@@ -79,6 +79,9 @@ def new_instance() -> str:
     """An id for a daemon: enough to tell a handful apart, and short in a marker."""
     return secrets.token_hex(4)
 
+
+_HEARD: Final = "heard"
+"""With the name of another member: up to which number what that one told is here."""
 
 _INSTANCE: Final = "instance"
 _AN_INSTANCE: Final = re.compile(r"[0-9a-f]{8}")
@@ -150,15 +153,29 @@ class SqliteJournal:
 
     async def record(self, events: Sequence[Event]) -> None:
         """Append events to the history; opened and closed incidents are kept track of on the way."""
+        await self._write(lambda connection: self._append(connection, events))
+
+    def _append(self, connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+        connection.executemany(
+            "INSERT INTO events (at, name, level, message, policy, incident_id, decision_id, change_id, record,"
+            " provider, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [self._row(event) for event in events],
+        )
+        for event in events:
+            _follow_incident(connection, event)
+
+    async def hear(self, member: str, number: int, told: Sequence[Telling]) -> None:
+        """See `ports.Journal`. A change that another member made is one to put back, as if this one had made it."""
+        place = f"{_HEARD} {member}"
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(
-                "INSERT INTO events (at, name, level, message, policy, incident_id, decision_id, change_id, record,"
-                " provider, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [self._row(event) for event in events],
-            )
-            for event in events:
-                _follow_incident(connection, event)
+            if number <= _number(connection, place):
+                return
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (place, str(number)))
+            self._append(connection, [each for each in told if isinstance(each, Event)])
+            for each in told:
+                if isinstance(each, Settled):
+                    _settle(connection, each, attempts=_take_back(connection, each.plan) + 1)
 
         await self._write(work)
 
@@ -181,17 +198,8 @@ class SqliteJournal:
 
     async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
         """Say how it went. An older generation never replaces a newer last known good answer."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                f"{_INSERT_CHANGE} ON CONFLICT (change_id) DO UPDATE SET settled_at = excluded.settled_at,"
-                " outcome = excluded.outcome, detail = excluded.detail WHERE outcome IS NOT 'applied'",
-                (*change_row(plan, at), at, outcome.value, detail, 1),
-            )
-            if outcome is ChangeOutcome.APPLIED:
-                _keep(connection, plan.target, plan.verified(at))
-
-        await self._write(work)
+        change = Settled(plan, outcome, detail, at)
+        await self._write(lambda connection: _settle(connection, change, attempts=1))
 
     async def confirm(self, target: Target, good: LastGood) -> None:
         await self._write(lambda connection: _keep(connection, target, good))
@@ -600,6 +608,22 @@ def _note(done: "asyncio.Future[T]") -> None:
     """Perhaps nobody waits for it any more; that is no mistake which asyncio has to tell."""
     if not done.cancelled():
         done.exception()
+
+
+def _number(connection: sqlite3.Connection, key: str) -> int:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return int(row[0]) if row is not None and str(row[0]).isdecimal() else 0
+
+
+def _settle(connection: sqlite3.Connection, change: Settled, attempts: int) -> None:
+    plan, at = change.plan, change.at
+    connection.execute(
+        f"{_INSERT_CHANGE} ON CONFLICT (change_id) DO UPDATE SET settled_at = excluded.settled_at,"
+        " outcome = excluded.outcome, detail = excluded.detail WHERE outcome IS NOT 'applied'",
+        (*change_row(plan, at), at, change.outcome.value, change.detail, attempts),
+    )
+    if change.outcome is ChangeOutcome.APPLIED:
+        _keep(connection, plan.target, plan.verified(at))
 
 
 def _keep(connection: sqlite3.Connection, target: Target, good: LastGood) -> None:

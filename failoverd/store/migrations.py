@@ -14,7 +14,7 @@ Tables. Times are seconds since the epoch; columns in JSON hold what `codec.dump
 - states: the state of each policy (where `target` is empty) and of each target, as decisions see it; what a restart
   takes up.
 - overrides: operators' words, those that are over included. Never pruned: who said what and why stays for ever.
-- meta: what this journal is: the id of the instance that it belongs to.
+- meta: what this journal is: the id of the instance that it belongs to; and what it heard of other members.
 - audit: each request that would change something, by whom, and how it was answered. Append-only. Never pruned.
 - decisions: what decisions looked at and came to, those that differ from the last of their target. `body` is packed
   JSON (`codec.packed`): whole where `chapter` is its own `seq`, else a delta against the one before of that chapter.

@@ -68,6 +68,10 @@ _EVENTS: Final[Mapping[str, str]] = {
     ),
     "shared_state.unread": "What members remember together under `key` cannot be read here, and is left as it is.",
     "shared_state.read": "All of it can be read here again, after `lasted` seconds.",
+    "history.untold": (
+        "The coordinator was away for so long that `count` events of this member were not told to the others: its own "
+        "journal has them."
+    ),
     "member.lost": "A member is not heard for longer than the lease: it has no vote, and others probe what it did.",
     "member.found": "It is heard again, after `lasted` seconds.",
     "twin.detected": (

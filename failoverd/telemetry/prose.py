@@ -36,6 +36,7 @@ from failoverd.core.events import (
     FailbackAbandoned,
     FailbackAborted,
     FailbackStepped,
+    HistoryUntold,
     IncidentClosed,
     IncidentOpened,
     JournalFailed,
@@ -176,6 +177,14 @@ def _(event: CoordinatorRestored) -> str:
     return (
         f"the coordinator was restored to an older state: markers show epoch {event.seen}, and it gave {event.was}; "
         f"epochs go on at {event.epoch}"
+    )
+
+
+@say.register
+def _(event: HistoryUntold) -> str:
+    return (
+        f"{event.count} events of this member were not told to the others, for the coordinator did not take them: the "
+        "history of this member has them"
     )
 
 

@@ -6,7 +6,7 @@
 from pathlib import Path
 
 import pytest
-from support.three_clouds import ACTS, CLOUDS, LEASE, TAKEOVER, ThreeClouds, three_clouds
+from support.three_clouds import ACTS, CLOUDS, TAKEOVER, ThreeClouds, three_clouds
 
 pytestmark = [pytest.mark.server, pytest.mark.members]
 
@@ -69,16 +69,27 @@ async def test_what_was_compacted_is_read_anew(tmp_path: Path) -> None:
 
 async def test_a_watch_that_is_cut_is_begun_anew_where_it_ended(tmp_path: Path) -> None:
     async with three_clouds(tmp_path) as world:
+        first, (away, other) = await world.begun()
+        world.net.cut(world.member(away), world.etcds)
+        await world.seats[away].running.event("coordinator.lost")
+        await acts(world)
+        world.net.heal()
+        await world.seats[away].running.event("coordinator.regained")
+        await world.kill(first)
+        await world.led(away, other, within=TAKEOVER)
+        await acts(world)
+
+
+async def test_where_one_member_alone_reaches_etcd_nobody_outvotes_it_and_nothing_moves(tmp_path: Path) -> None:
+    async with three_clouds(tmp_path) as world:
         first, others = await world.begun()
         for each in others:
             world.net.cut(world.member(each), world.etcds)
-        await acts(world)
+        await world.seats[first].running.event("quorum.lost")
+        world.regions[others[0]].stop()
+        await world.watch.stays(ACTS, "there is one vantage where three were to vote")
         world.net.heal()
-        for each in others:
-            await world.seats[each].running.event("coordinator.regained")
-        await world.kill(first)
-        await world.led(*others, within=TAKEOVER)
-        await acts(world)
+        await world.answer(first, others[1], within=TAKEOVER + ACTS)
 
 
 async def test_a_backup_that_is_restored_is_noticed_and_the_epochs_go_on_from_those_in_the_markers(
@@ -98,8 +109,7 @@ async def test_a_backup_that_is_restored_is_noticed_and_the_epochs_go_on_from_th
         assert seen.epoch > before
         await world.etcd_restored(backup)
         await world.start(first)
-        third = await world.led(within=LEASE + TAKEOVER)
-        await world.seats[third].running.event("coordinator.restored")
+        await world.tells("coordinator.restored")
         await world.regions[lost].start()
         again = await world.answer()
         assert again.epoch > seen.epoch

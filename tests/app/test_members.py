@@ -40,7 +40,7 @@ async def test_a_leader_that_is_told_to_stop_hands_over_and_nothing_moves(tmp_pa
         assert world.watch.last == standing
         world.regions[first].stop()
         await world.answer(*others)
-        assert world.written_by(second)
+        await world.seats[second].running.event("change.applied")
 
 
 async def test_a_leader_that_was_frozen_wakes_up_and_writes_nothing(tmp_path: Path) -> None:

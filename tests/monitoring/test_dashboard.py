@@ -111,7 +111,6 @@ NOT_DRAWN = {
     "failoverd_trip_wires": "how often they trip is drawn",
     "failoverd_notifications_delivered_total": "what is not delivered is drawn",
     "failoverd_leader_known": "an alert asks for it",
-    "failoverd_members_isolated": "how many votes count is drawn",
     "failoverd_replay_differing": "an alert asks for it",
     "failoverd_replay_decisions": "once a night; the alert says how many differ",
     "failoverd_replay_timestamp_seconds": "the same",

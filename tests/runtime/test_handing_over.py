@@ -190,8 +190,9 @@ async def test_what_one_member_told_alone_is_ended_by_who_leads_next() -> None:
         await elapse(30.0)
         found.quorum.regain_quorum()
         await until(lambda: found.leaders)
-        await elapse(60.0)
+        await elapse(20.0)
         began = people.told(people.chat, LEFT)
+        assert set(began) == {"began"}
         found.world.let(Does.ANSWER, AZURE)
         await until(lambda: people.told(people.chat, LEFT)[-1] == "ended")
         await elapse(120.0)

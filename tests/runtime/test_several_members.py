@@ -328,3 +328,21 @@ async def test_a_leader_that_does_not_reach_the_provider_and_has_nobody_to_give_
         mended_at = now()
         await until(lambda: takes_out(found))
         assert now() - mended_at <= LEASE
+
+
+@virtually
+async def test_a_coordinator_that_came_back_from_a_backup_brings_no_vote_of_yesterday_back() -> None:
+    async with trio() as found:
+        await settled(found)
+        found.world.let(Does.ERROR, AZURE)
+        await until(lambda: takes_out(found))
+        await elapse(10.0)
+        backup = found.quorum.backup()
+        found.world.let(Does.ANSWER, AZURE)
+        await until(found.leader.steers(API, **NORMAL))
+        await elapse(60.0)
+        found.quorum.restore(backup)
+        written = len(found.zonefile.writes)
+        await elapse(300.0)
+        assert found.leader.shares(API) == NORMAL
+        assert len(found.zonefile.writes) <= written + 1, "for the epoch, and nothing else"

@@ -19,6 +19,7 @@ from support.operating import undoable_of
 from support.stage import Stage
 from support.strokes import Played, Stroke, dealt, luck, play_out
 
+from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.errors import CoordinationError
@@ -82,11 +83,12 @@ class Machine(Member):
 
 @dataclass(frozen=True)
 class Said:
-    """A word that somebody gave at a member, and was told that it holds."""
+    """A word that somebody gave at a member, and was told that it holds. `alone`: without the others, for the time."""
 
     word: Override
     at: float
     by: str
+    alone: bool
 
 
 class Fleet(Members):
@@ -150,7 +152,7 @@ class Fleet(Members):
             return  # its end is another moment to each of them
         policy = next(found for found, at in TARGETS if at == plan.target)
         for said in self.said.values():
-            known = member.name == said.by or now() > said.at + LEASE
+            known = member.name == said.by or (now() > said.at + LEASE and not said.alone)
             if known and said.word.in_force(now()) and said.word.scope.has_target(plan.target):
                 against = _against(said.word, policy, plan)
                 self._must(Law.WORDS, not against, f"{member.name} {against}, though {said.by} heard {said.word.id}")
@@ -268,12 +270,13 @@ class Fleet(Members):
         drains = [(Verb.DRAIN, Scope((found.name,), regions=(region,))) for region in regions]
         words = [(Verb.HOLD, Scope((found.name,))), *drains] if self.random.random() < 0.3 else drains
         for verb, scope in words:  # the first that is not refused
+            alone = member.stage.engine.lead.lone
             try:
                 given = await _desk(member).give(WordRequest(verb, scope, "it is night", lasts), "alice@desk")
             except (OverrideError, CoordinationError) as error:
                 self._tell(f"{member.name} does not {verb} {scope.text()}: {error}")
                 continue
-            self.said[given.word.id] = Said(given.word, now(), member.name)
+            self.said[given.word.id] = Said(given.word, now(), member.name, alone)
             self._tell(f"{member.name} is told {given.word.id}: {scope.text()} for {lasts:g}s")
             return
 
@@ -357,6 +360,8 @@ class Fleet(Members):
                 self._start(member)
             await self._calmed(member)
         await elapse(TAKEN_OVER)
+        while any(running.busy for member in self.members for running in _stage(member).reconcilers.values()):
+            await elapse(1.0)  # a call that hangs has its round given up
 
     async def come_to_rest(self) -> None:
         """All bad luck ends. One leads, all know the same, and who leads can go."""
@@ -390,11 +395,11 @@ class Fleet(Members):
         if leader is None:
             return
         desk = _desk(leader)
+        self.said.clear()
         with suppress(OverrideError):  # there are none
             await desk.release_matching(None, Scope(), "enough", "alice@desk")
         with suppress(OverrideError):
             await desk.release_lost(Scope(), "nobody needs it", "alice@desk")
-        self.said.clear()
 
     async def _normal(self, when: str) -> None:
         """Everything is as the files say, in the end."""
@@ -429,7 +434,9 @@ class Fleet(Members):
 
 
 def _against(word: Override, policy: Policy, plan: Plan) -> str:
-    """What a write does that a word does not want."""
+    """What a write does that a word does not want. No word keeps a record without an answer."""
+    if plan.decision.kind is DecisionKind.RESTORE_LAST_GOOD:
+        return ""
     if word.verb is Verb.HOLD:
         return "" if plan.kind is PlanKind.MARK else f"writes {plan.target}"
     drained = [spec.name for spec in policy.regions if word.scope.has_region(spec)]

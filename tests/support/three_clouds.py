@@ -23,7 +23,6 @@ import socket
 import subprocess
 import time
 from base64 import b64decode, b64encode
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -369,6 +368,15 @@ class ThreeClouds:
         except TimeoutError:
             raise AssertionError(f"not within {within:g}s: led by {wanted} after {after}; {self.told()}") from None
 
+    async def tells(self, event: str) -> None:
+        """Until one of the members tells that."""
+        waiting = [asyncio.create_task(seat.running.event(event)) for seat in self.seats.values() if seat.runs]
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for each in pending:
+            each.cancel()
+        for each in done:
+            each.result()
+
     def told(self) -> str:
         """The last words of each member."""
         return "\n".join(
@@ -381,10 +389,14 @@ class ThreeClouds:
         return self.seats[name].written
 
     def sound(self) -> None:
-        """No generation was written twice."""
-        written = Counter(generation for seat in self.seats.values() for generation in seat.written)
-        twice = [generation for generation, times in written.items() if times > 1]
-        assert not twice, f"generations {twice} were written twice; {self.told()}"
+        """No generation was written twice. Who finds what another one wrote a moment ago tells of the same change."""
+        written: dict[int, dict[str, str]] = {}
+        for name, seat in self.seats.items():
+            for each in (event for daemon in seat.daemons for event in daemon.named("change.applied")):
+                words = f"{name}: {each['at']} {each['message']}"
+                written.setdefault(each["generation"], {}).setdefault(each["change_id"], words)
+        twice = [told for changes in written.values() if len(changes) > 1 for told in changes.values()]
+        assert not twice, "\n".join(["generations were written twice:", *twice])
 
     # -- etcd ----------------------------------------------------------------------------------------------------------
 

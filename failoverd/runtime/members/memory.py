@@ -9,7 +9,8 @@ Losing the coordinator loses nothing: each member goes on with what it knows, an
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -36,16 +37,16 @@ PATIENCE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 """Seconds between two tries to read anew, where the coordinator does not answer."""
 
-_STATES: Final = "states/"
-_WORDS: Final = "words/"
+_STATES: Final = "states"
+_WORDS: Final = "words"
 _HEARD: Final = "heard/"
 
 
-class SharedPart(Protocol):
-    """Something else that the members remember together, under names of its own."""
+Unread = Mapping[str, ValueError]
+"""What cannot be read, by name, and why."""
 
-    async def take(self, name: str, body: codec.Json) -> None:
-        """What stands under a name, now or since it changed. Raises ValueError for what it cannot read."""
+Take = Callable[[Mapping[str, codec.Json]], Awaitable[Unread]]
+"""Takes up what stands under names of one kind, all that is known at the start and then what changes."""
 
 
 class Leader(Protocol):
@@ -82,7 +83,7 @@ class SharedMemory:
         clock: the time.
 
     Attributes:
-        parts: what else it keeps, by what its keys begin with.
+        parts: who takes up what stands in it, by what its keys begin with.
         known: set once everything was read, for the first time.
     """
 
@@ -108,7 +109,7 @@ class SharedMemory:
         self._reached = asyncio.Condition()
         self._stale = asyncio.Event()
         self._unread: dict[str, float] = {}
-        self.parts: dict[str, SharedPart] = {}
+        self.parts: dict[str, Take] = {_STATES: self._take_states, _WORDS: self._take_words}
         self.known = asyncio.Event()
 
     # -- following -----------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ class SharedMemory:
         """
         for word in self._words.all():
             begun = not word.planned or word.since <= self._clock()
-            if begun and (word in self._words.unshared or f"{SHARED}{_WORDS}{word.id}" not in self._versions):
+            if begun and (word in self._words.unshared or f"{SHARED}{_WORDS}/{word.id}" not in self._versions):
                 await self._words.keep(word)
 
     async def _watch(self, version: int) -> None:
@@ -187,35 +188,43 @@ class SharedMemory:
     # -- taking up -----------------------------------------------------------------------------------------------------
 
     async def _take(self, entries: Mapping[str, SharedValue]) -> None:
-        found = _Found({}, {})
+        bodies: defaultdict[str, dict[str, codec.Json]] = defaultdict(dict)
         for key, shared in entries.items():
-            if shared.value is None:
-                continue
             kind, _, name = key.removeprefix(SHARED).partition("/")
+            if shared.value is None or kind not in self.parts:
+                continue
             try:
-                body = _unwrapped(shared.value)
-                if kind == _STATES[:-1]:
-                    self._read_state(found, name, body)
-                elif kind == _WORDS[:-1]:
-                    await self._take_word(override_of(name, body))
-                elif kind in self.parts:
-                    await self.parts[kind].take(name, body)
+                bodies[kind][name] = _unwrapped(shared.value)
             except ValueError as error:
                 self._tell_unread(key, error)
-            else:
-                self._tell_read(key)
-        if self._leader.leads:
-            return  # it is its own
-        for policy in found.heads.keys() | found.targets.keys():
-            self._states.adopt(policy, found.heads.get(policy), found.targets.get(policy, {}))
+        for kind, found in bodies.items():
+            unread = await self.parts[kind](found)
+            for name in found:
+                self._tell_whether_read(f"{SHARED}{kind}/{name}", unread.get(name))
 
-    @staticmethod
-    def _read_state(found: _Found, name: str, body: codec.Json) -> None:
-        policy, _, target = name.partition("/")
-        if target == HEAD:
-            found.heads[policy] = state_head(policy, body)
-        else:
-            found.targets.setdefault(policy, {})[target] = target_memory(policy, target, body)
+    async def _take_states(self, bodies: Mapping[str, codec.Json]) -> Unread:
+        found, unread = _Found({}, {}), dict[str, ValueError]()
+        for name, body in bodies.items():
+            policy, _, target = name.partition("/")
+            try:
+                if target == HEAD:
+                    found.heads[policy] = state_head(policy, body)
+                else:
+                    found.targets.setdefault(policy, {})[target] = target_memory(policy, target, body)
+            except ValueError as error:
+                unread[name] = error
+        for policy in () if self._leader.leads else found.heads.keys() | found.targets.keys():  # its own it knows
+            self._states.adopt(policy, found.heads.get(policy), found.targets.get(policy, {}))
+        return unread
+
+    async def _take_words(self, bodies: Mapping[str, codec.Json]) -> Unread:
+        unread = dict[str, ValueError]()
+        for name, body in bodies.items():
+            try:
+                await self._take_word(override_of(name, body))
+            except ValueError as error:
+                unread[name] = error
+        return unread
 
     async def _take_word(self, word: Override) -> None:
         if self._words.get(word.id) == word:
@@ -226,15 +235,16 @@ class SharedMemory:
         self._heed(word)
         await self._words.keep_here(word)
 
+    def _tell_whether_read(self, key: str, error: ValueError | None) -> None:
+        if error is not None:
+            self._tell_unread(key, error)
+        elif (since := self._unread.pop(key, None)) is not None and not self._unread:
+            self._emit(SharedStateRead(at=self._clock(), lasted=self._clock() - since))
+
     def _tell_unread(self, key: str, error: ValueError) -> None:
         if key not in self._unread:
             self._unread[key] = self._clock()
             self._emit(SharedStateUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
-
-    def _tell_read(self, key: str) -> None:
-        since = self._unread.pop(key, None)
-        if since is not None and not self._unread:
-            self._emit(SharedStateRead(at=self._clock(), lasted=self._clock() - since))
 
     # -- saying --------------------------------------------------------------------------------------------------------
 
@@ -243,7 +253,7 @@ class SharedMemory:
         if not self._leader.leads:
             return False
         epoch = self._leader.epoch_in_coordinator
-        parts = [(f"{_STATES}{state.policy}/{key}", body) for key, body in parts_of(state).items()]
+        parts = [(f"{_STATES}/{state.policy}/{key}", body) for key, body in parts_of(state).items()]
         try:
             async with asyncio.timeout(PATIENCE):
                 kept = await asyncio.gather(*(self.replace(key, body, epoch) for key, body in parts))
@@ -257,7 +267,7 @@ class SharedMemory:
         """Let every member know a word. Whether they will."""
         try:
             async with asyncio.timeout(self._coordinator.lease / 4):
-                return await self.replace(f"{_WORDS}{word.id}", codec.dump(word))
+                return await self.replace(f"{_WORDS}/{word.id}", codec.dump(word))
         except (CoordinationError, TimeoutError):
             return False
 

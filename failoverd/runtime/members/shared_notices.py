@@ -14,7 +14,7 @@ from failoverd.core.errors import CoordinationError
 from failoverd.core.events import Level
 from failoverd.core.status import Notice
 from failoverd.runtime.members.leading import Leading
-from failoverd.runtime.members.memory import PATIENCE, SharedMemory
+from failoverd.runtime.members.memory import PATIENCE, SharedMemory, Unread
 
 NOTICES: Final = "notices"
 
@@ -39,7 +39,7 @@ class SharedNotices:
         self.handed: Mapping[str, tuple[Notice, ...]] = {}
         self._leading = leading
         self._memory = memory
-        memory.parts[NOTICES] = self
+        memory.parts[NOTICES] = self.take
 
     @property
     def member(self) -> str:
@@ -53,13 +53,20 @@ class SharedNotices:
     def leads(self) -> bool:
         return self._leading.leads
 
-    async def take(self, name: str, body: codec.Json) -> None:
-        """What stands in the common memory. Raises ValueError."""
-        notices = codec.shaped(tuple[Notice, ...], body)
-        if name == _LEADERS:
-            self.told = notices
-        elif name.startswith(_HANDED):
-            self.handed = {**self.handed, name.removeprefix(_HANDED): notices}
+    async def take(self, found: Mapping[str, codec.Json]) -> Unread:
+        """What stands in the common memory; what of it cannot be read."""
+        unread: dict[str, ValueError] = {}
+        for name, body in found.items():
+            try:
+                notices = codec.shaped(tuple[Notice, ...], body)
+            except ValueError as error:
+                unread[name] = error
+                continue
+            if name == _LEADERS:
+                self.told = notices
+            elif name.startswith(_HANDED):
+                self.handed = {**self.handed, name.removeprefix(_HANDED): notices}
+        return unread
 
     async def keep(self, notices: tuple[Notice, ...]) -> bool:
         """Let the others know what this member, which leads, told of. Whether they do."""

@@ -194,6 +194,7 @@ class Voting:
         self._taken: dict[str, PolicyShares] = {}
         self._unsaid: set[str] = set()
         self._said: dict[str, bytes] = {}
+        self._stands: dict[str, bytes] = {}  # in this member's name, as the coordinator tells
         self._news = asyncio.Event()
         self._number = 0
         self._beat_at = NEVER
@@ -291,6 +292,8 @@ class Voting:
         self._news.clear()
 
     async def _say(self) -> None:
+        if self._clock() >= self._beat_at + self.beat:
+            self._look_at_own_words()
         policies, unsaid = self._policies(), sorted(self._unsaid)
         self._unsaid.clear()
         gate = asyncio.Semaphore(AT_ONCE)
@@ -298,7 +301,8 @@ class Voting:
         if not all(told):
             raise CoordinationError("not every ballot could be told", reason="untold")
         isolated, now = self._board.isolated(), self._clock()  # what changed meanwhile is told in a moment
-        if now >= self._beat_at + self.beat or isolated != self._told_isolated:
+        due = now >= self._beat_at + self.beat - GATHER  # a timer may go off a little early
+        if due or isolated != self._told_isolated:
             await self._publish_heartbeat(isolated, now)
 
     async def _publish_ballot(self, name: str, policies: Mapping[str, Policy], gate: asyncio.Semaphore) -> bool:
@@ -341,15 +345,35 @@ class Voting:
             self._unsaid.add(name)
         self._news.set()
 
+    def _look_at_own_words(self) -> None:
+        """Say again what was said last where something else stands: an older state came back, or an older ballot late.
+
+        As often as the heart beats: another process by this name, which must not be, would contradict without end.
+        """
+        for name, stands in self._stands.items():
+            if self._said.get(name, stands) != stands:
+                del self._said[name]
+                self._unsaid.add(name)
+
+    def _say_all_again(self) -> None:
+        self._unsaid |= self._said.keys()
+        self._said.clear()
+        self._news.set()
+
     # -- hearing -------------------------------------------------------------------------------------------------------
 
     async def _follow(self, below: str, take: Callable[[str, bytes | None], None]) -> None:
         """Hear everything whose key begins so, for ever: what stands there, then each change."""
-        attempt, known = 0, set[str]()
+        attempt, known, newest = 0, set[str](), 0
         while True:
             try:
                 async with asyncio.timeout(self._coordinator.lease / 4):
                     entries, version = await self._coordinator.entries(below)
+                older, newest = version < newest, version
+                if older:  # it came back from a backup, and what stands there is what was so then
+                    self._say_all_again()
+                    await asyncio.sleep(self.beat)  # the others do so as well
+                    continue
                 for key in known - entries.keys():
                     take(key, None)
                 known = set(entries)
@@ -358,7 +382,7 @@ class Voting:
                 for key, shared in entries.items():
                     take(key, shared.value)
                 async for key, shared in self._coordinator.changes(below, version):
-                    attempt = 0
+                    attempt, newest = 0, shared.version
                     (known.discard if shared.value is None else known.add)(key)
                     take(key, shared.value)
             except (CoordinationError, TimeoutError):
@@ -418,8 +442,7 @@ class Voting:
     def _take_ballot(self, key: str, value: bytes | None) -> None:
         name, _, policy = key.removeprefix(BALLOTS).partition("/")
         if name == self._me:
-            if value is None:
-                self._say_again(key)
+            self._take_own(key, policy, value)
             return
         other = self._others.get(name)
         if other is None:
@@ -432,6 +455,13 @@ class Voting:
             except ValueError as error:
                 self._refusals.unread(name, policy, error)
         self._hear(other, policy)
+
+    def _take_own(self, key: str, policy: str, value: bytes | None) -> None:
+        if value is not None:
+            self._stands[policy] = value
+            return
+        self._stands.pop(policy, None)
+        self._say_again(key)
 
     def _hear(self, other: _Other, name: str) -> None:
         """Have the votes of a member on a policy counted, if they are on the same revision."""

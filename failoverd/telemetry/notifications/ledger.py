@@ -135,7 +135,10 @@ class TroubleLedger:
             if is_own(notice) or notice.kind not in BY_KIND or self._over.get(notice.key, 0.0) >= notice.at:
                 continue
             if known is None or (known.ended is not None and notice.ended is None):
-                self._resumed |= {notice.key} if notice.ended is None else set()
+                if notice.ended is None:
+                    self._resumed.add(notice.key)
+                else:
+                    self._over[notice.key] = notice.ended
                 found.append(notice)
             else:
                 found.append(_joined(known, notice))
@@ -148,6 +151,7 @@ class TroubleLedger:
         kept = [replace(each, told=()) for each in handed if each.ended is None and _by_each(each)]
         for notice in handed:
             del self.notices[notice.key]
+            self._over.pop(notice.key, None)  # its end is for another one to tell
         self.notices |= {each.key: each for each in kept}
         self._resumed &= self.notices.keys()
         self._young = {key: each for key, each in self._young.items() if self._minds(BY_KIND[each.kind])}

@@ -196,8 +196,9 @@ class Notifications:
         speaks, leads, now = self._colleagues.speaks, self._colleagues.leads, self._clock()
         if speaks and not self._ledger.speaks:
             told = self._colleagues.told if self._colleagues.told is not None else self._before
-            self._handing = ()
             self._resume(self._ledger.begin(told, now))
+            self._resume(self._ledger.join(self._handing), again=False)  # it was to be handed over, and to nobody else
+            self._handing = ()
         elif leads and not self._leads:
             self._resume(self._ledger.join(self._colleagues.told or ()), again=False)
         elif not speaks and self._ledger.speaks:

@@ -32,6 +32,7 @@ from failoverd.core.events import (
     FailbackAbandoned,
     FailoverHeld,
     JournalFailed,
+    LeaderLost,
     LeaderOutranked,
     Level,
     OverrideChanged,
@@ -47,6 +48,7 @@ from failoverd.core.events import (
     SignalLost,
     VantageRejoined,
 )
+from failoverd.core.overrides import Announced, Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.status import PATIENCE, Notice, OrphanedRecord, OrphansStatus, TargetState
 from failoverd.telemetry.notifications import ledger
@@ -392,3 +394,61 @@ def test_words_of_others_are_bounded_and_command_no_terminal(told: Told) -> None
     assert said.facts["rule_at"] == "a\\x1b[2Jb"
     (changed,) = told.hear(replace(held(AT), record="www.example.com A", rule_at="x" * 100_000))
     assert len(changed.facts["rule_at"]) == 4_000
+
+
+# -- one of several members --------------------------------------------------------------------------------------------
+
+
+def test_an_end_that_was_not_told_yet_comes_back_to_who_handed_it_over() -> None:
+    book = TroubleLedger("azure-1")
+    book.take(left(AT), RUNBOOK)
+    book.take(closed(AT + 10), RUNBOOK)
+    handed, _ = book.hush()
+    assert [(each.kind, each.ended) for each in handed] == [("region.left", AT + 10)]
+    assert book.begin((), AT + 20) == []
+    assert book.join(handed) == list(handed)
+    assert book.join(handed) == []  # once is enough
+    assert all(each.ended is not None for each in book.common)
+
+
+def test_what_ended_here_is_not_opened_again_by_who_did_not_hear_of_that() -> None:
+    book = TroubleLedger("oci-1")
+    (begun,) = book.take(left(AT), RUNBOOK)
+    book.take(closed(AT + 10), RUNBOOK)
+    book.forget(begun.key)
+    assert book.join([begun]) == []
+
+
+def test_who_is_silent_knows_its_own_troubles_and_what_each_sees_and_tells_its_own_alone() -> None:
+    book = TroubleLedger("azure-1")
+    book.hush()
+    assert book.take(left(AT), RUNBOOK) == []
+    lost = SignalLost(at=AT, source="prom", signals=("demand",), count=1, reason="timeout", detail="no answer")
+    assert book.take(lost, RUNBOOK) == []
+    (own,) = book.take(isolated(AT), RUNBOOK)
+    assert (own.member, own.subject) == ("azure-1", "IPv4")
+    assert own.summary.startswith("azure-1: ")
+    assert [each.kind for each in book.begin((), AT + 5)] == ["signal.lost"]
+
+
+def test_a_word_that_another_member_heard_to_be_over_is_no_trouble_any_more(told: Told) -> None:
+    comment = Comment(AT, "alex", "mended")
+    scope = Scope(regions=("azure",))
+    word = Override("drain-1", Verb.DRAIN, scope, "alex", 0.0, AT + 600, comments=(comment,), told=Announced.ENDING)
+    said: Any = {"override": word.id, "verb": word.verb, "about": scope.text(), "actor": "alex", "reason": "mended"}
+    told.hear(OverrideEnding(at=AT, until=AT + 600, left=600.0, **said))
+    warned = replace(seen().overview, overrides=(word,))
+    assert told.look(Sight(warned), AT + 10) == []
+    longer = replace(warned, overrides=(replace(word, until=AT + 7_200, told=Announced.GIVEN),))
+    assert [each.kind for each in told.look(Sight(longer), AT + 20)] == ["override.ending"]
+    assert told.lasting == []
+
+
+def test_a_new_leader_ends_what_nobody_else_can_say_to_be_over() -> None:
+    lost = LeaderLost(at=AT, leader="azure-1", epoch=1, cause="silence", uncoordinated=True)
+    before, after = TroubleLedger("azure-1"), TroubleLedger("oci-1")
+    (told_first,) = before.take(lost, RUNBOOK)
+    ended = after.lead(AT + 10)
+    assert ended.key == told_first.key
+    assert (ended.ended, ended.severity) == (AT + 10, told_first.severity)
+    assert before.take(replace(lost, uncoordinated=False), RUNBOOK) == []
