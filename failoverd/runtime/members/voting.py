@@ -397,7 +397,7 @@ class Voting:
     def _take_heartbeat(self, key: str, value: bytes | None) -> None:
         name = key.removeprefix(MEMBERS)
         if name == self._me:
-            self._take_own(key, value)
+            self._take_own_heartbeat(key, value)
             return
         other = self._others.get(name)
         if other is None:
@@ -415,7 +415,7 @@ class Voting:
         self._refusals.over(name)
         self._note(other, said)
 
-    def _take_own(self, key: str, value: bytes | None) -> None:
+    def _take_own_heartbeat(self, key: str, value: bytes | None) -> None:
         """What stands there of this member: it says so itself, or another daemon says that it is the same."""
         if value is None:
             self._say_again(key)
@@ -442,7 +442,7 @@ class Voting:
     def _take_ballot(self, key: str, value: bytes | None) -> None:
         name, _, policy = key.removeprefix(BALLOTS).partition("/")
         if name == self._me:
-            self._take_own(key, policy, value)
+            self._take_own_ballot(key, policy, value)
             return
         other = self._others.get(name)
         if other is None:
@@ -456,7 +456,7 @@ class Voting:
                 self._refusals.unread(name, policy, error)
         self._hear(other, policy)
 
-    def _take_own(self, key: str, policy: str, value: bytes | None) -> None:
+    def _take_own_ballot(self, key: str, policy: str, value: bytes | None) -> None:
         if value is not None:
             self._stands[policy] = value
             return
