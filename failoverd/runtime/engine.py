@@ -202,6 +202,7 @@ class Engine:
         found = SharedMemory(
             coordinator, self.leading, self.states, self.overrides, self.runner.heed, self.emit, self._clock
         )
+        found.moved = lambda policy: self._work_on(policy, Urgency.ROUTINE)  # who follows sees what it became
         self.states.share(found)
         self.overrides.share(found.say)
         self.notices = SharedNotices(self.leading, found)
