@@ -12,7 +12,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(shell expr 2 '*' $$(nproc)
 # The system whose systemd `make boot` boots, beside this machine's own.
 SUITE ?= trixie
 
-BENCHES := failover providers probes scale estate pausing detection page decide day
+BENCHES := failover providers probes scale estate pausing detection members page decide day
 
 .PHONY: help demo test test-members test-kubernetes quick lint unit servers screenshots docs lock rules bench soak mutations boot manual packages image clean $(BENCHES:%=bench-%)
 
