@@ -38,8 +38,9 @@ LEASE: Final = 20.0
 
 QUIET: Final = 100.0
 FEW: Final = 3
-"""Writes at a provider in `QUIET` seconds once all is as the files say, at most: one of bad days may come late, where no
-other was made meanwhile, and is put right.
+"""Writes at a provider in `QUIET` seconds once all is as the files say, at most.
+
+One of bad days may come late, where no other was made meanwhile, and is put right.
 """
 
 TAKEN_OVER: Final = LEASE + FOUND_OUT

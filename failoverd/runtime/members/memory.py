@@ -22,7 +22,7 @@ from failoverd.core.overrides import Override
 from failoverd.ports import Clock, Coordinator, Emit, SharedValue
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
-from failoverd.runtime.supervising import backoff
+from failoverd.runtime.supervising import CHANCE, backoff
 from failoverd.state_parts import HEAD, override_of, parts_of, state_head, target_memory
 
 SHARED: Final = "shared/"
@@ -98,6 +98,7 @@ class SharedMemory:
         emit: Emit,
         clock: Clock,
     ) -> None:
+        self.chance = CHANCE
         self._coordinator = coordinator
         self._leader = leader
         self._states = states
@@ -125,7 +126,7 @@ class SharedMemory:
                 attempt = 0
             except CoordinationError:  # that it does not answer is told by who campaigns
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE))
+                await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE, chance=self.chance))
 
     async def _follow(self) -> None:
         """Read everything, then what changes, until this member ends to lead: what it believed then may be no more."""
