@@ -365,6 +365,31 @@ class MemberFound(MemberEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TwinDetected(Event):
+    """Another daemon, on `host`, says that it is this `member`, too. `steps_back`: this one leaves the name to it.
+
+    Then it neither votes nor stands. Else it goes on, for it began before the other, which steps back.
+    """
+
+    name: ClassVar[str] = "twin.detected"
+    level: ClassVar[Level] = Level.ERROR
+
+    member: str
+    host: str
+    steps_back: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwinGone(Event):
+    """No other daemon says so any more, after `lasted` seconds."""
+
+    name: ClassVar[str] = "twin.gone"
+
+    member: str
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoteRefused(Event):
     """What a member says is not counted here; told once for each reason, until it is counted again."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
 from support.coordinating import REFUSED, UNANSWERED
-from support.stage import API, AT, AZURE, NORMAL
+from support.stage import API, AT, AZURE, NORMAL, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
@@ -167,6 +167,19 @@ async def test_a_word_that_any_member_hears_is_heeded_by_the_leader_and_by_who_f
         await elapse(60.0)
         assert found.leader.shares(API) == {"oci": 100.0}
         assert found.leader.engine.words() == (word,)
+
+
+@virtually
+async def test_who_follows_shows_what_the_leader_wrote() -> None:
+    """It reads what stands there in some minutes only, unless it hears that the leader wrote since."""
+    async with trio() as found:
+        await settled(found)
+        await elapse(SHADOW_READ + 60.0)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        await elapse(5.0)
+        for stage in found.stages.values():
+            assert status(stage).published == {"oci": 10_000}
 
 
 @virtually

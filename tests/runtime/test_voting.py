@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from support.coordinating import PaperCoordinator, PaperQuorum
-from support.stage import API, AZURE, NORMAL, OCI, Stage, playing
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, playing
 from support.virtual import until, virtually
 
 from failoverd.core.errors import CoordinationError
@@ -22,13 +22,15 @@ from failoverd.core.events import (
     ReachabilityRestored,
     ReachabilitySplit,
     TaskCrashed,
+    TwinDetected,
+    TwinGone,
     VantageIsolated,
     VoteRefused,
 )
 from failoverd.core.health.endpoint import Health
 from failoverd.core.members import Member, Membership, Uncoordinated
 from failoverd.core.records import Policy, Source
-from failoverd.core.status import MemberStanding
+from failoverd.core.status import MembersStatus, MemberStanding
 from failoverd.runtime.members.ballots import MOST_BYTES
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does, ProberSight, World
@@ -62,15 +64,15 @@ class Places:
     ways: dict[str, DeafToBallots] = field(default_factory=dict)
     uncoordinated: Uncoordinated = Uncoordinated.HOLD
 
-    def made(self, name: str, names: tuple[str, ...]) -> Stage:
-        members = tuple(Member(each, each.partition("-")[0]) for each in names)
+    def made(self, name: str, names: tuple[str, ...], instance: str = "", network: str = "") -> Stage:
+        members = tuple(Member(each, network or each.partition("-")[0]) for each in names)
         me = next(each for each in members if each.name == name)
         way = self.ways[name] = DeafToBallots(self.quorum, name)
         self.quorum.members.append(way)
         self.stages[name] = Stage(
             zonefile=self.zonefile,
             world=World(now),
-            instance=name * 2,
+            instance=instance or name * 2,
             coordinator=way,
             membership=Membership(me, members, self.uncoordinated, self.factor),
         )
@@ -434,3 +436,97 @@ async def test_a_leader_that_lost_its_own_sight_acts_on_what_the_others_see() ->
         began = now()
         await until(found.leader.steers(API, oci=100.0))
         assert now() - began <= 20.0
+
+
+# -- two daemons of one name -------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def twin_of(found: Places, name: str) -> AsyncIterator[Stage]:
+    """Another daemon that says that it is that member; it has a journal of its own, and sees a world of its own."""
+    first = found.stages[name]
+    second = found.made(name, NAMES, "another journal")
+    found.stages = {**found.stages, name: first, f"{name} again": second}
+    async with playing(found.policy, stage=second):
+        yield second
+
+
+def roll(stage: Stage) -> MembersStatus:
+    return stage.engine.members()
+
+
+@virtually
+async def test_a_second_daemon_of_one_name_steps_back_and_both_say_so() -> None:
+    async with places() as found:
+        first, standing = found.stages["oci-1"], found.zonefile.generation(AT)
+        async with twin_of(found, "oci-1") as second:
+            await elapse(3 * LEASE)
+            assert [event.steps_back for event in second.told(TwinDetected)] == [True]
+            assert [event.steps_back for event in first.told(TwinDetected)] == [False]
+            assert (roll(first).twin, bool(roll(second).twin)) == ("", True)
+            (mine,) = (each for each in roll(second).members if each.name == "oci-1")
+            assert mine.uncounted == "a twin"
+            second.fails(AZURE, OCI)
+            await elapse(3 * LEASE)
+            assert found.ballot("oci-1").get("seen") is None  # what the twin sees is nobody's vote
+            assert found.zonefile.generation(AT) == standing
+        await elapse(2 * LEASE)
+        assert len(first.told(TwinGone)) == 1
+        assert not second.told(TwinGone)
+
+
+@virtually
+async def test_a_leader_with_a_twin_goes_on_leading() -> None:
+    async with places() as found:
+        first = found.leader
+        (name,) = (each for each, stage in found.stages.items() if stage is first)
+        async with twin_of(found, name) as second:
+            await elapse(3 * LEASE)
+            assert first.engine.lead.leads
+            assert not second.engine.lead.leads
+            assert second.told(TwinDetected)
+
+
+@virtually
+async def test_the_second_daemon_takes_the_name_once_the_first_is_gone() -> None:
+    found = Places()
+    async with AsyncExitStack() as rest:
+        for name in ("azure-1", "aws-1"):
+            await rest.enter_async_context(playing(found.policy, stage=found.made(name, NAMES)))
+        async with playing(found.policy, stage=found.made("oci-1", NAMES)):
+            await elapse(LEASE)
+            second = await rest.enter_async_context(twin_of(found, "oci-1"))
+            await elapse(2 * LEASE)
+            assert second.told(TwinDetected)
+        await elapse(2 * LEASE)
+        assert len(second.told(TwinGone)) == 1
+        assert roll(second).twin == ""
+        assert all(not each.uncounted for each in roll(found.stages["azure-1"]).members)
+
+
+@virtually
+async def test_who_is_started_again_is_no_second_daemon() -> None:
+    async with places() as found:
+        again = found.stages["oci-1"]
+        await again.kill()
+        again.start(API)
+        await again.booted()
+        await elapse(2 * LEASE)
+        assert not [event for stage in found.stages.values() for event in stage.told(TwinDetected)]
+
+
+# -- members that were told different things ---------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_member_that_was_told_another_network_is_named() -> None:
+    found = Places()
+    async with AsyncExitStack() as rest:
+        for name in NAMES:
+            stage = found.made(name, NAMES, network="azure" if name == "aws-1" else "")
+            await rest.enter_async_context(playing(found.policy, stage=stage))
+        await elapse(2 * LEASE)
+        told = {each.name: each.otherwise for each in roll(found.stages["azure-1"]).members}
+        assert told == {"azure-1": False, "oci-1": False, "aws-1": True}
+        whole = {each.name: each.otherwise for each in roll(found.stages["aws-1"]).members}
+        assert whole == {"azure-1": True, "oci-1": True, "aws-1": False}

@@ -265,6 +265,8 @@ _WHO: Final = "correct `user` and what stands in `password_file`; a new password
 _SAID: Final[Mapping[str, str]] = {
     "authentication failed": _WHO,
     "user name is empty": _WHO,
+    "database space exceeded": "compact and defragment etcd, disarm its alarm (etcdctl alarm disarm), and have it "
+    "compact by itself from then on: --auto-compaction-retention=1h",
     "CommonName": "name a certificate without a common name in `cert_file`: etcd's gateway takes no other from clients "
     "while users have to sign in, for it would not know which of them is meant",
 }

@@ -85,6 +85,7 @@ class SharedMemory:
     Attributes:
         parts: who takes up what stands in it, by what its keys begin with.
         known: set once everything was read, for the first time.
+        moved: hears of policies for which the leader has written something.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class SharedMemory:
         self._unread: dict[str, float] = {}
         self.parts: dict[str, Take] = {_STATES: self._take_states, _WORDS: self._take_words}
         self.known = asyncio.Event()
+        self.moved: Callable[[str], None] = _unheard
 
     # -- following -----------------------------------------------------------------------------------------------------
 
@@ -222,7 +224,8 @@ class SharedMemory:
             except ValueError as error:
                 unread[name] = error
         for policy in () if self._leader.leads else found.heads.keys() | found.targets.keys():  # its own it knows
-            self._states.adopt(policy, found.heads.get(policy), found.targets.get(policy, {}))
+            if self._states.adopt(policy, found.heads.get(policy), found.targets.get(policy, {})):
+                self.moved(policy)
         return unread
 
     async def _take_words(self, bodies: Mapping[str, codec.Json]) -> Unread:
@@ -293,6 +296,10 @@ class SharedMemory:
             return False
         self._versions[key] = max(version, self._versions.get(key, 0))
         return True
+
+
+def _unheard(_: str) -> None:
+    """Nobody wants to know."""
 
 
 def _wrapped(body: str) -> bytes:

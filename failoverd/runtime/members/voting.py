@@ -12,7 +12,8 @@ this one: it is bounded, read with suspicion, and counts once.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
@@ -26,7 +27,8 @@ from failoverd.core.health.votes import Voter
 from failoverd.core.members import Member, Membership
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Coordinator, Emit
-from failoverd.runtime.members.ballots import Ballot, MemberBeat
+from failoverd.runtime.members.ballots import Ballot, MemberBeat, MemberRun
+from failoverd.runtime.members.doubles import Doubles
 from failoverd.runtime.members.refusals import Refusals
 from failoverd.runtime.supervising import backoff
 
@@ -74,11 +76,29 @@ class VotingTimetable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a member says of itself: the time by its wall clock, how markers name its installation, and its version."""
+    """What a member says of itself: its wall clock, how markers name its installation, its version, its process."""
 
     wall: Clock
     instance: Callable[[], str] = str
     version: str = ""
+    run: MemberRun | None = None
+
+
+class Candidate(Protocol):
+    """Who stands for this member."""
+
+    def abstain(self, seconds: float, /) -> None: ...
+    async def resign(self, abstain: float = 0.0, cause: str = ..., /) -> bool: ...
+
+
+class NeverStands:
+    """A member that never stands."""
+
+    def abstain(self, seconds: float, /) -> None:
+        """It does so anyway."""
+
+    async def resign(self, abstain: float = 0.0, cause: str = "", /) -> bool:  # noqa: ARG002 - there is nothing to end
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +114,8 @@ class HeardMember:
         version: of its failoverd.
         clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
         differing: the policies of which it runs another revision, or none.
+        otherwise: whether its configuration says something else of the members.
+        twin: where another daemon is that says that it is this member, while this one steps back for it.
     """
 
     member: Member
@@ -104,6 +126,8 @@ class HeardMember:
     version: str = ""
     clock_offset: float | None = None
     differing: tuple[str, ...] = ()
+    otherwise: bool = False
+    twin: str = ""
 
 
 @dataclass(slots=True)
@@ -136,6 +160,9 @@ class Voting:
         emit: is told of members that go and come, and of what is not counted.
         clock: the time; steady.
         introduction: what it says of itself.
+
+    Attributes:
+        candidate: stands for this member.
     """
 
     def __init__(
@@ -173,6 +200,10 @@ class Voting:
         self._beat_at = NEVER
         self._told_isolated: frozenset[Family] = frozenset()
         self._refusals = Refusals(emit, clock)
+        self.candidate: Candidate = NeverStands()
+        self._doubles = Doubles(self._me, self._introduction.run, lease, emit, clock)
+        self._settings = _digest([lease, *_settings(membership)])
+        self._back = False  # it steps back for another daemon of its name, and has taken away what it said
         board.report(self._to_say)
         board.convene(self._electorate())
 
@@ -208,7 +239,10 @@ class Voting:
     def _heard(self, member: Member) -> HeardMember:
         if member.name == self._me:
             about, isolated = self._introduction, tuple(sorted(self._board.isolated()))
-            return HeardMember(member, self._clock(), not isolated, isolated, about.instance(), about.version, 0.0)
+            twin = self._doubles.elsewhere
+            votes = not isolated and not twin
+            heard = HeardMember(member, self._clock(), votes, isolated, about.instance(), about.version, 0.0)
+            return replace(heard, twin=twin)
         other = self._others[member.name]
         last = other.last
         if last is None:
@@ -222,6 +256,7 @@ class Voting:
             last.version,
             other.clock_offset,
             tuple(sorted(name for name in self._policies() if self._differs(other, name))),
+            self._is_heard(other) and last.settings not in {"", self._settings},
         )
 
     # -- saying --------------------------------------------------------------------------------------------------------
@@ -232,6 +267,9 @@ class Voting:
         while True:
             await self._wait_for_news()
             self._take_up()
+            if self._doubles.elsewhere:
+                self._beat_at = self._clock()  # it says nothing, and looks again in a moment
+                continue
             try:
                 await self._say()
                 attempt = 0
@@ -291,9 +329,9 @@ class Voting:
     async def _publish_heartbeat(self, isolated: frozenset[Family], now: float) -> None:
         self._number += 1
         running = sorted(f"{each.name} {each.source.revision}" for each in self._policies().values())
-        digest = blake2b("\n".join(running).encode(), digest_size=8).hexdigest()
-        about = self._introduction
+        about, digest = self._introduction, _digest(running)
         said = MemberBeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
+        said = replace(said, run=about.run, settings=self._settings)
         await self._publish(f"{MEMBERS}{self._me}", said.dumped())
         self._beat_at, self._told_isolated = now, isolated
 
@@ -362,8 +400,7 @@ class Voting:
     def _take_heartbeat(self, key: str, value: bytes | None) -> None:
         name = key.removeprefix(MEMBERS)
         if name == self._me:
-            if value is None:
-                self._say_again(key)
+            self._take_own_heartbeat(key, value)
             return
         other = self._others.get(name)
         if other is None:
@@ -380,6 +417,14 @@ class Voting:
             return
         self._refusals.over(name)
         self._note(other, said)
+
+    def _take_own_heartbeat(self, key: str, value: bytes | None) -> None:
+        """What stands there of this member: it says so itself, or another daemon says that it is the same."""
+        if value is None:
+            self._say_again(key)
+            return
+        with suppress(ValueError):
+            self._doubles.heard(MemberBeat.parsed(value))
 
     def _take_stranger(self, name: str, value: bytes | None) -> None:
         if value is None:
@@ -400,7 +445,7 @@ class Voting:
     def _take_ballot(self, key: str, value: bytes | None) -> None:
         name, _, policy = key.removeprefix(BALLOTS).partition("/")
         if name == self._me:
-            self._take_own(key, policy, value)
+            self._take_own_ballot(key, policy, value)
             return
         other = self._others.get(name)
         if other is None:
@@ -414,7 +459,7 @@ class Voting:
                 self._refusals.unread(name, policy, error)
         self._hear(other, policy)
 
-    def _take_own(self, key: str, policy: str, value: bytes | None) -> None:
+    def _take_own_ballot(self, key: str, policy: str, value: bytes | None) -> None:
         if value is not None:
             self._stands[policy] = value
             return
@@ -449,7 +494,23 @@ class Voting:
         while True:
             self._look()
             self._tell_differing()
+            await self._make_way()
             await asyncio.sleep(self.beat)
+
+    async def _make_way(self) -> None:
+        """Leave the name to another daemon that has it, or take it again once that is gone."""
+        self._doubles.look()
+        elsewhere = self._doubles.elsewhere
+        if elsewhere:
+            self.candidate.abstain(self._coordinator.lease)
+        if elsewhere and not self._back:
+            cause = f"another daemon, on {elsewhere}, is {self._me} as well, and was there before"
+            self._back = await self.candidate.resign(self._coordinator.lease, cause)
+        elif self._back and not elsewhere:
+            self._back, self._beat_at = False, NEVER
+            self._said.clear()
+            self._unsaid |= self._taken.keys()
+            self._news.set()
 
     def _look(self) -> None:
         now = self._clock()
@@ -523,3 +584,14 @@ class Voting:
         elsewhere = shares.left_by(self._me, self._roster.present, factor)
         self._board.leave(shares.policy.name, elsewhere)
         self._timetable.leave(shares.policy.name, elsewhere)
+
+
+def _settings(membership: Membership) -> Iterable[object]:
+    """What all members have to be told alike, but for who each of them is."""
+    yield from (membership.uncoordinated, membership.probe_factor)
+    for each in sorted(membership.members, key=lambda member: member.name):
+        yield from (each.name, each.network, each.role)
+
+
+def _digest(said: Iterable[object]) -> str:
+    return blake2b("\n".join(map(str, said)).encode(), digest_size=8).hexdigest()

@@ -65,6 +65,8 @@ from failoverd.core.events import (
     TargetDelayed,
     TargetEvent,
     TargetResumed,
+    TwinDetected,
+    TwinGone,
     VantageEvent,
     VantageIsolated,
     VantageRejoined,
@@ -278,6 +280,10 @@ def _vantages(_: QuorumEvent) -> Sequence[str]:
 
 
 def _other(event: MemberEvent) -> Sequence[str]:
+    return (event.member,)
+
+
+def _seat(event: TwinDetected | TwinGone) -> Sequence[str]:
     return (event.member,)
 
 
@@ -565,6 +571,14 @@ TROUBLES: Final = (
         _memory,
         {SharedStateRead: _memory},
         remedy="let all members run the same version of failoverd",
+        outlives=False,
+        whose=Whose.MEMBER,
+    ),
+    Trouble(
+        TwinDetected,
+        _seat,
+        {TwinGone: _seat},
+        remedy="stop one of the two daemons, or give it a name of its own among the members",
         outlives=False,
         whose=Whose.MEMBER,
     ),
