@@ -517,6 +517,9 @@ class Voting:
         if elsewhere:
             self.candidate.abstain(self._coordinator.lease)
         if elsewhere and not self._back:
+            if not self._number:  # the other one is to hear of it as well
+                with suppress(CoordinationError, TimeoutError):
+                    await self._publish_heartbeat(self._board.isolated(), self._clock())
             cause = f"another daemon, on {elsewhere}, is {self._me} as well, and was there before"
             self._back = await self.candidate.resign(self._coordinator.lease, cause)
         elif self._back and not elsewhere:
