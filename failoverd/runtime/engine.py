@@ -208,9 +208,9 @@ class Engine:
 
     def _vote(self, coordinator: Coordinator | None) -> Voting | None:
         """What the members see together, where there are several."""
-        if coordinator is None or self._membership is None:
+        if coordinator is None or self.leading is None or self._membership is None:
             return None
-        return Voting(
+        found = Voting(
             coordinator,
             self._membership,
             self.board,
@@ -220,6 +220,8 @@ class Engine:
             self._clock,
             Introduction(self._clock, lambda: self.instance, __version__),
         )
+        found.left = self.leading.look
+        return found
 
     @property
     def instance(self) -> str:

@@ -136,6 +136,9 @@ class Voting:
         emit: is told of members that go and come, and of what is not counted.
         clock: the time; steady.
         introduction: what it says of itself.
+
+    Attributes:
+        left: called when another member left, or its lease is over: it may have led.
     """
 
     def __init__(
@@ -157,6 +160,7 @@ class Voting:
         self._emit = emit
         self._clock = clock
         self._introduction = introduction or Introduction(clock)
+        self.left: Callable[[], None] = lambda: None
         self._me = membership.me.name
         self._others = {each.name: _Other(each) for each in membership.members if each.name != self._me}
         self._began = clock()
@@ -369,6 +373,7 @@ class Voting:
         if value is None:
             other.heard_at = NEVER  # its lease is over, or it left
             self._look()
+            self.left()
             return
         try:
             said = MemberBeat.parsed(value)
