@@ -45,9 +45,10 @@ from failoverd.runtime.estate import Shared
 from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.lead import Alone, Lead
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.ballots import MemberRun
-from failoverd.runtime.members.leading import Alone, Lead, Leading
+from failoverd.runtime.members.leading import Leading
 from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.shared_history import SharedHistory

@@ -18,7 +18,7 @@ from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.members.leading import Alone, Lead
+from failoverd.runtime.lead import Alone, Lead
 from failoverd.runtime.naps import LONGEST, Nap
 
 Plans = Callable[[float], tuple[Override, ...]]

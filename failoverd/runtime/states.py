@@ -18,7 +18,7 @@ from failoverd.core.health.region import RegionHealth
 from failoverd.core.records import Policy, RecordType, Target
 from failoverd.ports import Emit
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.members.leading import Alone, Lead
+from failoverd.runtime.lead import Alone, Lead
 from failoverd.runtime.override_book import Overrides
 from failoverd.state_parts import HEAD
 

@@ -11,7 +11,7 @@ from support.virtual import until, virtually
 from failoverd.core.events import FailoverHeld, LeaderOutranked, PlanHeld, RivalDetected, RivalSettled
 from failoverd.core.overrides import Scope
 from failoverd.core.records import Policy, RecordType
-from failoverd.runtime.members.leading import Alone
+from failoverd.runtime.lead import Alone
 from failoverd.simulation.simulated_daemon import TICK
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import World

@@ -1,0 +1,73 @@
+"""Whether this process may write, as everything that works on policies asks it: of several members one does."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from failoverd.core.control.plan import Plan
+from failoverd.core.records import Marker, Target
+
+
+class Lead(Protocol):
+    """Whether this member may write.
+
+    Attributes:
+        leads: whether it is the leader now.
+        lone: whether nobody can lead, and it takes traffic off what is down all the same.
+        acts: whether it writes anything: it leads, or is lone.
+        candidate: whether it ever does: a vantage only looks.
+        speaks: whether it is for this member to tell people: it leads, or it may and cannot know who does.
+        epoch: of the leader, as far as this member knows; one member alone is epoch 0.
+        instance: the name of this installation in markers.
+    """
+
+    @property
+    def leads(self) -> bool: ...
+    @property
+    def lone(self) -> bool: ...
+    @property
+    def acts(self) -> bool: ...
+    @property
+    def candidate(self) -> bool: ...
+    @property
+    def speaks(self) -> bool: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def instance(self) -> str: ...
+
+    def refuses(self, plan: Plan, *, fenced: bool) -> str:
+        """Why a plan is not to be sent; empty if it may be. `fenced`: its provider refuses an older generation."""
+
+    def outranked(self, marker: Marker, read_at: float) -> None:
+        """A marker of this owner shows a higher epoch than this member's."""
+
+    def hindered(self, target: Target) -> None:
+        """What is down cannot be taken off a target, for its provider does not answer this member."""
+
+    def reached(self, target: Target) -> None:
+        """The provider of a target answers."""
+
+
+@dataclass(slots=True)
+class Alone:
+    """One member that nobody shares the work with."""
+
+    instance: str = ""
+    leads: bool = True
+    lone: bool = False
+    acts: bool = True
+    candidate: bool = True
+    speaks: bool = True
+    epoch: int = 0
+
+    def refuses(self, plan: Plan, *, fenced: bool) -> str:  # noqa: ARG002 - it may write whatever it is
+        return ""
+
+    def outranked(self, marker: Marker, read_at: float) -> None:
+        """Nobody can be asked: a person says what that means."""
+
+    def hindered(self, target: Target) -> None:
+        """Nobody else can do it."""
+
+    def reached(self, target: Target) -> None:
+        """As it should be."""
