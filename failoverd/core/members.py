@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+QUORUM: Final = 2
+"""Members that have to see the same, where there are three or more, before it is acted on."""
 
 
 class MemberRole(StrEnum):
@@ -52,3 +56,8 @@ class Membership:
     members: tuple[Member, ...]
     uncoordinated: Uncoordinated = Uncoordinated.HOLD
     probe_factor: int | None = None
+
+
+def too_few(voting: int, members: int) -> bool:
+    """Whether so few of so many vote that they decide nothing; of one or two members any decides."""
+    return voting < QUORUM < members

@@ -354,7 +354,7 @@ def _of_settings(told: MembersStatus) -> Iterator[Concern]:
 
 
 def _of_votes(told: MembersStatus) -> Iterator[Concern]:
-    if membership.too_few(told):
+    if membership.too_few_vote(told):
         text = f"{membership.voting(told)}: no verdict on an endpoint changes"
         yield Concern(Condition.PERSON, "", "votes", text, f"{_MEMBERS} says why the others do not count")
     for each in membership.silent(told):

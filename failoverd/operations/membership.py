@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from failoverd.core.members import too_few
 from failoverd.core.records import few
 from failoverd.core.status import MembersStatus, MemberStanding, MemberStatus
 from failoverd.telemetry import phrases
@@ -10,7 +11,6 @@ CLOCKS_APART: Final = 5.0
 """Seconds that a member's clock may differ: people are told times, and overrides end, by the clock of who leads."""
 
 _NAMED: Final = 3
-_TWO: Final = 2
 
 
 def speaker(told: MembersStatus) -> str:
@@ -40,9 +40,9 @@ def _who(told: MembersStatus) -> str:
     return f"{me} follows {told.leader}, which leads in epoch {told.epoch}"
 
 
-def too_few(told: MembersStatus) -> bool:
+def too_few_vote(told: MembersStatus) -> bool:
     """Whether so few votes count that no verdict changes."""
-    return told.has_listened and len(told.voting) < _TWO < len(told.members)
+    return told.has_listened and too_few(len(told.voting), len(told.members))
 
 
 def silent(told: MembersStatus) -> list[MemberStatus]:

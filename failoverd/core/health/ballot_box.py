@@ -7,20 +7,20 @@ waits, and takes it for the worst where it asks whether a region may fall. That 
 opens a dispute in at most one of `SELDOM` such times.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
-from failoverd.core.health.electorate import UNSEEN, Electorate, Vote, agreed
+from failoverd.core.health.electorate import UNSEEN, Electorate, Vote, Votes, agreed
 from failoverd.core.health.endpoint import Health, Verdict
 from failoverd.core.health.isolation import NEVER, Family
 from failoverd.core.health.policy_health import Dispute, EndpointHealth, PolicyHealth
 from failoverd.core.health.transitions import QuorumTurned, ReachabilityTurned
 from failoverd.core.health.votes import Count, CountOutcome, Voter, count, speaks
+from failoverd.core.members import too_few
 
 SELDOM: Final = 4
 """How much longer than a dispute can last it takes until the same vantage can open the next one about an endpoint."""
-
-_TWO: Final = 2
 
 
 class BallotBox:
@@ -82,7 +82,7 @@ class BallotBox:
     def _tell_quorum(self, found: Electorate, now: float) -> None:
         """Say once that too few can vote, but not before they had the time to be heard."""
         fewest = min((self._speaking[family] for family in self._families()), key=len, default=None)
-        lost = fewest is not None and len(fewest) < _TWO < len(found.voters)
+        lost = fewest is not None and too_few(len(fewest), len(found.voters))
         if lost is self._lost or fewest is None or (lost and now - self._since <= found.fresh):
             return
         self._lost = lost
@@ -191,3 +191,37 @@ def contested(policy: PolicyHealth) -> Iterator[EndpointHealth]:
         plain = seen and of.verdict.state is Health.HEALTHY and of.dispute is None
         if not plain or any(of.endpoint in said.listed for said in policy.heard.values()):
             yield of
+
+
+def votes_of(policy: PolicyHealth) -> Votes:
+    """What this vantage sees of a policy, in as few words as can be."""
+    said = {of.endpoint: of.cast for of in policy.answering}
+    elsewhere = policy.elsewhere
+    if _mostly_seen(said[endpoint] for endpoint in elsewhere if endpoint in said):
+        elsewhere = frozenset()  # as after a start: it is shorter to say what is not seen
+    rest = Health.HEALTHY if _mostly_seen(said[each] for each in said if each not in elsewhere) else Health.UNKNOWN
+    plain = Votes(rest, elsewhere=elsewhere)
+    listed = {endpoint: vote for endpoint, vote in said.items() if vote != plain.of(endpoint)}
+    return replace(plain, listed=listed)
+
+
+def _mostly_seen(votes: Iterable[Vote]) -> bool:
+    """Whether most of them say something."""
+    seen = [vote.health is not Health.UNKNOWN for vote in votes]
+    return sum(seen) * 2 > len(seen)
+
+
+def differing(policy: PolicyHealth, before: Votes, after: Votes) -> Iterator[EndpointHealth]:
+    """The endpoints on which a vantage says something else than before."""
+    whole = before.rest is not after.rest or before.elsewhere != after.elsewhere
+    for endpoint in tuple(policy.endpoints) if whole else tuple({**before.listed, **after.listed}):
+        of = policy.endpoints.get(endpoint)
+        if of is not None and not of.dependency and before.of(endpoint) != after.of(endpoint):
+            yield of
+
+
+def looked_into(policy: PolicyHealth, of: EndpointHealth) -> bool:
+    """Whether there is a reason for every vantage to look at it: it is not well, or somebody says so."""
+    if of.verdict.state is not Health.HEALTHY or of.cast.adverse:
+        return True
+    return any(said.of(of.endpoint).adverse for said in policy.heard.values())

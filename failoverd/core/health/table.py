@@ -23,10 +23,9 @@ A result that changes nothing ends in the first lines of `feed`, and costs one t
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
-from failoverd.core.health.ballot_box import BallotBox, contested
+from failoverd.core.health.ballot_box import BallotBox, contested, differing, looked_into, votes_of
 from failoverd.core.health.electorate import Electorate, Vote, Votes
 from failoverd.core.health.endpoint import (
     ALIVE,
@@ -222,7 +221,7 @@ class HealthTable:
         before, after = policy.heard.pop(voter, None) or Votes(Health.UNKNOWN), votes or Votes(Health.UNKNOWN)
         if votes is not None:
             policy.heard[voter] = votes
-        concerned = list(_differing(policy, before, after))
+        concerned = list(differing(policy, before, after))
         opened = self._hold_all(policy, concerned, now).opened
         due = [each for region in sorted(opened) for each in self._ask_others(policy, region, now)]
         for of in concerned:
@@ -233,15 +232,7 @@ class HealthTable:
 
     def votes(self, name: str) -> Votes:
         """What this vantage sees of a policy."""
-        policy = self._policies[name]
-        said = {of.endpoint: of.cast for of in policy.answering}
-        elsewhere = policy.elsewhere
-        if _mostly_seen(said[endpoint] for endpoint in elsewhere if endpoint in said):
-            elsewhere = frozenset()  # as after a start: it is shorter to say what is not seen
-        rest = Health.HEALTHY if _mostly_seen(said[each] for each in said if each not in elsewhere) else Health.UNKNOWN
-        plain = Votes(rest, elsewhere=elsewhere)
-        listed = {endpoint: vote for endpoint, vote in said.items() if vote != plain.of(endpoint)}
-        return replace(plain, listed=listed)
+        return votes_of(self._policies[name])
 
     def leave(self, name: str, elsewhere: frozenset[Endpoint]) -> tuple[Transition, ...]:
         """Leave endpoints of a policy to other vantages: probe them only while there is a reason to look."""
@@ -255,7 +246,7 @@ class HealthTable:
         """Whether that endpoint is left to others, and nobody has a reason to look."""
         policy = self._policies.get(name)
         of = policy.endpoints.get(endpoint) if policy is not None and endpoint in policy.elsewhere else None
-        return policy is not None and of is not None and not _looked_into(policy, of)
+        return policy is not None and of is not None and not looked_into(policy, of)
 
     def isolated(self) -> frozenset[Family]:
         """In which address families this vantage does not trust itself."""
@@ -722,29 +713,6 @@ class _Held(NamedTuple):
 
     turned: bool
     opened: frozenset[str]
-
-
-def _differing(policy: PolicyHealth, before: Votes, after: Votes) -> Iterator[EndpointHealth]:
-    """The endpoints on which a vantage says something else than before."""
-    whole = before.rest is not after.rest or before.elsewhere != after.elsewhere
-    concerned: Iterable[Endpoint] = policy.endpoints if whole else {**before.listed, **after.listed}
-    for endpoint in tuple(concerned):
-        of = policy.endpoints.get(endpoint)
-        if of is not None and not of.dependency and before.of(endpoint) != after.of(endpoint):
-            yield of
-
-
-def _mostly_seen(votes: Iterable[Vote]) -> bool:
-    """Whether most of them say something."""
-    seen = [vote.health is not Health.UNKNOWN for vote in votes]
-    return sum(seen) * 2 > len(seen)
-
-
-def _looked_into(policy: PolicyHealth, of: EndpointHealth) -> bool:
-    """Whether there is a reason for every vantage to look at it: it is not well, or somebody says so."""
-    if of.verdict.state is not Health.HEALTHY or of.cast.adverse:
-        return True
-    return any(said.of(of.endpoint).adverse for said in policy.heard.values())
 
 
 def _in_order(name: str, wanted: Iterable[tuple[Endpoint, str]]) -> Iterator[ProbeDue]:

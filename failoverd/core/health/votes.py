@@ -24,8 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from failoverd.core.health.endpoint import Health
-
-_TWO = 2
+from failoverd.core.members import QUORUM, too_few
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def count(
     seen = {each: votes.get(each.name, Health.UNKNOWN) for each in voters if speaks(each, now, fresh)}
     live = {each: health for each, health in seen.items() if health is not Health.UNKNOWN}
     names = tuple(sorted(each.name for each in live))
-    if not live or len(live) < _TWO < len(voters):
+    if not live or too_few(len(live), len(voters)):
         return Count(before, CountOutcome.TOO_FEW, names)
     failing = [each for each, health in live.items() if health is Health.UNHEALTHY]
     serving = [each for each in live if each not in failing]
@@ -113,8 +112,8 @@ def speaks(vantage: Voter, now: float, fresh: float) -> bool:
 
 def _decides(camp: Sequence[Voter], live: Collection[Voter], voters: Sequence[Voter]) -> bool:
     """Whether it is the majority, and not all of one kind where there are more."""
-    asked = voters if len(voters) > _TWO else live  # what two cannot give is not asked of them
-    people, networks = min(_TWO, len(asked)), min(_TWO, len({each.network for each in asked}))
+    asked = voters if len(voters) > QUORUM else live  # what two cannot give is not asked of them
+    people, networks = min(QUORUM, len(asked)), min(QUORUM, len({each.network for each in asked}))
     return len(camp) * 2 > len(live) and len(camp) >= people and len({each.network for each in camp}) >= networks
 
 

@@ -71,6 +71,7 @@ from failoverd.core.events import (
     VantageIsolated,
     VantageRejoined,
 )
+from failoverd.core.members import too_few
 from failoverd.core.overrides import WARNING, Announced, Override
 from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Cause, ReasonCode
@@ -94,9 +95,6 @@ receiver that gathers for half a minute would never tell of it."""
 
 EVERYTHING: Final = ("*",)
 """All subjects of the policy, in `Trouble.ended_by`."""
-
-_TWO: Final = 2
-"""Vantages that have to agree, at least."""
 
 LEADER: Final = "leader"
 """The subject of what is wrong with all members together."""
@@ -279,11 +277,7 @@ def _vantages(_: QuorumEvent) -> Sequence[str]:
     return ("vantages",)
 
 
-def _other(event: MemberEvent) -> Sequence[str]:
-    return (event.member,)
-
-
-def _seat(event: TwinDetected | TwinGone) -> Sequence[str]:
+def _member(event: MemberEvent | TwinDetected | TwinGone) -> Sequence[str]:
     return (event.member,)
 
 
@@ -445,7 +439,7 @@ def _said_otherwise(sight: Sight, notice: Notice) -> bool:
 
 def _enough_vote(sight: Sight, _: Notice) -> bool:
     members = sight.overview.members
-    return members is None or len(members.voting) >= min(_TWO, len(members.members))
+    return members is None or not too_few(len(members.voting), len(members.members))
 
 
 def _is_heard(sight: Sight, notice: Notice) -> bool:
@@ -576,8 +570,8 @@ TROUBLES: Final = (
     ),
     Trouble(
         TwinDetected,
-        _seat,
-        {TwinGone: _seat},
+        _member,
+        {TwinGone: _member},
         remedy="stop one of the two daemons, or give it a name of its own among the members",
         outlives=False,
         whose=Whose.MEMBER,
@@ -590,7 +584,7 @@ TROUBLES: Final = (
         remedy="failoverctl members says whose votes do not count, and why; let one more of them be heard",
         whose=Whose.EACH,
     ),
-    Trouble(MemberLost, _other, {MemberFound: _other}, over=_is_heard, patience=PATIENCE, whose=Whose.EACH),
+    Trouble(MemberLost, _member, {MemberFound: _member}, over=_is_heard, patience=PATIENCE, whose=Whose.EACH),
     Trouble(
         ReachabilitySplit,
         _endpoint,
