@@ -225,7 +225,7 @@ class Engine:
             lambda: self.policies,
             self.emit,
             self._clock,
-            Introduction(self._clock, lambda: self.instance, __version__, self._run),
+            Introduction(self._clock, __version__, self._run),
         )
         found.candidate, found.chance = self.leading, self.tools.chance
         found.left = self.leading.look
@@ -248,7 +248,7 @@ class Engine:
             self.voting.vote_alone(self.lead.lone)
         self.overrides.nap.wake()
         self.practising.nap.wake()
-        self.runner.take_over()
+        self.runner.turned()
 
     def emit(self, event: Event) -> None:
         """Tell everybody, the journal last: what one of several members tells has its name."""

@@ -168,11 +168,11 @@ class PolicyRunner:
 
         _in_turns(look, self._running.values())
 
-    def take_over(self) -> None:
+    def turned(self) -> None:
         """This member writes from now on, or does no more."""
         for running in self._running.values():
             self._tools.shared.touch(running.policy.name)
-        _in_turns(lambda running: running.reconciler.take_over(), self._running.values())
+        _in_turns(lambda running: running.reconciler.turned(), self._running.values())
 
     def heed(self, word: Override) -> None:
         """An operator said something, or took it back: the policies that it concerns are worked on now."""

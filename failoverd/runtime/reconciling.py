@@ -40,10 +40,10 @@ class Reconciler:
         for worker in self._workers:
             worker.agenda.call(urgency, more=more)
 
-    def take_over(self) -> None:
-        """This member writes from now on: work on every target now, first on what answers with what is down."""
+    def turned(self) -> None:
+        """This member writes from now on, or does no more: work on every target now, what is down first."""
         for worker in self._workers:
-            worker.take_over()
+            worker.turned()
 
     def retry(self) -> None:
         """Somebody may have mended what targets wait for: try these again now, whatever patience was asked for."""

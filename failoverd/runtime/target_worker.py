@@ -381,8 +381,8 @@ class TargetWorker:
         """What this round would write."""
         return self._outcome.plan if self._outcome is not None else None
 
-    def take_over(self) -> None:
-        """This member writes from now on: what was seen as a follower is looked at anew, at once."""
+    def turned(self) -> None:
+        """This member writes from now on, or does no more: what it saw is looked at anew, at once."""
         self.agenda.call(min(self._pressing, Urgency.CHANGE))
 
     @property

@@ -4,10 +4,12 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.stage import AWS, AZURE, OCI, policy, regions
 
-from failoverd.core.health.assignment import Roster, assigned, left_to_others
+from failoverd.core.health.assignment import PolicyShares, ProbingMembers, assigned
 
 NAMES = st.sets(st.text(min_size=1, max_size=8), min_size=2, max_size=9)
+API = policy(regions=regions(azure=(40, AZURE), oci=(30, OCI), aws=(30, AWS)))
 ENDPOINTS = [f"oci/198.51.100.{number}" for number in range(250)]
 
 
@@ -45,28 +47,29 @@ def test_the_same_on_every_machine_and_in_every_version() -> None:
 
 
 def test_without_a_factor_or_with_too_few_members_nothing_is_left_to_others() -> None:
-    assert left_to_others("a", ENDPOINTS, ["a", "b", "c"], None) == frozenset()
-    assert left_to_others("a", ENDPOINTS, ["a", "b", "c"], 3) == frozenset()
-    others = left_to_others("a", ENDPOINTS, ["a", "b", "c"], 1)
-    assert others == {what for what in ENDPOINTS if assigned(what, ["a", "b", "c"], 1) != {"a"}}
+    shares, members = PolicyShares(API), frozenset({"a", "b", "c"})
+    assert shares.left_by("a", members, None) == frozenset()
+    assert shares.left_by("a", members, 3) == frozenset()
+    every = [each for spec in API.regions for each in spec.endpoints]
+    assert shares.left_by("a", members, 1) == {each for each in every if assigned(each.id, members, 1) != {"a"}}
 
 
 # -- who is there ------------------------------------------------------------------------------------------------------
 
 
-def roster() -> Roster:
-    return Roster(20.0, 60.0, frozenset({"a", "b", "c"}))
+def probing() -> ProbingMembers:
+    return ProbingMembers(20.0, 60.0, frozenset({"a", "b", "c"}))
 
 
 def test_who_is_silent_for_longer_than_the_lease_is_not_counted_on() -> None:
-    found = roster()
+    found = probing()
     assert not found.look({"a": 100.0, "b": 100.0, "c": 80.0}, 100.0)
     assert found.look({"a": 101.0, "b": 101.0, "c": 80.0}, 101.0)
     assert found.present == {"a", "b"}
 
 
 def test_who_is_back_is_counted_on_when_it_stayed_for_a_while() -> None:
-    found = roster()
+    found = probing()
     found.look({"a": 100.0, "b": 100.0}, 100.0)
     assert found.present == {"a", "b"}
     assert not found.look({"a": 110.0, "b": 110.0, "c": 110.0}, 110.0)
@@ -76,7 +79,7 @@ def test_who_is_back_is_counted_on_when_it_stayed_for_a_while() -> None:
 
 
 def test_a_member_that_comes_and_goes_moves_nothing() -> None:
-    found = roster()
+    found = probing()
     found.look({"a": 100.0, "b": 100.0}, 100.0)
     changes = 0
     for number in range(200):

@@ -12,7 +12,8 @@ from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import Family
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Endpoint
-from failoverd.runtime.members.ballots import MOST_EVIDENCE, Ballot, LaterVersionError, MemberBeat
+from failoverd.runtime.members.ballots import MOST_EVIDENCE, Ballot, MemberBeat, MemberRun
+from failoverd.runtime.members.versioned import LaterVersionError
 
 REFUSED = Vote(Health.UNHEALTHY, check="live", reason=ProbeReason.CONNECT_REFUSED, evidence="live connect_refused: ")
 MANY = policy(
@@ -47,7 +48,9 @@ def test_what_was_left_to_others_is_said_by_the_names_that_were_counted_on() -> 
 
 
 def test_a_heartbeat_arrives_as_it_was_sent() -> None:
-    said = MemberBeat(7, 1_000.25, "azure-1", "1.2.3", frozenset({Family.IPV6, Family.NAME}), "abc")
+    said = MemberBeat(
+        7, 1_000.25, "1.2.3", frozenset({Family.IPV6, Family.NAME}), MemberRun(900.5, "abc", "host-1"), "def"
+    )
     assert MemberBeat.parsed(said.dumped()) == said
 
 
@@ -114,7 +117,7 @@ SHAPES = st.fixed_dictionaries(
         "number": JSON,
         "at": JSON,
         "isolated": JSON,
-        "instance": JSON,
+        "run": JSON,
     },
 )
 

@@ -17,6 +17,8 @@ from failoverd.core.events import (
     LeaderElected,
     LeaderLost,
     LeaderOutranked,
+    MemoryRead,
+    MemoryUnread,
     PlanHeld,
     TargetDelayed,
 )
@@ -407,3 +409,44 @@ async def test_a_word_that_a_leader_heard_while_it_was_cut_off_for_a_moment_is_k
         await elapse(LEASE)
         assert found.leaders == [name]
         assert all([word.id for word in stage.engine.words()] == ["drain-1"] for stage in found.stages.values())
+
+
+@pytest.mark.parametrize("value", [b"[" * 100_000, b"\xff", b'{"v":2,"body":{}}', b'{"v":1}'])
+@virtually
+async def test_what_cannot_be_read_of_the_common_memory_is_told_once_and_keeps_nobody_from_the_rest(
+    value: bytes,
+) -> None:
+    async with trio() as found:
+        await settled(found)
+        found.quorum.put("shared/words/odd", value)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        await elapse(5.0)
+        good = found.leader.states.of("api").of(AT).last_good
+        for stage in found.stages.values():
+            assert stage.states.of("api").of(AT).last_good == good
+            assert [each.key for each in stage.told(MemoryUnread)] == ["shared/words/odd"]
+            assert not stage.told(MemoryRead)
+
+
+@virtually
+async def test_a_value_that_could_not_be_read_and_is_deleted_is_no_trouble_any_more() -> None:
+    async with trio() as found:
+        await settled(found)
+        found.quorum.put("shared/words/odd", b"odd")
+        await elapse(5.0)
+        found.quorum.delete("shared/words/odd")
+        await elapse(5.0)
+        assert all(len(stage.told(MemoryRead)) == 1 for stage in found.stages.values())
+
+
+@virtually
+async def test_a_value_that_could_not_be_read_and_is_gone_when_a_watch_begins_again_is_no_trouble_either() -> None:
+    async with trio() as found:
+        await settled(found)
+        found.quorum.put("shared/words/odd", b"odd")
+        await elapse(5.0)
+        found.quorum.delete("shared/words/odd")
+        found.quorum.compact()
+        await elapse(2 * LEASE)
+        assert all(len(stage.told(MemoryRead)) == 1 for stage in found.stages.values())

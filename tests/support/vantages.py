@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TypeVar
 
-from failoverd.core.health.assignment import left_to_others
+from failoverd.core.health.assignment import PolicyShares
 from failoverd.core.health.electorate import Electorate
 from failoverd.core.health.endpoint import Health, Verdict
 from failoverd.core.health.isolation import NEVER, Family
@@ -68,9 +68,7 @@ class Vantages:
         for place in self.places.values():
             place.table.convene(self._electorate(place), self.now)
             place.table.watch(policy, self.now)
-            every = {endpoint.id: endpoint for endpoint, _ in policy.probes()}
-            others = left_to_others(place.name, every, names, factor)
-            place.table.leave(policy.name, frozenset(every[each] for each in others))
+            place.table.leave(policy.name, PolicyShares(policy).left_by(place.name, frozenset(names), factor))
             self._begin(place)
         self.later(BEAT, self._beat)
 

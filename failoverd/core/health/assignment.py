@@ -6,10 +6,10 @@ same, without a word between them. When a member goes, only what it probed is pr
 comes back, it takes that again: of `n` members each change moves about 1 of `n` assignments, and never more.
 
 A member that comes and goes would move its part each time. So who was silent is counted again only after it has been
-heard for a while (`Roster`).
+heard for a while (`ProbingMembers`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
@@ -32,7 +32,7 @@ def _score(what: str, member: str) -> tuple[bytes, str]:
 
 
 @dataclass(slots=True)
-class Roster:
+class ProbingMembers:
     """Who is there to probe, as one member sees it.
 
     Attributes:
@@ -58,13 +58,6 @@ class Roster:
             del self._back[member]
         changed, self.present = found != self.present, found
         return changed
-
-
-def left_to_others(me: str, what: Iterable[str], members: Collection[str], factor: int | None) -> frozenset[str]:
-    """What others probe in turn, and `me` only when there is a reason to look."""
-    if factor is None or factor >= len(members):
-        return frozenset()
-    return frozenset(each for each in what if me not in assigned(each, members, factor))
 
 
 class PolicyShares:

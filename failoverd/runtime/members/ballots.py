@@ -19,9 +19,7 @@ from failoverd.core.health.isolation import Family
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Endpoint, Policy
 from failoverd.foreign import quoted
-
-VERSION: Final = 1
-"""Of the shape. Fields may be added; who reads leaves those that it does not know, and a whole value of a later one."""
+from failoverd.runtime.members.versioned import VERSION, read_object
 
 MOST_BYTES: Final = 1 << 20
 """Of one value; etcd takes 1.5 MiB."""
@@ -32,10 +30,6 @@ MOST_NAME: Final = 200
 
 _HEALTHS: Final[Mapping[object, Health]] = {health.value: health for health in Health}
 _REASONS: Final = {reason.value: reason for reason in ProbeReason}
-
-
-class LaterVersionError(ValueError):
-    """A later version of failoverd wrote it."""
 
 
 class MemberRun(NamedTuple):
@@ -56,27 +50,22 @@ class MemberBeat:
     Attributes:
         number: grows with each, so that one that is heard twice is told from two.
         at: seconds since the epoch, by its own wall clock.
-        instance: its installation, as markers name it.
         version: of failoverd.
         isolated: the address families in which it does not trust itself.
-        policies: a digest of the policies that it runs, with their revisions.
         run: which process says it; None: it does not say.
         settings: a digest of what all members have to be told alike; empty: it does not say.
     """
 
     number: int
     at: float
-    instance: str = ""
     version: str = ""
     isolated: frozenset[Family] = frozenset()
-    policies: str = ""
     run: MemberRun | None = None
     settings: str = ""
 
     def dumped(self) -> bytes:
         said: dict[str, Any] = {"v": VERSION, "number": self.number, "at": round(self.at, 3)}
-        said |= {"instance": self.instance, "version": self.version, "policies": self.policies}
-        said["settings"] = self.settings
+        said |= {"version": self.version, "settings": self.settings}
         if self.run is not None:
             said["run"] = self.run._asdict()
         if self.isolated:
@@ -92,9 +81,8 @@ class MemberBeat:
         _require(isinstance(number, int) and isinstance(at, int | float) and isfinite(at), "it has no number or time")
         families = {family.value: family for family in Family}
         isolated = frozenset(families[each] for each in _strings(said.get("isolated")) if each in families)
-        instance, version, policies = (_text(said.get(key)) for key in ("instance", "version", "policies"))
-        settings = _text(said.get("settings"))
-        return cls(number, float(at), instance, version, isolated, policies, _run(said.get("run")), settings)
+        version, settings = _text(said.get("version")), _text(said.get("settings"))
+        return cls(number, float(at), version, isolated, _run(said.get("run")), settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +187,7 @@ def _seen(said: object) -> tuple[Vote, Mapping[str, tuple[str, ...]]]:
 
 def _object(value: bytes) -> dict[str, Any]:
     _require(len(value) <= MOST_BYTES, f"it is {len(value):,} bytes long, and at most {MOST_BYTES:,} are read")
-    try:
-        said = json.loads(value)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    _require(isinstance(said, dict) and isinstance(said.get("v"), int), "it is no value of failoverd's")
-    if said["v"] > VERSION:
-        raise LaterVersionError(f"a later version of failoverd wrote it (shape {said['v']}, this one knows {VERSION})")
-    return dict(said)
+    return read_object(value)
 
 
 def _require(condition: bool, otherwise: str) -> None:

@@ -29,6 +29,7 @@ from failoverd.core.events import (
 from failoverd.core.members import Membership, Uncoordinated
 from failoverd.core.records import Marker, Target
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
+from failoverd.runtime.members.versioned import VERSION
 from failoverd.runtime.members.yielding import Yielding
 
 LONGEST_RETRY: Final = 1.0
@@ -37,12 +38,10 @@ LONGEST_RETRY: Final = 1.0
 INSTALLATION: Final = "installation"
 """The key of what all members have in common whoever leads."""
 
-_VERSION: Final = 1
-
 
 @dataclass(frozen=True, slots=True)
 class KnownLeader:
-    """How this member stands.
+    """Who leads, as far as this member knows, and whether the coordinator answers it.
 
     Attributes:
         leader: who leads, as the coordinator last said; empty without one.
@@ -383,7 +382,7 @@ class _Installation:
 
     @property
     def dumped(self) -> bytes:
-        return json.dumps({"v": _VERSION, "instance": self.instance, "floor": self.floor}).encode()
+        return json.dumps({"v": VERSION, "instance": self.instance, "floor": self.floor}).encode()
 
     @classmethod
     def parsed(cls, value: bytes) -> "_Installation":

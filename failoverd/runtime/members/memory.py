@@ -8,7 +8,6 @@ Losing the coordinator loses nothing: each member goes on with what it knows, an
 """
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemoryRead, MemoryUnread
 from failoverd.core.overrides import Override
 from failoverd.ports import Clock, Coordinator, Emit, SharedValue
+from failoverd.runtime.members.versioned import VERSION, read_object
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
 from failoverd.runtime.supervising import CHANCE, backoff
@@ -27,9 +27,6 @@ from failoverd.state_parts import HEAD, override_of, parts_of, state_head, targe
 
 SHARED: Final = "shared/"
 """What every key begins with that is remembered together: one watch sees all of them in order."""
-
-VERSION: Final = 1
-"""Of the shape of values. Who reads a value of a later one leaves it, and says so once."""
 
 PATIENCE: Final = 0.5
 """Seconds that a write to a provider waits for this memory. It is not what makes that safe: the fence is."""
@@ -134,6 +131,8 @@ class SharedMemory:
         entries, version = await self._coordinator.entries(SHARED)
         self._versions = {key: value.version for key, value in entries.items()}
         await self._take(entries)
+        for key in self._unread.keys() - entries.keys():
+            self._tell_whether_read(key, None)
         await self._reach(version)
         self.known.set()
         await self._say_unheard()
@@ -202,7 +201,10 @@ class SharedMemory:
         bodies: defaultdict[str, dict[str, codec.Json]] = defaultdict(dict)
         for key, shared in entries.items():
             kind, _, name = key.removeprefix(SHARED).partition("/")
-            if shared.value is None or kind not in self.parts:
+            if shared.value is None:
+                self._tell_whether_read(key, None)
+                continue
+            if kind not in self.parts:
                 continue
             try:
                 bodies[kind][name] = _unwrapped(shared.value)
@@ -309,9 +311,7 @@ def _wrapped(body: str) -> bytes:
 
 def _unwrapped(value: bytes) -> codec.Json:
     """Raises ValueError for what no member of this version wrote."""
-    said = json.loads(value)
-    if not isinstance(said, dict) or "body" not in said or not isinstance(said.get("v"), int):
-        raise ValueError("it is no value of failoverd's")
-    if said["v"] > VERSION:
-        raise ValueError(f"a later version of failoverd wrote it (shape {said['v']}, this one knows {VERSION})")
+    said = read_object(value)
+    if "body" not in said:
+        raise ValueError("it has no body")
     return said["body"]

@@ -5,7 +5,8 @@ from typing import Final
 from failoverd.core.events import VoteRefused
 from failoverd.foreign import quoted
 from failoverd.ports import Clock, Emit
-from failoverd.runtime.members.ballots import MOST_NAME, LaterVersionError
+from failoverd.runtime.members.ballots import MOST_NAME
+from failoverd.runtime.members.versioned import LaterVersionError
 
 MOST: Final = 1_000
 """Who makes up names is told of so often."""

@@ -13,13 +13,13 @@ this one: it is bounded, read with suspicion, and counts once.
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemberFound, MemberLost
-from failoverd.core.health.assignment import PolicyShares, Roster
+from failoverd.core.health.assignment import PolicyShares, ProbingMembers
 from failoverd.core.health.electorate import Electorate, Votes
 from failoverd.core.health.isolation import NEVER, Family
 from failoverd.core.health.transitions import ProbeDue
@@ -79,10 +79,9 @@ class VotingTimetable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a member says of itself: its wall clock, how markers name its installation, its version, its process."""
+    """What a member says of itself: its wall clock, its version, its process."""
 
     wall: Clock
-    instance: Callable[[], str] = str
     version: str = ""
     run: MemberRun | None = None
 
@@ -113,7 +112,6 @@ class HeardMember:
         heard_at: when it last said something; None while it never did.
         votes: whether its votes count.
         isolated: the address families in which it does not trust itself.
-        instance: its installation, as markers name it.
         version: of its failoverd.
         clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
         differing: the policies of which it runs another revision, or none.
@@ -125,7 +123,6 @@ class HeardMember:
     heard_at: float | None
     votes: bool
     isolated: tuple[str, ...] = ()
-    instance: str = ""
     version: str = ""
     clock_offset: float | None = None
     differing: tuple[str, ...] = ()
@@ -194,7 +191,7 @@ class Voting:
         self._began = clock()
         lease = coordinator.lease
         self._names = frozenset(each.name for each in membership.members)
-        self._roster = Roster(lease, STEADY * lease, self._names)
+        self._probing = ProbingMembers(lease, STEADY * lease, self._names)
         self._alone = False
         self._taken: dict[str, PolicyShares] = {}
         self._unsaid: set[str] = set()
@@ -246,8 +243,7 @@ class Voting:
             about, isolated = self._introduction, tuple(sorted(self._board.isolated()))
             twin = self._doubles.elsewhere
             votes = not isolated and not twin
-            heard = HeardMember(member, self._clock(), votes, isolated, about.instance(), about.version, 0.0)
-            return replace(heard, twin=twin)
+            return HeardMember(member, self._clock(), votes, isolated, about.version, 0.0, twin=twin)
         other = self._others[member.name]
         last = other.last
         if last is None:
@@ -257,7 +253,6 @@ class Voting:
             other.spoke_at,
             self._is_heard(other) and not last.isolated,
             tuple(sorted(last.isolated)),
-            last.instance,
             last.version,
             other.clock_offset,
             tuple(sorted(name for name in self._policies() if self._differs(other, name))),
@@ -329,14 +324,12 @@ class Voting:
 
     def _ballot(self, policy: Policy) -> Ballot:
         votes = self._board.votes(policy.name)
-        return Ballot.of(votes, policy.source.revision, self._roster.present, self._membership.probe_factor)
+        return Ballot.of(votes, policy.source.revision, self._probing.present, self._membership.probe_factor)
 
     async def _publish_heartbeat(self, isolated: frozenset[Family], now: float) -> None:
         self._number += 1
-        running = sorted(f"{each.name} {each.source.revision}" for each in self._policies().values())
-        about, digest = self._introduction, _digest(running)
-        said = MemberBeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
-        said = replace(said, run=about.run, settings=self._settings)
+        about = self._introduction
+        said = MemberBeat(self._number, about.wall(), about.version, isolated, about.run, self._settings)
         await self._publish(f"{MEMBERS}{self._me}", said.dumped())
         self._beat_at, self._told_isolated = now, isolated
 
@@ -534,7 +527,7 @@ class Voting:
     def _look(self) -> None:
         now = self._clock()
         heard_at = {name: max(other.heard_at, self._began) for name, other in self._others.items()}
-        if self._roster.look({**heard_at, self._me: now}, now):
+        if self._probing.look({**heard_at, self._me: now}, now):
             self._share()
         for other in self._others.values():
             self._tell_lost(other, now)
@@ -600,7 +593,7 @@ class Voting:
 
     def _leave(self, shares: PolicyShares) -> None:
         factor = None if self._alone else self._membership.probe_factor
-        elsewhere = shares.left_by(self._me, self._roster.present, factor)
+        elsewhere = shares.left_by(self._me, self._probing.present, factor)
         self._board.leave(shares.policy.name, elsewhere)
         self._timetable.leave(shares.policy.name, elsewhere)
 
