@@ -387,8 +387,12 @@ class Daemon:
         return replace(Overview.of([*self._told_by_metrics(), *own]), journal=engine.writer.trouble)
 
     def _told_by_metrics(self) -> list[Status]:
-        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files(), self._engine.members()]
-        return [*own, *self._telling(), *self._engine.runner.statuses()]
+        return [*self._of_daemon(), *self._engine.runner.statuses()]
+
+    def _of_daemon(self) -> list[Status]:
+        """What stands of no policy."""
+        engine = self._engine
+        return [engine.board.vantage(), self._orphans.status, self._files(), engine.members(), *self._telling()]
 
     def _telling(self) -> list[Status]:
         return [self._notifications.status] if self._notifications is not None else []
@@ -528,8 +532,7 @@ class Daemon:
             return f"where things stand cannot be said, for a defect in failoverd; it goes on steering: {told}"
 
     def _standing(self) -> Overview:
-        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files(), self._engine.members()]
-        whole = Overview.of([*own, *self._telling(), *self._engine.runner.standing()])
+        whole = Overview.of([*self._of_daemon(), *self._engine.runner.standing()])
         return replace(whole, journal=self._engine.writer.trouble, overrides=self._engine.words())
 
     def _signals(self) -> "_Signals":

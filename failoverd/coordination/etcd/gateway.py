@@ -262,9 +262,7 @@ def _refused(place: str, status: int, body: bytes | None) -> CoordinationError:
     try:
         message = str(json.loads(body or b"").get("message"))
     except (ValueError, AttributeError, RecursionError):
-        message = (
-            (body or b"").decode("utf-8", "replace").strip()
-        )  # what stands before the gateway answers in plain text
+        message = (body or b"").decode("utf-8", "replace").strip()  # whoever stands before the gateway says plain text
     words = f"etcd at {place_of(place)} answers {status}: {quoted(message or 'no reason given', 200)}"
     if status in _UNAVAILABLE:
         return Unheard(words, reason=f"http_{status}", maybe=True)

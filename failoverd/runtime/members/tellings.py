@@ -10,63 +10,36 @@ from typing import Final
 
 from failoverd import codec
 from failoverd.core import events
-from failoverd.core.events import (
-    ChangeApplied,
-    ChangeDisputed,
-    ChangeFenced,
-    ChangeVerified,
-    CoordinatorRestored,
-    DecisionMade,
-    DriftDetected,
-    Event,
-    FailbackAbandoned,
-    FailbackAborted,
-    FailbackStepped,
-    HistoryUntold,
-    IncidentClosed,
-    IncidentOpened,
-    LeaderElected,
-    LeaderLost,
-    OverrideEvent,
-    OverridesLost,
-    PlanHeld,
-    PlanRefused,
-    PracticeEnded,
-    PracticeStarted,
-    RivalDetected,
-    RivalSettled,
-    TargetDelayed,
-    TargetResumed,
-)
+from failoverd.core.events import Event
 from failoverd.ports import Settled, Telling
 
 _OF_ANYBODY: Final = (
-    ChangeApplied,
-    ChangeDisputed,
-    ChangeFenced,
-    ChangeVerified,
-    CoordinatorRestored,
-    DecisionMade,
-    DriftDetected,
-    FailbackAbandoned,
-    FailbackAborted,
-    FailbackStepped,
-    HistoryUntold,
-    IncidentClosed,
-    IncidentOpened,
-    LeaderLost,
-    OverrideEvent,
-    OverridesLost,
-    PlanHeld,
-    PlanRefused,
-    PracticeEnded,
-    PracticeStarted,
-    RivalDetected,
-    RivalSettled,
+    events.ChangeApplied,
+    events.ChangeDisputed,
+    events.ChangeFenced,
+    events.ChangeVerified,
+    events.CoordinatorRestored,
+    events.DecisionMade,
+    events.DriftDetected,
+    events.FailbackAbandoned,
+    events.FailbackAborted,
+    events.FailbackStepped,
+    events.HistoryUntold,
+    events.IncidentClosed,
+    events.IncidentOpened,
+    events.LeaderLost,
+    events.OverrideEvent,
+    events.OverridesLost,
+    events.PlanHeld,
+    events.PlanRefused,
+    events.PracticeEnded,
+    events.PracticeStarted,
+    events.RivalDetected,
+    events.RivalSettled,
 )
 """What belongs into the history of all, whichever member tells it: the one that writes, or that heard an operator."""
 
-_OF_WHO_WRITES: Final = (TargetDelayed, TargetResumed)
+_OF_WHO_WRITES: Final = (events.TargetDelayed, events.TargetResumed)
 """What each member finds by itself, and matters of the one that writes."""
 
 KINDS: Final[Mapping[str, type[Event]]] = {
@@ -79,7 +52,7 @@ KINDS: Final[Mapping[str, type[Event]]] = {
 
 def belongs(event: Event, *, writes: bool) -> bool:
     """Whether an event belongs into the history of all members. `writes`: who tells it does."""
-    if isinstance(event, LeaderElected):
+    if isinstance(event, events.LeaderElected):
         return event.mine
     return isinstance(event, _OF_ANYBODY) or (writes and isinstance(event, _OF_WHO_WRITES))
 
