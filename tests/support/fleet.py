@@ -30,6 +30,7 @@ from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.records import Observed, Policy, Target
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
+from failoverd.runtime.target_worker import DEADLINE
 from failoverd.simulation.paper_provider import PaperProvider
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
@@ -368,8 +369,10 @@ class Fleet(Members):
                 self._start(member)
             await self._calmed(member)
         await elapse(TAKEN_OVER)
-        while any(running.busy for member in self.members for running in _stage(member).reconcilers.values()):
-            await elapse(1.0)  # a call that hangs has its round given up
+        for _ in range(round(DEADLINE)):  # a call that hangs has its round given up
+            if not any(running.busy for member in self.members for running in _stage(member).reconcilers.values()):
+                break
+            await elapse(1.0)
 
     async def come_to_rest(self) -> None:
         """All bad luck ends. One leads, all know the same, and who leads can go."""
