@@ -13,6 +13,8 @@ from bench.figures import machine
 from bench.processes import failoverd_program, version
 
 _ASKED = {
+    "BIND": ["named", "-v"],
+    "etcd": ["etcd", "--version"],
     "nginx": ["nginx", "-v"],
     "HAProxy": ["haproxy", "-v"],
     "gdnsd": ["gdnsd", "-V"],

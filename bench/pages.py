@@ -11,6 +11,7 @@ ORDER = (
     "bench/estate.py",
     "bench/pausing.py",
     "bench/detection.py",
+    "bench/members.py",
     "bench/page.py",
     "bench/decide.py",
     "bench/day.py",

@@ -37,8 +37,11 @@ from failoverd.simulation.world import Does
 LEASE: Final = 20.0
 
 QUIET: Final = 100.0
-FEW: Final = 1
-"""Writes at a provider in `QUIET` seconds once all is as the files say, at most."""
+FEW: Final = 3
+"""Writes at a provider in `QUIET` seconds once all is as the files say, at most.
+
+One of bad days may come late, where no other was made meanwhile, and is put right.
+"""
 
 TAKEN_OVER: Final = LEASE + FOUND_OUT
 """Seconds within which a dead region is left, though whoever led went with it."""
@@ -248,6 +251,10 @@ class Fleet(Members):
         """Somebody takes a lease away from who may not know it yet: until it has asked, or given up."""
         self.uncertain_until = now() + LEASE
 
+    async def _restored(self, member: Member) -> None:
+        await super()._restored(member)
+        self.said = {name: each for name, each in self.said.items() if not each.alone or each.by != member.name}
+
     async def _stopped(self, member: Member) -> None:
         """It is told to stop, and is started again: an upgrade."""
         if member.stage is None:
@@ -421,9 +428,12 @@ class Fleet(Members):
         self._let(Does.REFUSE, *_addresses("azure"))
         await elapse(TAKEN_OVER)
         for found, at in TARGETS:
+            if self._spoken_of(at):
+                continue  # to a clock that is an hour behind, a word holds that is over
             shares = self.zonefiles[at.provider].shares(at, found.region_of(at.key.type))
             self._must(Law.DEAD, not shares.get("azure"), f"{at} answers {shares}, {TAKEN_OVER:g}s after azure died")
         self._let(Does.ANSWER, *ADDRESSES)
+        await self._words_end()
         await self._normal("azure is back")
 
     def defects(self) -> Iterable[Broken]:

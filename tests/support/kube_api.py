@@ -53,7 +53,7 @@ class Rule(NamedTuple):
 
 LEAST: Final = frozenset(
     {Rule("create", "leases"), Rule("get", "leases", "failoverd-prod"), Rule("update", "leases", "failoverd-prod")}
-    | {Rule(verb, "configmaps") for verb in ("get", "list", "watch", "create", "update", "delete")}
+    | {Rule(verb, "configmaps") for verb in ("list", "watch", "create", "update", "delete")}
 )
 """Those of kubernetes/overlays/members, for the owner `prod`; a test compares the two."""
 

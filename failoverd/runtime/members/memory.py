@@ -22,7 +22,7 @@ from failoverd.core.overrides import Override
 from failoverd.ports import Clock, Coordinator, Emit, SharedValue
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
-from failoverd.runtime.supervising import backoff
+from failoverd.runtime.supervising import CHANCE, backoff
 from failoverd.state_parts import HEAD, override_of, parts_of, state_head, target_memory
 
 SHARED: Final = "shared/"
@@ -98,6 +98,7 @@ class SharedMemory:
         emit: Emit,
         clock: Clock,
     ) -> None:
+        self.chance = CHANCE
         self._coordinator = coordinator
         self._leader = leader
         self._states = states
@@ -125,7 +126,7 @@ class SharedMemory:
                 attempt = 0
             except CoordinationError:  # that it does not answer is told by who campaigns
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE))
+                await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE, chance=self.chance))
 
     async def _follow(self) -> None:
         """Read everything, then what changes, until this member ends to lead: what it believed then may be no more."""
@@ -139,13 +140,21 @@ class SharedMemory:
         watch = asyncio.create_task(self._watch(version))
         stale = asyncio.create_task(self._stale.wait())
         try:
-            await asyncio.wait({watch, stale}, return_when=asyncio.FIRST_COMPLETED)
+            while not await self._end_of(watch, stale):
+                if self._words.unshared:  # who was not answered for a moment has a watch that goes on
+                    await self._say_unheard()
         finally:
             for task in (watch, stale):
                 task.cancel()
             ended = await asyncio.gather(watch, stale, return_exceptions=True)
         if isinstance(ended[0], Exception):
             raise ended[0]
+
+    async def _end_of(self, *tasks: asyncio.Task[object]) -> bool:
+        """Whether one of them has ended; waits for that, but not for ever."""
+        pause = self._coordinator.lease / 4
+        ended, _ = await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        return bool(ended)
 
     async def _say_unheard(self) -> None:
         """Say the words that the others do not know.

@@ -30,10 +30,13 @@ from failoverd.ports import Clock, Coordinator, Emit
 from failoverd.runtime.members.ballots import Ballot, MemberBeat, MemberRun
 from failoverd.runtime.members.doubles import Doubles
 from failoverd.runtime.members.refusals import Refusals
-from failoverd.runtime.supervising import backoff
+from failoverd.runtime.supervising import CHANCE, backoff
 
-MEMBERS: Final = "members/"
-BALLOTS: Final = "votes/"
+VANTAGES: Final = "vantages/"
+"""What every key begins with: one watch hears in order, so no heartbeat is heard before the ballots that it follows."""
+
+MEMBERS: Final = f"{VANTAGES}members/"
+BALLOTS: Final = f"{VANTAGES}votes/"
 
 GATHER: Final = 0.02
 """Seconds for which changes are gathered before they are told, and as much again for each `PIECE` of what is told."""
@@ -201,6 +204,7 @@ class Voting:
         self._told_isolated: frozenset[Family] = frozenset()
         self._refusals = Refusals(emit, clock)
         self.candidate: Candidate = NeverStands()
+        self.chance = CHANCE
         self._doubles = Doubles(self._me, self._introduction.run, lease, emit, clock)
         self._settings = _digest([lease, *_settings(membership)])
         self._back = False  # it steps back for another daemon of its name, and has taken away what it said
@@ -212,8 +216,7 @@ class Voting:
         """What goes on, each by itself."""
         return {
             "votes": self.speak,
-            "members": lambda: self._follow(MEMBERS, self._take_heartbeat),
-            "votes of others": lambda: self._follow(BALLOTS, self._take_ballot),
+            "votes of others": self._follow,
             "vantages": self.watch,
         }
 
@@ -228,6 +231,9 @@ class Voting:
             self._alone = alone
             self._share()
             self._board.convene(self._electorate())
+            for other in self._others.values():  # what they said meanwhile was for nobody
+                for name in self._taken:
+                    self._hear(other, name)
 
     def heard(self) -> tuple[HeardMember, ...]:
         """Every member as it is heard, this one included."""
@@ -272,7 +278,7 @@ class Voting:
                 attempt = 0
             except (CoordinationError, TimeoutError):  # that it does not answer is told by who campaigns
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat)))
+                await asyncio.sleep(self._pause(attempt))
 
     def _to_say(self, policy: str) -> None:
         """This vantage sees something else of a policy, or ("") of itself."""
@@ -362,37 +368,47 @@ class Voting:
 
     # -- hearing -------------------------------------------------------------------------------------------------------
 
-    async def _follow(self, below: str, take: Callable[[str, bytes | None], None]) -> None:
-        """Hear everything whose key begins so, for ever: what stands there, then each change."""
+    async def _follow(self) -> None:
+        """Hear everything that the others say, for ever: what stands there, then each change."""
         attempt, known, newest = 0, set[str](), 0
         while True:
             try:
                 async with asyncio.timeout(self._coordinator.lease / 4):
-                    entries, version = await self._coordinator.entries(below)
+                    entries, version = await self._coordinator.entries(VANTAGES)
                 older, newest = version < newest, version
                 if older:  # it came back from a backup, and what stands there is what was so then
                     self._say_all_again()
                     await asyncio.sleep(self.beat)  # the others do so as well
                     continue
                 for key in known - entries.keys():
-                    take(key, None)
+                    self._take(key, None)
                 known = set(entries)
-                for key in self._mine(below) - known:
+                for key in self._mine - known:
                     self._say_again(key)
-                for key, shared in entries.items():
-                    take(key, shared.value)
-                async for key, shared in self._coordinator.changes(below, version):
+                for key in sorted(entries, key=lambda key: key.startswith(MEMBERS)):  # ballots first, as they were said
+                    self._take(key, entries[key].value)
+                async for key, shared in self._coordinator.changes(VANTAGES, version):
                     attempt, newest = 0, shared.version
                     (known.discard if shared.value is None else known.add)(key)
-                    take(key, shared.value)
+                    self._take(key, shared.value)
             except (CoordinationError, TimeoutError):
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat)))
+                await asyncio.sleep(self._pause(attempt))
 
-    def _mine(self, below: str) -> set[str]:
-        if below == MEMBERS:
-            return {f"{MEMBERS}{self._me}"} if self._beat_at > NEVER else set()
-        return {f"{BALLOTS}{self._me}/{name}" for name in self._said}
+    def _pause(self, attempt: int) -> float:
+        return backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat), chance=self.chance)
+
+    @property
+    def _mine(self) -> set[str]:
+        """The keys of what this member said."""
+        heartbeat = {f"{MEMBERS}{self._me}"} if self._beat_at > NEVER else set()
+        return heartbeat | {f"{BALLOTS}{self._me}/{name}" for name in self._said}
+
+    def _take(self, key: str, value: bytes | None) -> None:
+        if key.startswith(MEMBERS):
+            self._take_heartbeat(key, value)
+        elif key.startswith(BALLOTS):
+            self._take_ballot(key, value)
 
     def _take_heartbeat(self, key: str, value: bytes | None) -> None:
         name = key.removeprefix(MEMBERS)
