@@ -227,6 +227,7 @@ class Engine:
             Introduction(self._clock, lambda: self.instance, __version__, self._run),
         )
         found.candidate, found.chance = self.leading, self.tools.chance
+        found.left = self.leading.look
         return found
 
     @property

@@ -189,9 +189,9 @@ class Gateway:
     async def _authenticate(self) -> None:
         """Get a token (`AuthService`).
 
-        A simple one names the entry of etcd's log at which it was given, and a member that does not have that entry yet
-        lets who shows it wait. One that was put back to an older state, or made anew, has it in a long time, or never.
-        So after a silence this signs in anew.
+        A simple one names the entry of etcd's log at which it was given, and a member that lacks that entry yet lets
+        who shows it wait. One that was put back to an older state, or made anew, has it in a long time, or never. So
+        after a silence this signs in anew.
         """
         if self.password_file is None:
             return

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from failoverd import codec
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import CoordinationError
-from failoverd.core.events import SharedStateRead, SharedStateUnread
+from failoverd.core.events import MemoryRead, MemoryUnread
 from failoverd.core.overrides import Override
 from failoverd.ports import Clock, Coordinator, Emit, SharedValue
 from failoverd.runtime.override_book import Overrides
@@ -251,12 +251,12 @@ class SharedMemory:
         if error is not None:
             self._tell_unread(key, error)
         elif (since := self._unread.pop(key, None)) is not None and not self._unread:
-            self._emit(SharedStateRead(at=self._clock(), lasted=self._clock() - since))
+            self._emit(MemoryRead(at=self._clock(), lasted=self._clock() - since))
 
     def _tell_unread(self, key: str, error: ValueError) -> None:
         if key not in self._unread:
             self._unread[key] = self._clock()
-            self._emit(SharedStateUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
+            self._emit(MemoryUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
 
     # -- saying --------------------------------------------------------------------------------------------------------
 

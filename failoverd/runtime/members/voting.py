@@ -166,6 +166,7 @@ class Voting:
 
     Attributes:
         candidate: stands for this member.
+        left: called when another member left, or its lease is over: it may have led.
     """
 
     def __init__(
@@ -187,6 +188,7 @@ class Voting:
         self._emit = emit
         self._clock = clock
         self._introduction = introduction or Introduction(clock)
+        self.left: Callable[[], None] = lambda: None
         self._me = membership.me.name
         self._others = {each.name: _Other(each) for each in membership.members if each.name != self._me}
         self._began = clock()
@@ -422,6 +424,7 @@ class Voting:
         if value is None:
             other.heard_at = NEVER  # its lease is over, or it left
             self._look()
+            self.left()
             return
         try:
             said = MemberBeat.parsed(value)
