@@ -14,10 +14,10 @@ SUITE ?= trixie
 
 BENCHES := failover providers probes scale estate pausing detection members page decide day
 
-.PHONY: help demo test test-members quick lint unit servers screenshots docs lock rules bench soak mutations boot manual packages image clean $(BENCHES:%=bench-%)
+.PHONY: help demo test test-members test-kubernetes quick lint unit servers screenshots docs lock rules bench soak mutations boot manual packages image clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 17
 
 demo: $(VENV)/runtime  ## break a region and watch the traffic move (about half a minute)
 	$(BIN)/failoverd demo
@@ -45,7 +45,7 @@ unit: $(VENV)/dev $(VENV)/rewritten $(AFTER)
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
 	./tests/install-servers
 
-test-kubernetes: $(VENV)/dev servers  ## the coordination of a cluster, at a real kube-apiserver (built the first time: 5 minutes; then about 5)
+test-kubernetes: $(VENV)/dev servers  ## how members of one cluster agree, at a real kube-apiserver (built first: 5 minutes; then 10)
 	./tests/install-kube-apiserver $(VENV)/servers/kube-apiserver
 	FAILOVERD_KUBE_APISERVER=$(CURDIR)/$(VENV)/servers/kube-apiserver \
 		$(BIN)/pytest -n $(shell nproc) -m kubernetes_api tests/coordination $(PYTEST_ARGS)

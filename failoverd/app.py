@@ -7,6 +7,7 @@ what is wrong with one stays with it.
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -194,6 +195,7 @@ class Daemon:
             pace=pace_of(config),
             dispute_after=config.dispute_after,
             instance=instance,
+            host=socket.gethostname(),
             membership=config.coordination.membership if config.coordination is not None else None,
             unfenced=frozenset(name for name, entry in config.providers.items() if not entry.capabilities.fence.strict),
         )

@@ -73,7 +73,9 @@ def test_a_program_there_ends_with_the_test_that_started_it() -> None:
 import subprocess, time
 from support.networks import network
 with network({"azure": ["198.18.1.1"]}) as there:
-    program = subprocess.Popen(there["azure"].command("sleep", "60"))
+    command = there["azure"].command("sh", "-c", "echo; exec sleep 60")
+    program = subprocess.Popen(command, stdout=subprocess.PIPE)
+    program.stdout.readline()  # it has begun: who is killed before that does not take it along
     print(there["azure"].pid, program.pid, flush=True)
     time.sleep(60)
 """

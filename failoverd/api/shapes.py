@@ -367,6 +367,7 @@ class MemberTold(ToldModel):
         validation_alias=AliasChoices("offset_seconds", "offset"),
         description="its clock is so much ahead; null while not known",
     )
+    otherwise: bool = Field(description="it was told something else of the members than who tells this")
 
 
 class RosterTold(ToldModel):
@@ -384,6 +385,9 @@ class RosterTold(ToldModel):
     trouble: str = Field(description="why the coordinator does not answer; empty while it does")
     lease_seconds: float = Field(validation_alias=AliasChoices("lease_seconds", "lease"))
     listens_since: Moment = Field(description="when this member began to listen to the others")
+    twin: str = Field(
+        description="where another daemon is that is this member as well, while this one steps back; empty without one"
+    )
     members: tuple[MemberTold, ...] = Field(description="all of them, by name")
 
 

@@ -308,10 +308,10 @@ class CoordinatorRestored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SharedStateUnread(Event):
+class MemoryUnread(Event):
     """Something that the members remember together cannot be read here, and is left as it is."""
 
-    name: ClassVar[str] = "shared_state.unread"
+    name: ClassVar[str] = "memory.unread"
     level: ClassVar[Level] = Level.WARNING
 
     key: str
@@ -319,10 +319,10 @@ class SharedStateUnread(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SharedStateRead(Event):
+class MemoryRead(Event):
     """Everything that the members remember together can be read here again."""
 
-    name: ClassVar[str] = "shared_state.read"
+    name: ClassVar[str] = "memory.read"
 
     lasted: float
 
@@ -361,6 +361,31 @@ class MemberFound(MemberEvent):
 
     name: ClassVar[str] = "member.found"
 
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwinDetected(Event):
+    """Another daemon, on `host`, says that it is this `member`, too. `steps_back`: this one leaves the name to it.
+
+    Then it neither votes nor stands. Else it goes on, for it began before the other, which steps back.
+    """
+
+    name: ClassVar[str] = "twin.detected"
+    level: ClassVar[Level] = Level.ERROR
+
+    member: str
+    host: str
+    steps_back: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwinGone(Event):
+    """No other daemon says so any more, after `lasted` seconds."""
+
+    name: ClassVar[str] = "twin.gone"
+
+    member: str
     lasted: float
 
 

@@ -404,6 +404,7 @@ class MemberStatus:
         isolated: the address families in which it does not trust its own network.
         differing: policies of which it has another revision: its votes on these do not count.
         offset: seconds that its clock is ahead; None while not known.
+        otherwise: its configuration says something else of the members.
     """
 
     name: str
@@ -416,6 +417,7 @@ class MemberStatus:
     isolated: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
     offset: float | None = None
+    otherwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +436,7 @@ class MembersStatus:
         trouble: why it does not answer now; empty while it does.
         lease: seconds of silence after which another one may lead.
         listens_since: when it began to listen to the others.
+        twin: where another daemon is that is this member as well, while this one steps back for it; empty without one.
         members: all of them, this one included, by name.
     """
 
@@ -449,6 +452,7 @@ class MembersStatus:
     trouble: str = ""
     lease: float = 0.0
     listens_since: float = 0.0
+    twin: str = ""
     members: tuple[MemberStatus, ...] = ()
 
     @property

@@ -329,6 +329,31 @@ def of_members(told: MembersStatus, now: float) -> Iterator[Concern]:
         lasts = now - told.since > _TWO_LEASES * told.lease
         text, remedy = "nobody leads: no member writes", f"look at the members that may lead: {_MEMBERS}"
         yield Concern(Condition.PERSON if lasts else Condition.MOVED, "", "leader", text, remedy, told.since)
+    yield from _of_settings(told)
+    if not told.coordinated:
+        return  # whom it does not hear is heard by others all the same
+    yield from _of_votes(told)
+    for each in told.members:
+        if each.isolated and each.name != told.member:
+            text = f"{each.name} ({each.network}) does not trust its own network, and does not vote"
+            yield Concern(Condition.MOVED, "", f"member {each.name}", text, "look at the network that it is in")
+    if apart := membership.clocks_apart(told):
+        text = f"clocks differ from that of {told.member}: {few(apart, _NAMED)}"
+        yield Concern(Condition.MOVED, "", "clocks", text, "set them by NTP, on each member's machine")
+
+
+def _of_settings(told: MembersStatus) -> Iterator[Concern]:
+    if told.twin:
+        text = f"another daemon, on {told.twin}, is {told.member} as well: this one neither votes nor leads"
+        remedy = "stop one of the two, or give it a name of its own among the members"
+        yield Concern(Condition.PERSON, "", "twin", text, remedy)
+    if others := [each.name for each in told.members if each.otherwise]:
+        text = f"{few(others, _NAMED)} was told something else of the members than {told.member}"
+        remedy = "have the same `coordination:` in each file, but for `member`, and restart who had another"
+        yield Concern(Condition.PERSON, "", "settings", text, remedy)
+
+
+def _of_votes(told: MembersStatus) -> Iterator[Concern]:
     if membership.too_few(told):
         text = f"{membership.voting(told)}: no verdict on an endpoint changes"
         yield Concern(Condition.PERSON, "", "votes", text, f"{_MEMBERS} says why the others do not count")
@@ -340,13 +365,6 @@ def of_members(told: MembersStatus, now: float) -> Iterator[Concern]:
         command = failoverctl("reload")
         remedy = f"bring the same files to each of them, then there: {command}"
         yield Concern(Condition.PERSON, "", "revisions", text, remedy, command=command)
-    for each in told.members:
-        if each.isolated and each.name != told.member:
-            text = f"{each.name} ({each.network}) does not trust its own network, and does not vote"
-            yield Concern(Condition.MOVED, "", f"member {each.name}", text, "look at the network that it is in")
-    if apart := membership.clocks_apart(told):
-        text = f"clocks differ from that of {told.member}: {few(apart, _NAMED)}"
-        yield Concern(Condition.MOVED, "", "clocks", text, "set them by NTP, on each member's machine")
 
 
 def _left_to_it(told: MembersStatus) -> str:

@@ -15,7 +15,8 @@ _TWO: Final = 2
 
 def speaker(told: MembersStatus) -> str:
     """Whether the member that tells this writes, or who does: `azure-1 leads in epoch 7; 3 of 3 members vote`."""
-    return f"{_who(told)}; {voting(told)}"
+    who = f"{told.member} is another daemon already: this one writes nothing" if told.twin else _who(told)
+    return f"{who}; {voting(told)}"
 
 
 def voting(told: MembersStatus) -> str:

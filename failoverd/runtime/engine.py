@@ -46,6 +46,7 @@ from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
+from failoverd.runtime.members.ballots import MemberRun
 from failoverd.runtime.members.leading import Alone, Lead, Leading
 from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
@@ -106,6 +107,7 @@ class Installation:
         pace: the numbers of probing.
         dispute_after: seconds that servers may take to agree with a change.
         instance: which process of this installation it is, the same after a restart; empty, nobody looks for rivals.
+        host: the machine that it runs on, as people are told.
         membership: which of several members it is; None where it is alone.
         unfenced: the providers that have no fence of their own.
     """
@@ -116,6 +118,7 @@ class Installation:
     pace: Pace = field(default_factory=Pace)
     dispute_after: float = DISPUTE_AFTER
     instance: str = ""
+    host: str = ""
     membership: Membership | None = None
     unfenced: frozenset[str] = frozenset()
 
@@ -134,6 +137,7 @@ class Engine:
         self._heard: dict[str, tuple[int, bool]] = {}
         self._sinks += [self.writer.take, self._follow]
         self._began = clock()
+        self._run = MemberRun(self._began, said.instance, said.host) if said.instance else None
         self.leading = self._member(said, around)
         self.lead: Lead = self.leading or Alone(said.instance)
         self.overrides = Overrides(self.writer, self.emit, clock, self.lead)
@@ -198,6 +202,8 @@ class Engine:
         found = SharedMemory(
             coordinator, self.leading, self.states, self.overrides, self.runner.heed, self.emit, self._clock
         )
+        found.chance = self.tools.chance
+        found.moved = lambda policy: self._work_on(policy, Urgency.ROUTINE)  # who follows sees what it became
         self.states.share(found)
         self.overrides.share(found.say)
         self.notices = SharedNotices(self.leading, found)
@@ -208,7 +214,7 @@ class Engine:
 
     def _vote(self, coordinator: Coordinator | None) -> Voting | None:
         """What the members see together, where there are several."""
-        if coordinator is None or self.leading is None or self._membership is None:
+        if coordinator is None or self._membership is None or self.leading is None:
             return None
         found = Voting(
             coordinator,
@@ -218,8 +224,9 @@ class Engine:
             lambda: self.policies,
             self.emit,
             self._clock,
-            Introduction(self._clock, lambda: self.instance, __version__),
+            Introduction(self._clock, lambda: self.instance, __version__, self._run),
         )
+        found.candidate, found.chance = self.leading, self.tools.chance
         found.left = self.leading.look
         return found
 

@@ -147,9 +147,13 @@ class States:
         if self._shared is not None:
             await self._shared.keep(self.of(policy))
 
-    def adopt(self, policy: str, head: PolicyState | None, targets: Mapping[str, TargetMemory]) -> None:
-        """Take up what the leader remembers. How regions are is for this member to see."""
+    def adopt(self, policy: str, head: PolicyState | None, targets: Mapping[str, TargetMemory]) -> bool:
+        """Take up what the leader remembers. How regions are is for this member to see.
+
+        Returns: whether the leader wrote what this member does not know yet.
+        """
         mine = self.of(policy)
+        newer = any(memory.generation > mine.of(memory.target).generation for memory in targets.values())
         awake = {
             key: _awake(memory)
             for key, memory in targets.items()
@@ -161,6 +165,7 @@ class States:
         self.put(state)
         if self._shared is not None:
             self._shared.known(policy, {**awake, **({HEAD: _head(state)} if head is not None else {})})
+        return newer
 
     def unshared(self) -> None:
         """Nobody knows what the common memory holds: it is told everything, once it is to be told."""

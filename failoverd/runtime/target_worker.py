@@ -296,16 +296,21 @@ class TargetWorker:
     async def _observe(self) -> Observed:
         """What stands there. An account that lets few calls through is not asked again what it has just said.
 
-        Nor does a member that is not to write ask often: what it saw is near enough.
+        Nor does a member that is not to write ask often: what it saw is near enough, until the leader wrote since.
         """
         unsent, self._unsent = self._unsent, None
-        in_shadow = not self._tools.states.lead.acts
-        if in_shadow and self._seen is not None and self._tools.clock() - self._seen_at <= SHADOW_READ:
+        fresh = self._tools.clock() - self._seen_at <= SHADOW_READ
+        if not self._tools.states.lead.acts and self._seen is not None and fresh and not self._is_behind(self._seen):
             return self._seen
         if unsent is not None and self._tools.clock() - self._seen_at <= READ_KEPT:
             return unsent
         found, self._seen_at = await self._read(), self._tools.clock()
         return found
+
+    def _is_behind(self, seen: Observed) -> bool:
+        """Whether the leader is known to have written something newer."""
+        known = self._tools.states.of(self._policy.name).of(self.target).generation
+        return known > (seen.marker.generation if seen.marker is not None else 0)
 
     async def _read(self) -> Observed:
         """A routine read may have to wait for its turn; urgent news does not wait with it."""

@@ -66,14 +66,19 @@ _EVENTS: Final[Mapping[str, str]] = {
         "Markers show a higher epoch (`seen`) than the coordinator gave (`was`): an older state of it was restored. "
         "Epochs go on above that."
     ),
-    "shared_state.unread": "What members remember together under `key` cannot be read here, and is left as it is.",
-    "shared_state.read": "All of it can be read here again, after `lasted` seconds.",
+    "memory.unread": "What members remember together under `key` cannot be read here, and is left as it is.",
+    "memory.read": "All of it can be read here again, after `lasted` seconds.",
     "history.untold": (
         "The coordinator was away for so long that `count` events of this member were not told to the others: its own "
         "journal has them."
     ),
     "member.lost": "A member is not heard for longer than the lease: it has no vote, and others probe what it did.",
     "member.found": "It is heard again, after `lasted` seconds.",
+    "twin.detected": (
+        "Another daemon, on `host`, says that it is this `member`, too. The one that began later steps back "
+        "(`steps_back`: this one does): it neither votes nor leads while it hears the other."
+    ),
+    "twin.gone": "No other daemon says so any more, after `lasted` seconds.",
     "vote.refused": (
         "What a member says is not counted (`reason`): it runs another revision of the policy, is none of the members, "
         "or says what cannot be read. Told once, until it is counted again."
@@ -274,6 +279,8 @@ _FIELDS: Final[Mapping[str, str]] = {
     "unheard": "the members that say nothing",
     "member": "name of a member, as in the configuration",
     "network": "what the member shares with others that fail with it",
+    "host": "name of the machine",
+    "steps_back": "whether this daemon leaves the name to the other one",
     "silent_for": "how long it said nothing; seconds",
     "reachable_from": "networks of the vantages that can reach it",
     "unreachable_from": "networks of the vantages that cannot",

@@ -45,6 +45,8 @@ from failoverd.core.events import (
     LeaderOutranked,
     MemberFound,
     MemberLost,
+    MemoryRead,
+    MemoryUnread,
     MetricsFailed,
     NotificationDelivered,
     NotificationFailed,
@@ -76,8 +78,6 @@ from failoverd.core.events import (
     RequestRefused,
     RivalDetected,
     RivalSettled,
-    SharedStateRead,
-    SharedStateUnread,
     SignalCleared,
     SignalClipped,
     SignalEvent,
@@ -89,6 +89,8 @@ from failoverd.core.events import (
     TargetEvent,
     TargetResumed,
     TaskCrashed,
+    TwinDetected,
+    TwinGone,
     VantageIsolated,
     VantageRejoined,
     VoteRefused,
@@ -187,12 +189,12 @@ def _(event: HistoryUntold) -> str:
 
 
 @say.register
-def _(event: SharedStateRead) -> str:
+def _(event: MemoryRead) -> str:
     return f"what the members remember together can be read here again, after {event.lasted:.0f}s"
 
 
 @say.register
-def _(event: SharedStateUnread) -> str:
+def _(event: MemoryUnread) -> str:
     return f"{event.key} in the members' common memory cannot be read here, and is left as it is: {event.error}"
 
 
@@ -207,6 +209,20 @@ def _(event: MemberLost) -> str:
 @say.register
 def _(event: MemberFound) -> str:
     return f"{event.member} in {event.network} is heard again, after {event.lasted:.0f}s"
+
+
+@say.register
+def _(event: TwinDetected) -> str:
+    where = f"on {event.host}" if event.host else "elsewhere"
+    told = f"another daemon, {where}, is {event.member} as well"
+    if event.steps_back:
+        return f"{told}, and was there before: this one neither votes nor leads while it hears it"
+    return f"{told}, and began later: it steps back, and this one goes on"
+
+
+@say.register
+def _(event: TwinGone) -> str:
+    return f"no other daemon is {event.member} any more, after {event.lasted:.0f}s"
 
 
 @say.register

@@ -130,6 +130,42 @@ async def test_isolation_and_clocks_are_told(tmp_path: Path) -> None:
     assert "+40.0s" in said
 
 
+async def test_a_second_daemon_of_one_name_says_that_it_steps_back_and_for_whom(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        led(here, but(members(time.time(), leads=False, twin="vm-7"), "azure-1", uncounted="a twin"))
+        told = await here.failoverctl("members")
+        whole = await here.failoverctl("status")
+    said = " ".join(told.out.decode().split())
+    assert told.code == whole.code == 4
+    assert "azure-1 is another daemon already: this one writes nothing; 2 of 3 members vote" in said
+    assert "another daemon, on vm-7, is azure-1 as well: this one neither votes nor leads" in said
+    assert "stop one of the two, or give it a name of its own" in said
+    assert max(map(len, told.out.decode().splitlines())) <= 80
+
+
+async def test_members_that_were_told_something_else_of_the_members_are_named(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        led(here, but(members(time.time()), "oci-1", otherwise=True))
+        told = await here.failoverctl("members")
+    said = " ".join(told.out.decode().split())
+    assert told.code == 4
+    assert "oci-1 was told something else of the members than azure-1" in said
+    assert "have the same `coordination:` in each file" in said
+
+
+async def test_who_does_not_hear_the_coordinator_calls_nobody_else_silent(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        now = time.time()
+        told = members(now, leads=False, coordinated=False, heard_at=now - 600, trouble="etcd does not answer")
+        for name in ("oci-1", "aws-1"):
+            told = but(told, name, standing=MemberStanding.SILENT, heard_at=now - 600, uncounted="silent")
+        led(here, told)
+        answer = await here.failoverctl("members")
+    said = " ".join(answer.out.decode().split())
+    assert "the coordinator does not answer azure-1" in said
+    assert "look at its machine" not in said
+
+
 async def test_as_json_it_is_all_there_with_where_it_comes_from(tmp_path: Path) -> None:
     async with console(tmp_path) as here:
         led(here)

@@ -10,6 +10,7 @@ from support.etcd import Etcd, etcd
 
 from failoverd.coordination.etcd.coordinator import EtcdCoordinator
 from failoverd.coordination.etcd.gateway import Gateway, Unheard
+from failoverd.core.errors import CoordinationError
 from failoverd.http_client import http_session
 from failoverd.ports import Coordinator, Leadership
 
@@ -120,3 +121,17 @@ async def test_without_a_majority_nobody_is_told_that_it_leads() -> None:
             found.members[2].kill()
             with pytest.raises(Unheard):
                 await azure.campaign()
+
+
+async def fill(member: EtcdCoordinator) -> None:
+    for number in range(100):
+        await member.replace(f"words/{number}", b"x" * 4_000, after=0)
+
+
+async def test_a_database_that_is_full_is_named_with_what_to_do() -> None:
+    with etcd(arguments=("--quota-backend-bytes", "40000")) as found:
+        async with members(found, "full", "azure") as (azure,):
+            with pytest.raises(CoordinationError, match="database space exceeded") as refused:
+                await fill(azure)
+    assert "alarm disarm" in refused.value.remedy
+    assert "--auto-compaction-retention" in refused.value.remedy

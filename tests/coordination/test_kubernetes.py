@@ -7,7 +7,7 @@ one: `make test-kubernetes`.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,13 @@ from support.engines import KUBE_APISERVER, KUBERNETES, LEASE, OWNER, InKubernet
 from support.kube_api import KubeApi, Rule
 from support.kube_apiserver import real
 
+from failoverd.assembly import coordinator_of
+from failoverd.config.loader import load_config
 from failoverd.coordination.kubernetes.api_server import ApiRefusal
 from failoverd.coordination.kubernetes.kubernetes_coordinator import KubernetesCoordinator
 from failoverd.coordination.kubernetes.service_account import ServiceAccount
-from failoverd.core.errors import Compacted, CoordinationError
+from failoverd.core.errors import Compacted, ConfigError, CoordinationError
+from failoverd.installed import kinds
 from failoverd.ports import Leadership, SharedValue
 
 NAME = f"failoverd-{OWNER}"
@@ -430,7 +433,7 @@ async def test_who_is_left_alone_twice_waits_no_longer(scene: Scene) -> None:
 
 
 async def test_what_was_asked_of_a_frozen_server_may_be_done_when_it_thaws(scene: Scene) -> None:
-    azure, api = scene.member("azure"), scene.cluster.api
+    azure, api = scene.member("azure"), scene.strict
     made = await azure.replace("states/web", b"1", after=0)
     assert made is not None
     with api.frozen(), pytest.raises(CoordinationError) as told:
@@ -690,3 +693,30 @@ async def test_outside_of_a_pod_nobody_is_asked(tmp_path: Path) -> None:
         await ServiceAccount("https://127.0.0.1", tmp_path).namespace()
     assert told.value.reason == "no_namespace"
     assert "automountServiceAccountToken" in told.value.remedy
+
+
+MEMBERS = Path(__file__).parents[2] / "kubernetes" / "overlays" / "members" / "failoverd.yaml"
+
+
+async def test_a_pod_of_the_manifests_is_the_member_that_its_name_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILOVERD_MEMBER", "failoverd-1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "9")
+    config = load_config(MEMBERS, kinds()).config
+    assert config is not None
+    async with AsyncExitStack() as stack:
+        member = await coordinator_of(config, stack)
+        assert isinstance(member, KubernetesCoordinator)
+        assert (member.member, member.lease, member.server.namespace) == ("failoverd-1", 20.0, "failoverd-members")
+        assert member.server.account == ServiceAccount("https://127.0.0.1:9")
+
+
+async def test_outside_of_a_pod_the_daemon_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILOVERD_MEMBER", "failoverd-1")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    config = load_config(MEMBERS, kinds()).config
+    assert config is not None
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ConfigError) as told:
+            await coordinator_of(config, stack)
+    assert told.value.reason == "not_in_cluster"

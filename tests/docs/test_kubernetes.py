@@ -17,6 +17,8 @@ from support.kubelet import ANYBODY, deployed
 from support.kustomize import KUBERNETES, one, rendered
 from support.servers import DnsServer
 
+from failoverd.coordination.kubernetes.config_maps import Namespaced
+
 ROOT = KUBERNETES.parent
 PAGE = (ROOT / "docs" / "install-kubernetes.md").read_text()
 WITHIN = ["kubectl", "-n", "failoverd", "exec", "deploy/failoverd", "--"]
@@ -68,6 +70,32 @@ def test_what_needs_a_cluster_names_what_the_manifests_have() -> None:
         for port in one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]["ports"]
     ]
     assert [words[-1] for words in of_the_cluster() if "port-forward" in words] == ports
+
+
+def test_what_several_members_are_asked_names_what_their_manifests_have() -> None:
+    manifests = rendered("overlays/members")
+    spaces = {each["metadata"]["name"] for each in manifests if each["kind"] == "Namespace"}
+    (config,) = (each for each in manifests if "failoverd.yaml" in each.get("data", {}))
+    said = yaml.safe_load(config["data"]["failoverd.yaml"])
+    installation = Namespaced(said["owner"])
+    for words in commands("sh members"):
+        assert words[0] == "kubectl", words
+        if "kubernetes/overlays/members" in words:
+            continue
+        assert words[1] == "-n", words
+        assert words[2] in spaces, words
+        match words[3:]:
+            case ["rollout", "status", name]:
+                assert name == f"statefulset/{one(manifests, 'StatefulSet')['metadata']['name']}"
+            case ["get", "lease", name]:
+                assert (name, words[2]) == (installation.name, said["coordination"]["kubernetes"]["namespace"])
+            case ["exec", name, "--", "failoverctl", "members"]:
+                assert name in said["coordination"]["members"]
+            case ["get", "configmaps", "-l", label, *_]:
+                labels = installation.value("members/failoverd-0", b"", "failoverd-0")["metadata"]["labels"]
+                assert label in {f"{key}={value}" for key, value in labels.items()}
+            case other:
+                raise AssertionError(other)
 
 
 def test_the_secret_that_is_made_is_the_one_that_the_pod_waits_for(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,12 +12,14 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from support.commands import failoverctl
+from support.kube_api import LEAST, Rule
 from support.kustomize import KUBERNETES, Manifest, one, rendered
 
 from failoverd import __version__
 
 ROOT = KUBERNETES.parent
-FOLDERS = ["base", "overlays/example", "overlays/openshift", "overlays/prometheus"]
+MEMBERS = "overlays/members"
+FOLDERS = ["base", "overlays/example", "overlays/openshift", "overlays/prometheus", MEMBERS]
 VERSIONS = ["1.30", "1.37"]
 """The oldest that the manifests are for, and the newest whose schemas the validator has."""
 
@@ -29,8 +32,12 @@ def every_manifest() -> list[Manifest]:
 
 
 def pod(folder: str) -> Manifest:
-    found: Manifest = one(rendered(folder), "Deployment")["spec"]["template"]["spec"]
+    found: Manifest = one(rendered(folder), workload(folder))["spec"]["template"]["spec"]
     return found
+
+
+def workload(folder: str) -> str:
+    return "StatefulSet" if folder == MEMBERS else "Deployment"
 
 
 def containers(folder: str) -> list[Manifest]:
@@ -114,7 +121,7 @@ def test_kubernetes_knows_every_key_and_every_value_is_of_its_type(version: str)
             kubernetes_validate.validate(manifest, version, strict=True)
     assert {manifest["kind"] for manifest in every_manifest()} == {
         "ConfigMap", "Deployment", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "PodDisruptionBudget",
-        "PrometheusRule", "Service", "ServiceAccount", "ServiceMonitor",
+        "PrometheusRule", "Role", "RoleBinding", "Service", "ServiceAccount", "ServiceMonitor", "StatefulSet",
     }  # fmt: skip
 
 
@@ -144,7 +151,7 @@ def test_what_selects_finds_the_pod_and_names_its_port() -> None:
     assert named | {each["targetPort"] for each in service["spec"]["ports"]} == set(ports)
 
 
-@pytest.mark.parametrize("folder", FOLDERS[1:])
+@pytest.mark.parametrize("folder", [each for each in FOLDERS[1:] if each != MEMBERS])
 def test_everything_stands_in_the_one_namespace(folder: str) -> None:
     name = one(rendered(folder), "Namespace")["metadata"]["name"]
     spaces = {each["metadata"].get("namespace") for each in rendered(folder) if each["kind"] != "Namespace"}
@@ -169,15 +176,15 @@ def test_no_container_may_do_more_than_its_work(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_the_pod_shares_nothing_with_its_node_and_gets_no_token(folder: str) -> None:
+def test_the_pod_shares_nothing_with_its_node_and_gets_a_token_only_to_agree_with_others(folder: str) -> None:
     spec = pod(folder)
     assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"}
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert spec["automountServiceAccountToken"] is False
+    assert spec["automountServiceAccountToken"] is (folder == MEMBERS)
     assert one(rendered(folder), "ServiceAccount")["automountServiceAccountToken"] is False
     assert {next(iter(each.keys() - {"name"})) for each in spec["volumes"]} == {
-        "configMap", "secret", "persistentVolumeClaim", "emptyDir",
+        "configMap", "secret", "emptyDir", *(() if folder == MEMBERS else ("persistentVolumeClaim",)),
     }  # fmt: skip
     assert all("sizeLimit" in each["emptyDir"] for each in spec["volumes"] if "emptyDir" in each)
 
@@ -255,6 +262,87 @@ def test_the_configuration_of_the_example_says_where_the_pod_has_things() -> Non
     file = f"{mounts['config']}/failoverd.yaml"
     assert container["command"][-1] == file
     assert {"name": "FAILOVERD_CONFIG", "value": file} in container["env"]
+
+
+# -- several members ---------------------------------------------------------------------------------------------------
+
+
+def of_members() -> Manifest:
+    """The daemon's file."""
+    said = one(rendered(MEMBERS), "ConfigMap", "failoverd-config")["data"]["failoverd.yaml"]
+    found: Manifest = yaml.safe_load(said)
+    return found
+
+
+def test_a_member_is_the_pod_of_the_base_but_for_what_makes_it_one() -> None:
+    member, alone = deepcopy(pod(MEMBERS)), deepcopy(pod("overlays/example"))
+    for key in ("topologySpreadConstraints", "affinity", "automountServiceAccountToken"):
+        member.pop(key)
+    alone.pop("automountServiceAccountToken")
+    (container,), (other,) = member["containers"], alone["containers"]
+    who = {"name": "FAILOVERD_MEMBER", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    container["env"].remove(who)
+    volumes = {each["name"]: each for each in alone["volumes"]}
+    alone["volumes"].remove(volumes["journal"])
+    for spec in (member, alone):
+        (config,) = (each["configMap"] for each in spec["volumes"] if each["name"] == "config")
+        config["name"] = config["name"].rpartition("-")[0]
+    assert container == other
+    assert member == alone
+
+
+def test_each_member_is_a_pod_with_a_journal_of_its_own() -> None:
+    manifests = rendered(MEMBERS)
+    said = one(manifests, "StatefulSet")
+    name, spec = said["metadata"]["name"], said["spec"]
+    pods = [f"{name}-{number}" for number in range(spec["replicas"])]
+    assert list(of_members()["coordination"]["members"]) == pods
+    assert len(pods) % 2 == 1
+    (claim,) = spec["volumeClaimTemplates"]
+    assert claim["spec"] == one(rendered("base"), "PersistentVolumeClaim", "failoverd-journal")["spec"]
+    assert claim["metadata"]["name"] in {each["name"] for each in containers(MEMBERS)[0]["volumeMounts"]}
+    assert one(manifests, "Service", spec["serviceName"])["spec"]["clusterIP"] == "None"
+    assert not {"Deployment", "PersistentVolumeClaim"} & {each["kind"] for each in manifests}
+
+
+def test_members_may_write_where_they_agree_and_nowhere_else() -> None:
+    manifests = rendered(MEMBERS)
+    where = of_members()["coordination"]["kubernetes"]["namespace"]
+    roles = [each for each in manifests if "Role" in each["kind"]]
+    assert {(each["kind"], each["metadata"]["namespace"]) for each in roles} == {
+        ("Role", where),
+        ("RoleBinding", where),
+    }
+    binding = one(manifests, "RoleBinding", "failoverd-members")
+    assert binding["roleRef"]["name"] == one(manifests, "Role", "failoverd-members")["metadata"]["name"]
+    account = one(manifests, "ServiceAccount")["metadata"]
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}
+    ]
+    assert where != account["namespace"], "the policies are there"
+
+
+def test_members_may_do_what_the_tests_of_the_engine_let_them_and_nothing_more() -> None:
+    rules = {
+        Rule(verb, resource, name)
+        for each in one(rendered(MEMBERS), "Role", "failoverd-members")["rules"]
+        for verb in each["verbs"]
+        for resource in each["resources"]
+        for name in each.get("resourceNames", [""])
+    }
+    assert rules == LEAST
+    assert f"failoverd-{of_members()['owner']}" in {each.name for each in LEAST}
+
+
+def test_members_reach_the_api_server() -> None:
+    ports = [
+        port["port"]
+        for each in rendered(MEMBERS)
+        if each["kind"] == "NetworkPolicy"
+        for rule in each["spec"]["egress"]
+        for port in rule["ports"]
+    ]
+    assert {443, 6443} <= set(ports)
 
 
 # -- one at a time, and how long it may take ---------------------------------------------------------------------------

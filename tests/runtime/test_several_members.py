@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
-from support.coordinating import UNANSWERED
-from support.stage import API, AT, AZURE, NORMAL
+from support.coordinating import REFUSED, UNANSWERED
+from support.stage import API, AT, AZURE, NORMAL, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
@@ -20,9 +20,11 @@ from failoverd.core.events import (
     PlanHeld,
     TargetDelayed,
 )
+from failoverd.core.health.region import RegionState
 from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.core.overrides import Scope, Verb
 from failoverd.core.reasons import Limit
+from failoverd.core.records import RecordType
 from failoverd.runtime.target_worker import SHADOW_READ
 from failoverd.simulation.faults import Script
 from failoverd.simulation.virtual_time import elapse, now
@@ -165,6 +167,19 @@ async def test_a_word_that_any_member_hears_is_heeded_by_the_leader_and_by_who_f
         await elapse(60.0)
         assert found.leader.shares(API) == {"oci": 100.0}
         assert found.leader.engine.words() == (word,)
+
+
+@virtually
+async def test_who_follows_shows_what_the_leader_wrote() -> None:
+    """It reads what stands there in some minutes only, unless it hears that the leader wrote since."""
+    async with trio() as found:
+        await settled(found)
+        await elapse(SHADOW_READ + 60.0)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        await elapse(5.0)
+        for stage in found.stages.values():
+            assert status(stage).published == {"oci": 10_000}
 
 
 @virtually
@@ -361,3 +376,34 @@ async def test_a_coordinator_that_came_back_from_a_backup_brings_no_vote_of_yest
         await elapse(300.0)
         assert found.leader.shares(API) == NORMAL
         assert len(found.zonefile.writes) <= written + 1, "for the epoch, and nothing else"
+
+
+@pytest.mark.parametrize("pause", [7.0, 7.4, 7.9, 8.3, 8.8])
+@virtually
+async def test_what_others_said_while_a_member_was_alone_is_counted_when_it_is_not_alone_any_more(pause: float) -> None:
+    async with trio(of=Trio(uncoordinated=Uncoordinated.FAILING_OUT)) as found:
+        await settled(found)
+        found.world.let(Does.ERROR, AZURE)
+        await until(lambda: takes_out(found))
+        cut = found.leaders[0]
+        found.ways[cut].cut(REFUSED)
+        await elapse(60.0)
+        found.world.let(Does.ANSWER, AZURE)
+        await elapse(60.0 + pause)
+        found.ways[cut].mend()
+        await elapse(60.0)
+        board = found.stages[cut].board
+        assert board.regions("api", RecordType.A)["azure"].state is RegionState.HEALTHY
+
+
+@virtually
+async def test_a_word_that_a_leader_heard_while_it_was_cut_off_for_a_moment_is_known_to_all_soon_after() -> None:
+    async with trio() as found:
+        await settled(found)
+        leader, (name,) = found.leader, found.leaders
+        found.ways[name].cut()
+        assert await leader.engine.say(drain("azure"), None)
+        found.ways[name].mend()
+        await elapse(LEASE)
+        assert found.leaders == [name]
+        assert all([word.id for word in stage.engine.words()] == ["drain-1"] for stage in found.stages.values())

@@ -176,10 +176,14 @@ class Secured:
 
 
 @contextmanager
-def etcd(size: int = 1, secured: Secured | None = None) -> Iterator[Etcd]:
+def etcd(size: int = 1, secured: Secured | None = None, arguments: Sequence[str] = ()) -> Iterator[Etcd]:
     with tempfile.TemporaryDirectory(prefix="etcd-") as found:
         ports = _free_ports(2 * size)
-        scheme, how = ("http", ()) if secured is None else ("https", (secured.arguments, secured.context))
+        scheme, how = (
+            ("http", (arguments,))
+            if secured is None
+            else ("https", ((*secured.arguments, *arguments), secured.context))
+        )
         members = tuple(
             Member(
                 f"e{index}",

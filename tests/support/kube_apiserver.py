@@ -101,6 +101,7 @@ class KubeApiserver:
             return
         token = (self.folder / "token").read_text()
         self._do("DELETE", f"{_PLACES['secrets']}/{self._secret}")
+        self._secret = ""
         _await(lambda: self._ask("GET", _PLACES["configmaps"], token=token)[0] == 401)
 
     def forbid(self, verb: str, resource: str) -> None:
@@ -124,14 +125,14 @@ class KubeApiserver:
         self.start()
 
     def back_up(self) -> None:
-        self.stop()
-        self.below.back_up()
-        self.start()
+        """Not here: when it starts it writes much of its own, so what was put back is ahead of its members at once.
 
-    def put_back(self) -> None:
-        self.stop()
-        self.below.put_back()
-        self.start()
+        Kubernetes tells nobody of that. Who restores etcd has it raise its revisions (`etcdutl snapshot restore
+        --bump-revision --mark-compacted`), and everybody reads anew.
+        """
+        pytest.skip("a real API server is ahead again before anybody can see that it was put back")
+
+    put_back = back_up
 
     # -- what a person does beside it ----------------------------------------------------------------------------------
 

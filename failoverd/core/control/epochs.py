@@ -61,7 +61,8 @@ def remedy(name: str, ours: int) -> tuple[str, str]:
     """What a person does about a name that a newer leader wrote, and the command in it."""
     command = failoverctl("release", "--rival", name)
     if not ours:
-        unknown = "this daemon knows of no leader: if it has no `coordination:` and other members do, give it theirs"
-        return f"{unknown}, or stop it; if it is the only one that is left: {command}", command
+        unknown = "this daemon knows of no leader: if it is one of several members, let it reach the coordinator"
+        apart = "if it has no `coordination:` and others do, give it theirs, or stop it"
+        return f"{unknown}; {apart}; if it is the only one that is left: {command}", command
     led = "nothing, if another member leads by now; if two installations have one `owner`, give one of them another"
     return f"{led} and names of its own; if that leader is gone for good: {command}", command

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from failoverd.core.health.electorate import Vote, Votes
 from failoverd.core.health.endpoint import Health
@@ -38,6 +38,17 @@ class LaterVersionError(ValueError):
     """A later version of failoverd wrote it."""
 
 
+class MemberRun(NamedTuple):
+    """One process of a member: when it began, by its wall clock; its journal's own name; its machine.
+
+    In the order in which they began, whoever compares them: no two clocks have to agree for that.
+    """
+
+    began: float
+    journal: str
+    host: str
+
+
 @dataclass(frozen=True, slots=True)
 class MemberBeat:
     """A member about itself.
@@ -49,6 +60,8 @@ class MemberBeat:
         version: of failoverd.
         isolated: the address families in which it does not trust itself.
         policies: a digest of the policies that it runs, with their revisions.
+        run: which process says it; None: it does not say.
+        settings: a digest of what all members have to be told alike; empty: it does not say.
     """
 
     number: int
@@ -57,10 +70,15 @@ class MemberBeat:
     version: str = ""
     isolated: frozenset[Family] = frozenset()
     policies: str = ""
+    run: MemberRun | None = None
+    settings: str = ""
 
     def dumped(self) -> bytes:
         said: dict[str, Any] = {"v": VERSION, "number": self.number, "at": round(self.at, 3)}
         said |= {"instance": self.instance, "version": self.version, "policies": self.policies}
+        said["settings"] = self.settings
+        if self.run is not None:
+            said["run"] = self.run._asdict()
         if self.isolated:
             said["isolated"] = sorted(self.isolated)
         return _compact(said)
@@ -75,7 +93,8 @@ class MemberBeat:
         families = {family.value: family for family in Family}
         isolated = frozenset(families[each] for each in _strings(said.get("isolated")) if each in families)
         instance, version, policies = (_text(said.get(key)) for key in ("instance", "version", "policies"))
-        return cls(number, float(at), instance, version, isolated, policies)
+        settings = _text(said.get("settings"))
+        return cls(number, float(at), instance, version, isolated, policies, _run(said.get("run")), settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +162,14 @@ class Ballot:
             ids = ((region, text) for region, texts in places.items() for text in texts)
             listed |= {known[each]: told for each in ids if each in known}
         return Votes(self.rest, listed, elsewhere)
+
+
+def _run(said: object) -> MemberRun | None:
+    said = said if isinstance(said, dict) else {}
+    began, journal = said.get("began"), _text(said.get("journal"))
+    if not isinstance(began, int | float) or not isfinite(began) or not journal:
+        return None
+    return MemberRun(float(began), journal, _text(said.get("host")))
 
 
 def _said(vote: Vote) -> dict[str, Any]:

@@ -243,6 +243,10 @@ class Leading:
         """Something may have changed about who leads: ask now."""
         self._news.set()
 
+    def abstain(self, seconds: float) -> None:
+        """Not stand for so long, whoever leads."""
+        self._abstains_until = max(self._abstains_until, self._clock() + seconds)
+
     async def resign(self, abstain: float = 0.0, cause: str = "it resigned") -> bool:
         """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
         self._abstains_until = self._clock() + abstain

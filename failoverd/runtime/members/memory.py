@@ -17,12 +17,12 @@ from typing import Final, Protocol
 from failoverd import codec
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import CoordinationError
-from failoverd.core.events import SharedStateRead, SharedStateUnread
+from failoverd.core.events import MemoryRead, MemoryUnread
 from failoverd.core.overrides import Override
 from failoverd.ports import Clock, Coordinator, Emit, SharedValue
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
-from failoverd.runtime.supervising import backoff
+from failoverd.runtime.supervising import CHANCE, backoff
 from failoverd.state_parts import HEAD, override_of, parts_of, state_head, target_memory
 
 SHARED: Final = "shared/"
@@ -85,6 +85,7 @@ class SharedMemory:
     Attributes:
         parts: who takes up what stands in it, by what its keys begin with.
         known: set once everything was read, for the first time.
+        moved: hears of policies for which the leader has written something.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class SharedMemory:
         emit: Emit,
         clock: Clock,
     ) -> None:
+        self.chance = CHANCE
         self._coordinator = coordinator
         self._leader = leader
         self._states = states
@@ -111,6 +113,7 @@ class SharedMemory:
         self._unread: dict[str, float] = {}
         self.parts: dict[str, Take] = {_STATES: self._take_states, _WORDS: self._take_words}
         self.known = asyncio.Event()
+        self.moved: Callable[[str], None] = _unheard
 
     # -- following -----------------------------------------------------------------------------------------------------
 
@@ -123,7 +126,7 @@ class SharedMemory:
                 attempt = 0
             except CoordinationError:  # that it does not answer is told by who campaigns
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE))
+                await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE, chance=self.chance))
 
     async def _follow(self) -> None:
         """Read everything, then what changes, until this member ends to lead: what it believed then may be no more."""
@@ -137,13 +140,21 @@ class SharedMemory:
         watch = asyncio.create_task(self._watch(version))
         stale = asyncio.create_task(self._stale.wait())
         try:
-            await asyncio.wait({watch, stale}, return_when=asyncio.FIRST_COMPLETED)
+            while not await self._end_of(watch, stale):
+                if self._words.unshared:  # who was not answered for a moment has a watch that goes on
+                    await self._say_unheard()
         finally:
             for task in (watch, stale):
                 task.cancel()
             ended = await asyncio.gather(watch, stale, return_exceptions=True)
         if isinstance(ended[0], Exception):
             raise ended[0]
+
+    async def _end_of(self, *tasks: asyncio.Task[object]) -> bool:
+        """Whether one of them has ended; waits for that, but not for ever."""
+        pause = self._coordinator.lease / 4
+        ended, _ = await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        return bool(ended)
 
     async def _say_unheard(self) -> None:
         """Say the words that the others do not know.
@@ -214,7 +225,8 @@ class SharedMemory:
             except ValueError as error:
                 unread[name] = error
         for policy in () if self._leader.leads else found.heads.keys() | found.targets.keys():  # its own it knows
-            self._states.adopt(policy, found.heads.get(policy), found.targets.get(policy, {}))
+            if self._states.adopt(policy, found.heads.get(policy), found.targets.get(policy, {})):
+                self.moved(policy)
         return unread
 
     async def _take_words(self, bodies: Mapping[str, codec.Json]) -> Unread:
@@ -239,12 +251,12 @@ class SharedMemory:
         if error is not None:
             self._tell_unread(key, error)
         elif (since := self._unread.pop(key, None)) is not None and not self._unread:
-            self._emit(SharedStateRead(at=self._clock(), lasted=self._clock() - since))
+            self._emit(MemoryRead(at=self._clock(), lasted=self._clock() - since))
 
     def _tell_unread(self, key: str, error: ValueError) -> None:
         if key not in self._unread:
             self._unread[key] = self._clock()
-            self._emit(SharedStateUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
+            self._emit(MemoryUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
 
     # -- saying --------------------------------------------------------------------------------------------------------
 
@@ -285,6 +297,10 @@ class SharedMemory:
             return False
         self._versions[key] = max(version, self._versions.get(key, 0))
         return True
+
+
+def _unheard(_: str) -> None:
+    """Nobody wants to know."""
 
 
 def _wrapped(body: str) -> bytes:

@@ -40,6 +40,7 @@ def roster(
         trouble=standing.trouble,
         lease=leading.lease,
         listens_since=listens_since,
+        twin=known[me.name].twin,
         members=tuple(sorted(told, key=lambda each: each.name)),
     )
 
@@ -58,12 +59,13 @@ def _told(heard: HeardMember, leading: Leading, now: float) -> MemberStatus:
         isolated=heard.isolated,
         differing=heard.differing,
         offset=heard.clock_offset,
+        otherwise=heard.otherwise,
     )
 
 
 def _standing(heard: HeardMember, leading: Leading, now: float) -> MemberStanding:
     """The coordinator knows better who leads than a member that was heard of a moment ago."""
-    if heard.member.name == leading.standing.leader:
+    if heard.member.name == leading.standing.leader and leading.coordinated:
         return MemberStanding.LEADS
     if heard.heard_at is None:
         return MemberStanding.UNHEARD
@@ -75,6 +77,8 @@ def _standing(heard: HeardMember, leading: Leading, now: float) -> MemberStandin
 def _uncounted(heard: HeardMember, standing: MemberStanding) -> str:
     if heard.votes:
         return ""
+    if heard.twin:
+        return "a twin"
     if heard.isolated:
         return f"isolated ({', '.join(heard.isolated)})"
     if heard.heard_at is None:

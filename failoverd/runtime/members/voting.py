@@ -12,7 +12,8 @@ this one: it is bounded, read with suspicion, and counts once.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
@@ -26,12 +27,16 @@ from failoverd.core.health.votes import Voter
 from failoverd.core.members import Member, Membership
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Coordinator, Emit
-from failoverd.runtime.members.ballots import Ballot, MemberBeat
+from failoverd.runtime.members.ballots import Ballot, MemberBeat, MemberRun
+from failoverd.runtime.members.doubles import Doubles
 from failoverd.runtime.members.refusals import Refusals
-from failoverd.runtime.supervising import backoff
+from failoverd.runtime.supervising import CHANCE, backoff
 
-MEMBERS: Final = "members/"
-BALLOTS: Final = "votes/"
+VANTAGES: Final = "vantages/"
+"""What every key begins with: one watch hears in order, so no heartbeat is heard before the ballots that it follows."""
+
+MEMBERS: Final = f"{VANTAGES}members/"
+BALLOTS: Final = f"{VANTAGES}votes/"
 
 GATHER: Final = 0.02
 """Seconds for which changes are gathered before they are told, and as much again for each `PIECE` of what is told."""
@@ -74,11 +79,29 @@ class VotingTimetable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a member says of itself: the time by its wall clock, how markers name its installation, and its version."""
+    """What a member says of itself: its wall clock, how markers name its installation, its version, its process."""
 
     wall: Clock
     instance: Callable[[], str] = str
     version: str = ""
+    run: MemberRun | None = None
+
+
+class Candidate(Protocol):
+    """Who stands for this member."""
+
+    def abstain(self, seconds: float, /) -> None: ...
+    async def resign(self, abstain: float = 0.0, cause: str = ..., /) -> bool: ...
+
+
+class NeverStands:
+    """A member that never stands."""
+
+    def abstain(self, seconds: float, /) -> None:
+        """It does so anyway."""
+
+    async def resign(self, abstain: float = 0.0, cause: str = "", /) -> bool:  # noqa: ARG002 - there is nothing to end
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +117,8 @@ class HeardMember:
         version: of its failoverd.
         clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
         differing: the policies of which it runs another revision, or none.
+        otherwise: whether its configuration says something else of the members.
+        twin: where another daemon is that says that it is this member, while this one steps back for it.
     """
 
     member: Member
@@ -104,6 +129,8 @@ class HeardMember:
     version: str = ""
     clock_offset: float | None = None
     differing: tuple[str, ...] = ()
+    otherwise: bool = False
+    twin: str = ""
 
 
 @dataclass(slots=True)
@@ -138,6 +165,7 @@ class Voting:
         introduction: what it says of itself.
 
     Attributes:
+        candidate: stands for this member.
         left: called when another member left, or its lease is over: it may have led.
     """
 
@@ -177,6 +205,11 @@ class Voting:
         self._beat_at = NEVER
         self._told_isolated: frozenset[Family] = frozenset()
         self._refusals = Refusals(emit, clock)
+        self.candidate: Candidate = NeverStands()
+        self.chance = CHANCE
+        self._doubles = Doubles(self._me, self._introduction.run, lease, emit, clock)
+        self._settings = _digest([lease, *_settings(membership)])
+        self._back = False  # it steps back for another daemon of its name, and has taken away what it said
         board.report(self._to_say)
         board.convene(self._electorate())
 
@@ -185,8 +218,7 @@ class Voting:
         """What goes on, each by itself."""
         return {
             "votes": self.speak,
-            "members": lambda: self._follow(MEMBERS, self._take_heartbeat),
-            "votes of others": lambda: self._follow(BALLOTS, self._take_ballot),
+            "votes of others": self._follow,
             "vantages": self.watch,
         }
 
@@ -201,6 +233,9 @@ class Voting:
             self._alone = alone
             self._share()
             self._board.convene(self._electorate())
+            for other in self._others.values():  # what they said meanwhile was for nobody
+                for name in self._taken:
+                    self._hear(other, name)
 
     def heard(self) -> tuple[HeardMember, ...]:
         """Every member as it is heard, this one included."""
@@ -209,7 +244,10 @@ class Voting:
     def _heard(self, member: Member) -> HeardMember:
         if member.name == self._me:
             about, isolated = self._introduction, tuple(sorted(self._board.isolated()))
-            return HeardMember(member, self._clock(), not isolated, isolated, about.instance(), about.version, 0.0)
+            twin = self._doubles.elsewhere
+            votes = not isolated and not twin
+            heard = HeardMember(member, self._clock(), votes, isolated, about.instance(), about.version, 0.0)
+            return replace(heard, twin=twin)
         other = self._others[member.name]
         last = other.last
         if last is None:
@@ -223,6 +261,7 @@ class Voting:
             last.version,
             other.clock_offset,
             tuple(sorted(name for name in self._policies() if self._differs(other, name))),
+            self._is_heard(other) and last.settings not in {"", self._settings},
         )
 
     # -- saying --------------------------------------------------------------------------------------------------------
@@ -233,12 +272,15 @@ class Voting:
         while True:
             await self._wait_for_news()
             self._take_up()
+            if self._doubles.elsewhere:
+                self._beat_at = self._clock()  # it says nothing, and looks again in a moment
+                continue
             try:
                 await self._say()
                 attempt = 0
             except (CoordinationError, TimeoutError):  # that it does not answer is told by who campaigns
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat)))
+                await asyncio.sleep(self._pause(attempt))
 
     def _to_say(self, policy: str) -> None:
         """This vantage sees something else of a policy, or ("") of itself."""
@@ -292,9 +334,9 @@ class Voting:
     async def _publish_heartbeat(self, isolated: frozenset[Family], now: float) -> None:
         self._number += 1
         running = sorted(f"{each.name} {each.source.revision}" for each in self._policies().values())
-        digest = blake2b("\n".join(running).encode(), digest_size=8).hexdigest()
-        about = self._introduction
+        about, digest = self._introduction, _digest(running)
         said = MemberBeat(self._number, about.wall(), about.instance(), about.version, isolated, digest)
+        said = replace(said, run=about.run, settings=self._settings)
         await self._publish(f"{MEMBERS}{self._me}", said.dumped())
         self._beat_at, self._told_isolated = now, isolated
 
@@ -328,43 +370,52 @@ class Voting:
 
     # -- hearing -------------------------------------------------------------------------------------------------------
 
-    async def _follow(self, below: str, take: Callable[[str, bytes | None], None]) -> None:
-        """Hear everything whose key begins so, for ever: what stands there, then each change."""
+    async def _follow(self) -> None:
+        """Hear everything that the others say, for ever: what stands there, then each change."""
         attempt, known, newest = 0, set[str](), 0
         while True:
             try:
                 async with asyncio.timeout(self._coordinator.lease / 4):
-                    entries, version = await self._coordinator.entries(below)
+                    entries, version = await self._coordinator.entries(VANTAGES)
                 older, newest = version < newest, version
                 if older:  # it came back from a backup, and what stands there is what was so then
                     self._say_all_again()
                     await asyncio.sleep(self.beat)  # the others do so as well
                     continue
                 for key in known - entries.keys():
-                    take(key, None)
+                    self._take(key, None)
                 known = set(entries)
-                for key in self._mine(below) - known:
+                for key in self._mine - known:
                     self._say_again(key)
-                for key, shared in entries.items():
-                    take(key, shared.value)
-                async for key, shared in self._coordinator.changes(below, version):
+                for key in sorted(entries, key=lambda key: key.startswith(MEMBERS)):  # ballots first, as they were said
+                    self._take(key, entries[key].value)
+                async for key, shared in self._coordinator.changes(VANTAGES, version):
                     attempt, newest = 0, shared.version
                     (known.discard if shared.value is None else known.add)(key)
-                    take(key, shared.value)
+                    self._take(key, shared.value)
             except (CoordinationError, TimeoutError):
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat)))
+                await asyncio.sleep(self._pause(attempt))
 
-    def _mine(self, below: str) -> set[str]:
-        if below == MEMBERS:
-            return {f"{MEMBERS}{self._me}"} if self._beat_at > NEVER else set()
-        return {f"{BALLOTS}{self._me}/{name}" for name in self._said}
+    def _pause(self, attempt: int) -> float:
+        return backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat), chance=self.chance)
+
+    @property
+    def _mine(self) -> set[str]:
+        """The keys of what this member said."""
+        heartbeat = {f"{MEMBERS}{self._me}"} if self._beat_at > NEVER else set()
+        return heartbeat | {f"{BALLOTS}{self._me}/{name}" for name in self._said}
+
+    def _take(self, key: str, value: bytes | None) -> None:
+        if key.startswith(MEMBERS):
+            self._take_heartbeat(key, value)
+        elif key.startswith(BALLOTS):
+            self._take_ballot(key, value)
 
     def _take_heartbeat(self, key: str, value: bytes | None) -> None:
         name = key.removeprefix(MEMBERS)
         if name == self._me:
-            if value is None:
-                self._say_again(key)
+            self._take_own_heartbeat(key, value)
             return
         other = self._others.get(name)
         if other is None:
@@ -382,6 +433,14 @@ class Voting:
             return
         self._refusals.over(name)
         self._note(other, said)
+
+    def _take_own_heartbeat(self, key: str, value: bytes | None) -> None:
+        """What stands there of this member: it says so itself, or another daemon says that it is the same."""
+        if value is None:
+            self._say_again(key)
+            return
+        with suppress(ValueError):
+            self._doubles.heard(MemberBeat.parsed(value))
 
     def _take_stranger(self, name: str, value: bytes | None) -> None:
         if value is None:
@@ -402,7 +461,7 @@ class Voting:
     def _take_ballot(self, key: str, value: bytes | None) -> None:
         name, _, policy = key.removeprefix(BALLOTS).partition("/")
         if name == self._me:
-            self._take_own(key, policy, value)
+            self._take_own_ballot(key, policy, value)
             return
         other = self._others.get(name)
         if other is None:
@@ -416,7 +475,7 @@ class Voting:
                 self._refusals.unread(name, policy, error)
         self._hear(other, policy)
 
-    def _take_own(self, key: str, policy: str, value: bytes | None) -> None:
+    def _take_own_ballot(self, key: str, policy: str, value: bytes | None) -> None:
         if value is not None:
             self._stands[policy] = value
             return
@@ -451,7 +510,26 @@ class Voting:
         while True:
             self._look()
             self._tell_differing()
+            await self._make_way()
             await asyncio.sleep(self.beat)
+
+    async def _make_way(self) -> None:
+        """Leave the name to another daemon that has it, or take it again once that is gone."""
+        self._doubles.look()
+        elsewhere = self._doubles.elsewhere
+        if elsewhere:
+            self.candidate.abstain(self._coordinator.lease)
+        if elsewhere and not self._back:
+            if not self._number:  # the other one is to hear of it as well
+                with suppress(CoordinationError, TimeoutError):
+                    await self._publish_heartbeat(self._board.isolated(), self._clock())
+            cause = f"another daemon, on {elsewhere}, is {self._me} as well, and was there before"
+            self._back = await self.candidate.resign(self._coordinator.lease, cause)
+        elif self._back and not elsewhere:
+            self._back, self._beat_at = False, NEVER
+            self._said.clear()
+            self._unsaid |= self._taken.keys()
+            self._news.set()
 
     def _look(self) -> None:
         now = self._clock()
@@ -525,3 +603,14 @@ class Voting:
         elsewhere = shares.left_by(self._me, self._roster.present, factor)
         self._board.leave(shares.policy.name, elsewhere)
         self._timetable.leave(shares.policy.name, elsewhere)
+
+
+def _settings(membership: Membership) -> Iterable[object]:
+    """What all members have to be told alike, but for who each of them is."""
+    yield from (membership.uncoordinated, membership.probe_factor)
+    for each in sorted(membership.members, key=lambda member: member.name):
+        yield from (each.name, each.network, each.role)
+
+
+def _digest(said: Iterable[object]) -> str:
+    return blake2b("\n".join(map(str, said)).encode(), digest_size=8).hexdigest()

@@ -38,6 +38,8 @@ from failoverd.core.events import (
     MemberEvent,
     MemberFound,
     MemberLost,
+    MemoryRead,
+    MemoryUnread,
     NotificationDelivered,
     NotificationEvent,
     NotificationFailed,
@@ -58,13 +60,13 @@ from failoverd.core.events import (
     RecordOrphaned,
     ReplayDiffered,
     RivalDetected,
-    SharedStateRead,
-    SharedStateUnread,
     SignalFound,
     SignalLost,
     TargetDelayed,
     TargetEvent,
     TargetResumed,
+    TwinDetected,
+    TwinGone,
     VantageEvent,
     VantageIsolated,
     VantageRejoined,
@@ -278,6 +280,10 @@ def _vantages(_: QuorumEvent) -> Sequence[str]:
 
 
 def _other(event: MemberEvent) -> Sequence[str]:
+    return (event.member,)
+
+
+def _seat(event: TwinDetected | TwinGone) -> Sequence[str]:
     return (event.member,)
 
 
@@ -561,10 +567,18 @@ TROUBLES: Final = (
         remedy="see whether failoverctl list and failoverctl status show what people said since the backup",
     ),
     Trouble(
-        SharedStateUnread,
+        MemoryUnread,
         _memory,
-        {SharedStateRead: _memory},
+        {MemoryRead: _memory},
         remedy="let all members run the same version of failoverd",
+        outlives=False,
+        whose=Whose.MEMBER,
+    ),
+    Trouble(
+        TwinDetected,
+        _seat,
+        {TwinGone: _seat},
+        remedy="stop one of the two daemons, or give it a name of its own among the members",
         outlives=False,
         whose=Whose.MEMBER,
     ),
