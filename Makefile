@@ -75,7 +75,7 @@ docs: $(VENV)/docs  ## the pages of docs/ as a site, in build/site, without a ne
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 	@echo "build/site/index.html"
 
-bench: $(VENV)/dev servers  ## measure everything beside its peers; writes docs/performance.md (about 90 minutes)
+bench: $(VENV)/dev servers  ## measure everything beside its peers; writes docs/performance.md (about 135 minutes)
 	./tests/install-servers bench
 	status=0; for each in $(BENCHES); do \
 		$(BIN)/python bench/$$each.py --write docs/performance.md || status=1; \

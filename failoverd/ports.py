@@ -408,11 +408,12 @@ class Coordinator(Protocol):
         What is replaced stays, whatever becomes of who did it.
         """
 
-    async def publish(self, key: str, value: bytes) -> None:
+    async def publish(self, values: Mapping[str, bytes]) -> None:
         """Say something for as long as this member lives: it is gone `lease` seconds after it last campaigned.
 
         Or at once, when a person takes away its lease, or it resigns. Who said it hears that in `changes` like
-        everybody, and may say it again.
+        everybody, and may say it again. Values by key: many of them take few calls, where the coordinator can do that.
+        After an error nobody knows which of them were said.
         """
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:

@@ -266,7 +266,7 @@ async def test_values_are_bytes_of_any_kind_and_length(servers: Servers) -> None
 async def test_what_is_published_goes_with_who_said_it(servers: Servers) -> None:
     azure, oci = servers.member("azure"), servers.member("oci")
     await azure.campaign()
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     found, known = await oci.entries("votes/")
     assert found["votes/azure"].value == b"well"
     await azure.resign()
@@ -277,10 +277,25 @@ async def test_what_is_published_goes_with_who_said_it(servers: Servers) -> None
 
 
 @of_each_engine
+async def test_many_values_are_published_together_and_go_together(servers: Servers) -> None:
+    azure, oci = servers.member("azure"), servers.member("oci")
+    await azure.campaign()
+    said = {f"votes/azure/{number:03d}": b"well" for number in range(250)}
+    await azure.publish(said)
+    found, known = await oci.entries("votes/")
+    assert {key: entry.value for key, entry in found.items()} == said
+    await azure.publish(dict.fromkeys(said, b"ill"))
+    told = await heard(oci.changes("votes/", known), len(said))
+    assert {key: entry.value for key, entry in told} == dict.fromkeys(said, b"ill")
+    await azure.resign()
+    assert (await oci.entries("votes/"))[0] == {}
+
+
+@of_each_engine
 async def test_what_is_published_goes_a_lease_after_who_fell_silent(servers: Servers) -> None:
     azure, oci = servers.member("azure"), servers.member("oci")
     await azure.campaign(stands=False)
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     _, known = await oci.entries("votes/")
     ((key, entry),) = await heard(oci.changes("votes/", known), 1)
     assert (key, entry.value) == ("votes/azure", None)
@@ -291,7 +306,7 @@ async def test_who_does_not_stand_publishes_and_hears_who_leads(servers: Servers
     """A member that only watches."""
     aws, oci = servers.member("aws"), servers.member("oci")
     assert await aws.campaign(stands=False) == Leadership("", 0, mine=False)
-    await aws.publish("votes/aws", b"ill")
+    await aws.publish({"votes/aws": b"ill"})
     await stays(aws, 1.5 * LEASE, stands=False)
     assert (await oci.entries("votes/"))[0]["votes/aws"].value == b"ill"
     led = await oci.campaign()
@@ -313,7 +328,7 @@ async def test_who_campaigns_keeps_what_it_published(servers: Servers) -> None:
     azure, oci = servers.member("azure"), servers.member("oci")
     await oci.campaign()
     await azure.campaign()
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     await stays(azure, 1.5 * LEASE)
     assert (await oci.entries("votes/"))[0]["votes/azure"].value == b"well"
 
@@ -321,7 +336,7 @@ async def test_who_campaigns_keeps_what_it_published(servers: Servers) -> None:
 @of_each_engine
 async def test_who_publishes_and_campaigns_at_once_holds_a_single_lease(servers: Servers) -> None:
     azure, oci = servers.member("azure"), servers.member("oci")
-    led, _ = await asyncio.gather(azure.campaign(), azure.publish("votes/azure", b"well"))
+    led, _ = await asyncio.gather(azure.campaign(), azure.publish({"votes/azure": b"well"}))
     assert led.mine
     await stays(azure, 1.5 * LEASE)
     assert await azure.campaign() == led
@@ -333,13 +348,13 @@ async def test_who_publishes_and_campaigns_at_once_holds_a_single_lease(servers:
 async def test_who_lost_its_lease_hears_that_its_words_are_gone_and_says_them_again(servers: Servers) -> None:
     azure = servers.member("azure")
     await azure.campaign()
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     _, known = await azure.entries("votes/")
     await servers.revoke(azure)
     ((_, gone),) = await heard(azure.changes("votes/", known), 1)
     assert gone.value is None
     await azure.campaign()
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     assert (await azure.entries("votes/"))[0]["votes/azure"].value == b"well"
 
 
@@ -378,7 +393,7 @@ async def test_everything_that_goes_with_a_lease_is_heard(servers: Servers) -> N
     azure, oci = servers.member("azure"), servers.member("oci")
     keys = {f"votes/azure/{number}" for number in range(5)}
     for key in sorted(keys):
-        await azure.publish(key, b"well")
+        await azure.publish({key: b"well"})
     _, known = await oci.entries("votes/")
     await azure.resign()
     told = await heard(oci.changes("votes/", known), len(keys))
@@ -479,7 +494,7 @@ async def test_whatever_is_asked_of_who_does_not_answer_is_a_coordination_error(
         said = await asyncio.gather(
             azure.campaign(),
             azure.replace("states/api", b"1", after=0, epoch=led.epoch),
-            azure.publish("votes/azure", b"well"),
+            azure.publish({"votes/azure": b"well"}),
             azure.entries("states/"),
             servers.member("oci").campaign(),
             return_exceptions=True,

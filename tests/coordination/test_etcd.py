@@ -65,6 +65,17 @@ async def written(member: EtcdCoordinator, value: bytes, after: int) -> int:
     return version if version is not None else await written(member, value, after)
 
 
+async def test_what_is_too_much_for_one_transaction_is_published_in_several(cluster: Etcd) -> None:
+    """Of more than 1.5 MiB, and of more than 128 keys, etcd takes none."""
+    async with members(cluster, "much", "azure") as (azure,):
+        await azure.campaign()
+        large = {f"votes/large/{number}": bytes(400_000) for number in range(5)}
+        many = {f"votes/many/{number}": b"well" for number in range(300)}
+        await azure.publish(large | many)
+        found, _ = await azure.entries("votes/")
+        assert found.keys() == large.keys() | many.keys()
+
+
 async def test_a_member_that_dies_is_passed_over_and_no_change_is_lost() -> None:
     values = [str(number).encode() for number in range(10)]
     heard: asyncio.Queue[bytes | None] = asyncio.Queue()

@@ -40,7 +40,7 @@ async def listened(member: EtcdCoordinator) -> None:
 CALLS: dict[str, Callable[[EtcdCoordinator], Coroutine[Any, Any, object]]] = {
     "campaign": lambda member: member.campaign(),
     "replace": lambda member: member.replace("states/web", b"1", after=0),
-    "publish": lambda member: member.publish("votes/azure", b"well"),
+    "publish": lambda member: member.publish({"votes/azure": b"well"}),
     "entries": lambda member: member.entries("states/"),
     "changes": listened,
 }

@@ -150,7 +150,7 @@ async def test_a_user_signs_in_with_a_password_from_a_file(guarded: tuple[Etcd, 
         mine = await member.campaign()
         assert mine.mine
         assert await member.replace("states/shop", b"1", after=0, epoch=mine.epoch)
-        await member.publish("votes/azure-1", b"well")
+        await member.publish({"votes/azure-1": b"well"})
         assert set((await member.entries(""))[0]) == {"leader", "states/shop", "votes/azure-1"}
 
 

@@ -333,7 +333,7 @@ FORBIDDEN: list[tuple[str, str, Action]] = [
     ("list", "configmaps", lambda member: member.entries("words/")),
     ("watch", "configmaps", listen),
     ("create", "configmaps", lambda member: member.replace("words/1", b"1", after=0)),
-    ("update", "configmaps", lambda member: member.publish("votes/azure", b"1")),
+    ("update", "configmaps", lambda member: member.publish({"votes/azure": b"1"})),
 ]
 
 
@@ -348,13 +348,13 @@ async def test_what_the_role_forbids_is_named(scene: Scene, verb: str, resource:
 
 async def test_who_may_not_delete_leads_all_the_same_and_is_told_when_it_publishes(scene: Scene) -> None:
     azure, oci = scene.member("azure"), scene.member("oci")
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     scene.cluster.api.forbid("delete", "configmaps")
     await oci.campaign()
     scene.pass_time(LEASE)
     assert (await oci.campaign()).mine
     with pytest.raises(ApiRefusal, match="delete configmaps"):
-        await oci.publish("votes/oci", b"well")
+        await oci.publish({"votes/oci": b"well"})
     with pytest.raises(ApiRefusal, match="delete configmaps"):
         await oci.resign()
     assert (await scene.member("aws").campaign()).mine  # the Lease was given up first
@@ -406,7 +406,7 @@ async def test_while_it_wants_to_be_left_alone_nobody_asks_anything(scene: Scene
     await azure.campaign()
     api.throttle(1, retry_after=30)
     asked = len(api.asked)
-    for action in (azure.campaign(), azure.publish("votes/azure", b"1"), azure.entries(""), azure.campaign()):
+    for action in (azure.campaign(), azure.publish({"votes/azure": b"1"}), azure.entries(""), azure.campaign()):
         with pytest.raises(CoordinationError) as told:
             await action
         assert told.value.reason == "http_429"
@@ -534,7 +534,7 @@ async def test_a_file_that_is_not_there_is_told(scene: Scene, file: str, reason:
 async def test_a_namespace_that_is_not_there_is_told(scene: Scene) -> None:
     azure = scene.member("azure")
     scene.strict.namespaces.clear()
-    for action in (azure.campaign(), azure.replace("words/1", b"", after=0), azure.publish("votes/azure", b"")):
+    for action in (azure.campaign(), azure.replace("words/1", b"", after=0), azure.publish({"votes/azure": b""})):
         with pytest.raises(CoordinationError) as told:
             await action
         assert told.value.reason == "http_404"
@@ -554,7 +554,7 @@ async def test_a_value_that_fits_into_no_configmap_is_told(scene: Scene) -> None
 
 async def test_who_wakes_in_the_moment_in_which_its_session_is_ended_keeps_it(scene: Scene) -> None:
     azure, oci, api = scene.member("azure"), scene.member("oci"), scene.strict
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     await oci.campaign()
     scene.pass_time(LEASE)
     name = azure.installation.session_name(azure.sessions.own)
@@ -567,12 +567,12 @@ async def test_who_wakes_in_the_moment_in_which_its_session_is_ended_keeps_it(sc
 
 async def test_who_wakes_after_its_session_was_ended_says_everything_again(scene: Scene) -> None:
     azure, oci = scene.member("azure"), scene.member("oci")
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     await oci.campaign()
     scene.pass_time(LEASE)
     await oci.campaign()
     assert (await oci.entries("votes/"))[0] == {}
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     scene.pass_time(LEASE / 2)
     await azure.campaign()
     await oci.campaign()
@@ -580,7 +580,7 @@ async def test_who_wakes_after_its_session_was_ended_says_everything_again(scene
 
 
 async def test_what_a_member_left_behind_is_gone_a_lease_after_anybody_looks(scene: Scene) -> None:
-    await scene.member("azure").publish("votes/azure", b"well")
+    await scene.member("azure").publish({"votes/azure": b"well"})
     oci = scene.member("oci")
     scene.pass_time(1000.0)
     await oci.campaign()
@@ -594,7 +594,7 @@ async def test_what_a_member_left_behind_is_gone_a_lease_after_anybody_looks(sce
 async def test_a_value_without_its_session_is_taken_away_by_whoever_starts(scene: Scene) -> None:
     """Who ended that session died in the middle of it."""
     azure, api = scene.member("azure"), scene.cluster.api
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     api.delete("configmaps", azure.installation.session_name(azure.sessions.own))
     oci = scene.member("oci")
     await oci.campaign()
@@ -616,25 +616,25 @@ async def test_a_value_that_came_after_its_session_was_ended_is_found_in_the_end
 async def test_a_session_that_is_taken_away_before_anybody_looked_is_missed_by_its_member(scene: Scene) -> None:
     azure, api = scene.member("azure"), scene.cluster.api
     await azure.campaign()
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     api.delete("configmaps", azure.installation.session_name(azure.sessions.own))
     scene.pass_time(LEASE / 10)
     await azure.sessions.sweep()
     assert (await azure.entries("votes/"))[0] == {}
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     await azure.sessions.sweep()
     assert (await azure.entries("votes/"))[0].keys() == {"votes/azure"}
 
 
 async def test_a_session_is_renewed_no_oftener_than_is_of_use(scene: Scene) -> None:
     azure, api = scene.member("azure"), scene.strict
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     asked = len(api.asked)
     for number in range(20):
-        await azure.publish(f"votes/azure/{number}", b"well")
+        await azure.publish({f"votes/azure/{number}": b"well"})
     assert len(api.asked) - asked == 40  # each is sought, and made
     scene.pass_time(LEASE / 10)
-    await azure.publish("votes/azure", b"well")
+    await azure.publish({"votes/azure": b"well"})
     assert [each.verb for each in api.asked[-3:]] == ["update", "update", "list"]
 
 
@@ -648,7 +648,7 @@ async def test_installations_of_one_namespace_do_not_see_each_other(scene: Scene
     for each in (prod, test):
         assert (await each.campaign()).mine
         assert await each.replace("words/1", b"said", after=0)
-        await each.publish("votes/azure", b"well")
+        await each.publish({"votes/azure": b"well"})
     await prod.resign()
     assert (await prod.entries("votes/"))[0] == {}
     assert (await test.entries("votes/"))[0].keys() == {"votes/azure"}

@@ -1,7 +1,7 @@
 """Members that tell each other what they see: what a majority does, and what no single one can."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -47,10 +47,10 @@ class DeafToBallots(PaperCoordinator):
 
     deaf = False
 
-    async def publish(self, key: str, value: bytes) -> None:
-        if self.deaf and key.startswith("vantages/votes/"):
+    async def publish(self, values: Mapping[str, bytes]) -> None:
+        if self.deaf and any(key.startswith("vantages/votes/") for key in values):
             raise CoordinationError("it is lost", reason="timeout")
-        await super().publish(key, value)
+        await super().publish(values)
 
 
 @dataclass

@@ -332,10 +332,10 @@ class PaperCoordinator:
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
         return await self._call(lambda: self.quorum.swap(key, value, after, epoch))
 
-    async def publish(self, key: str, value: bytes) -> None:
+    async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self.holds:
             await self._hold_lease()
-        await self._call(lambda: self._said(key, value))
+        await self._call(lambda: self._said(values))
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         return await self._call(lambda: self.quorum.entries(below_key))
@@ -372,10 +372,11 @@ class PaperCoordinator:
     def _led(self, *, stands: bool) -> Leadership | None:
         return self.quorum.lead(self.name, self.holds, stands=stands) if self.quorum.renewed(self.holds) else None
 
-    def _said(self, key: str, value: bytes) -> None:
+    def _said(self, values: Mapping[str, bytes]) -> None:
         if not self.quorum.lasts(self.holds):
             raise CoordinationError(f"the lease of {self.name} is over", reason="no_lease")
-        self.quorum.put(key, value, self.holds)
+        for key, value in values.items():
+            self.quorum.put(key, value, self.holds)
 
     async def _call(self, effect: Callable[[], T]) -> T:
         await self._woken()

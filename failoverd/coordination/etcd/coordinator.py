@@ -6,7 +6,7 @@ leader's key where a leader writes, so a leader that was replaced replaces nothi
 """
 
 from asyncio import Lock
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,12 @@ from failoverd.coordination.etcd.gateway import Gateway, KeyValue, below, encode
 from failoverd.ports import Leadership, SharedValue
 
 _LEADER: Final = "leader"
+
+MOST_KEYS: Final = 100
+"""Of one transaction: etcd takes 128, unless it is told otherwise (`--max-txn-ops`)."""
+
+MOST_SIZE: Final = 1_000_000
+"""Bytes of their values: etcd takes 1.5 MiB (`--max-request-bytes`). A larger one goes by itself."""
 
 
 @dataclass(slots=True)
@@ -69,11 +75,15 @@ class EtcdCoordinator:
         with self.gateway.reading():
             return int(said["header"]["revision"]) if said.get("succeeded") else None
 
-    async def publish(self, key: str, value: bytes) -> None:
+    async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self._lease_id:
             await self._hold_lease()
-        put = {"key": encoded(self.prefix + key), "value": encoded(value), "lease": self._lease_id}
-        await self.gateway.ask("kv/put", put, twice=True)
+        for part in _transactions(values):
+            puts = [
+                {"key": encoded(self.prefix + key), "value": encoded(value), "lease": self._lease_id}
+                for key, value in part
+            ]
+            await self.gateway.ask("kv/txn", {"success": [{"request_put": put} for put in puts]}, twice=True)
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         said = await self.gateway.ask("kv/range", below(self.prefix + below_key), twice=True)
@@ -118,3 +128,17 @@ class EtcdCoordinator:
                 return int(said["header"]["revision"])
             found = said["responses"][0].get("response_range", {}).get("kvs", ())
             return KeyValue.parse(found[0]) if found else None
+
+
+def _transactions(values: Mapping[str, bytes]) -> Iterator[Sequence[tuple[str, bytes]]]:
+    """The values in as many parts as etcd wants them in."""
+    part: list[tuple[str, bytes]] = []
+    size = 0
+    for key, value in values.items():
+        if part and (len(part) == MOST_KEYS or size + len(value) > MOST_SIZE):
+            yield part
+            part, size = [], 0
+        part.append((key, value))
+        size += len(value)
+    if part:
+        yield part

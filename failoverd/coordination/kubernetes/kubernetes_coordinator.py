@@ -33,6 +33,9 @@ from failoverd.coordination.kubernetes.sessions import Sessions
 from failoverd.core.errors import CoordinationError
 from failoverd.ports import Clock, Leadership, SharedValue
 
+_AT_ONCE: Final = 16
+"""Objects that are written at the same time."""
+
 _SWEEPS: Final = 10
 """Looks at the sessions of others within one lease, while somebody listens to changes."""
 
@@ -86,11 +89,11 @@ class KubernetesCoordinator:
                 return None
             raise
 
-    async def publish(self, key: str, value: bytes) -> None:
+    async def publish(self, values: Mapping[str, bytes]) -> None:
         said_for = ""
         while said_for != self.sessions.own or not said_for:  # it may have been ended meanwhile
             said_for = await self.sessions.held()
-            await self._put(key, value, said_for)
+            await self._put_all(values, said_for)
         await self.sessions.sweep()
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
@@ -106,6 +109,19 @@ class KubernetesCoordinator:
                     if each.key.startswith(below_key):
                         gone = kind == "DELETED"
                         yield each.key, SharedValue(None if gone else each.value, each.version)
+
+    async def _put_all(self, values: Mapping[str, bytes], session: str) -> None:
+        """Each is an object of its own. Those that can be written are, whatever becomes of the others."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def put(key: str, value: bytes) -> None:
+            async with gate:
+                await self._put(key, value, session)
+
+        ended = await asyncio.gather(*(put(*each) for each in values.items()), return_exceptions=True)
+        for each in ended:
+            if each is not None:
+                raise each
 
     async def _put(self, key: str, value: bytes, session: str) -> None:
         """Write it, whether or not something stands there."""

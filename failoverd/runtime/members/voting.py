@@ -44,8 +44,11 @@ GATHER: Final = 0.02
 PIECE: Final = 10_000
 """Bytes."""
 
-AT_ONCE: Final = 16
-"""Ballots that are under way together."""
+TOGETHER: Final = 100
+"""Ballots that are told in one call."""
+
+AT_ONCE: Final = 4
+"""Such calls that are under way together."""
 
 FIRST_PAUSE: Final = 0.1
 """Seconds after which it is tried again first, where the coordinator does not answer."""
@@ -299,30 +302,32 @@ class Voting:
             self._look_at_own_words()
         policies, unsaid = self._policies(), sorted(self._unsaid)
         self._unsaid.clear()
+        ballots = {name: self._ballot(policies.get(name)).dumped() for name in unsaid}
+        changed = [(name, said) for name, said in ballots.items() if self._said.get(name) != said]
+        parts = [dict(changed[start : start + TOGETHER]) for start in range(0, len(changed), TOGETHER)]
         gate = asyncio.Semaphore(AT_ONCE)
-        told = await asyncio.gather(*(self._publish_ballot(name, policies, gate) for name in unsaid))
-        if not all(told):
+        if not all(await asyncio.gather(*(self._publish_ballots(part, gate) for part in parts))):
             raise CoordinationError("not every ballot could be told", reason="untold")
         isolated, now = self._board.isolated(), self._clock()  # what changed meanwhile is told in a moment
         due = now >= self._beat_at + self.beat - GATHER  # a timer may go off a little early
         if due or isolated != self._told_isolated:
             await self._publish_heartbeat(isolated, now)
 
-    async def _publish_ballot(self, name: str, policies: Mapping[str, Policy], gate: asyncio.Semaphore) -> bool:
-        said = self._ballot(policies[name]).dumped() if name in policies else Ballot("").dumped()
-        if self._said.get(name) == said:
-            return True
+    async def _publish_ballots(self, ballots: Mapping[str, bytes], gate: asyncio.Semaphore) -> bool:
         async with gate:
             try:
-                await self._publish(f"{BALLOTS}{self._me}/{name}", said)
+                await self._publish({f"{BALLOTS}{self._me}/{name}": said for name, said in ballots.items()})
             except (CoordinationError, TimeoutError):
-                self._unsaid.add(name)
+                self._unsaid |= ballots.keys()
                 return False
-        if name in policies:
-            self._said[name] = said
+        running = self._policies()
+        self._said |= {name: said for name, said in ballots.items() if name in running}
         return True
 
-    def _ballot(self, policy: Policy) -> Ballot:
+    def _ballot(self, policy: Policy | None) -> Ballot:
+        """What this member says of a policy; of one that does not run here, that it has nothing to say."""
+        if policy is None:
+            return Ballot("")
         votes = self._board.votes(policy.name)
         return Ballot.of(votes, policy.source.revision, self._probing.present, self._membership.probe_factor)
 
@@ -330,12 +335,12 @@ class Voting:
         self._number += 1
         about = self._introduction
         said = MemberBeat(self._number, about.wall(), about.version, isolated, about.run, self._settings)
-        await self._publish(f"{MEMBERS}{self._me}", said.dumped())
+        await self._publish({f"{MEMBERS}{self._me}": said.dumped()})
         self._beat_at, self._told_isolated = now, isolated
 
-    async def _publish(self, key: str, value: bytes) -> None:
+    async def _publish(self, values: Mapping[str, bytes]) -> None:
         async with asyncio.timeout(self._coordinator.lease / 4):
-            await self._coordinator.publish(key, value)
+            await self._coordinator.publish(values)
 
     def _say_again(self, key: str) -> None:
         """The coordinator has lost what this member said: a lease ended, or an older state came back."""
