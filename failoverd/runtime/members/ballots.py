@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from failoverd.core.health.electorate import Vote, Votes
 from failoverd.core.health.endpoint import Health
@@ -89,7 +89,7 @@ class MemberBeat:
         said = _object(value)
         number: Any = said.get("number")
         at: Any = said.get("at")
-        _require(isinstance(number, int) and isinstance(at, int | float) and isfinite(at), "it has no number or time")
+        _require(isinstance(number, int) and _is_moment(at), "it has no number or time")
         families = {family.value: family for family in Family}
         isolated = frozenset(families[each] for each in _strings(said.get("isolated")) if each in families)
         instance, version, policies = (_text(said.get(key)) for key in ("instance", "version", "policies"))
@@ -167,7 +167,7 @@ class Ballot:
 def _run(said: object) -> MemberRun | None:
     said = said if isinstance(said, dict) else {}
     began, journal = said.get("began"), _text(said.get("journal"))
-    if not isinstance(began, int | float) or not isfinite(began) or not journal:
+    if not _is_moment(began) or not journal:
         return None
     return MemberRun(float(began), journal, _text(said.get("host")))
 
@@ -212,6 +212,14 @@ def _object(value: bytes) -> dict[str, Any]:
 def _require(condition: bool, otherwise: str) -> None:
     if not condition:
         raise ValueError(otherwise)
+
+
+def _is_moment(said: object) -> TypeGuard[float]:
+    """JSON has numbers of any size."""
+    try:
+        return isinstance(said, int | float) and isfinite(said)
+    except OverflowError:
+        return False
 
 
 def _strings(said: object) -> tuple[str, ...]:
