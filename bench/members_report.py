@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.circumstances import Circumstances
-from bench.figures import Goal, Spread
+from bench.figures import STRIVEN, Goal, Spread
 from bench.member_cost import Cost, Load, Period
 from bench.member_faults import LEASE, SETTING, Moved
 from bench.report import goals_table, table
@@ -94,8 +94,8 @@ def _takeover_goals(run: MembersRun) -> Iterator[Goal]:
             found = [each.after for each in run.of(fate, lease)]
             if found and fate is not Fate.WITH_REGION:
                 most = lease + _BEYOND_LEASE if fate.silent else _MOST_HANDED_OVER
-                text = f"lease {lease} s, leader {fate}: another one leads within {most:g} s"
                 binding = fate is not Fate.RESIGNED  # a process of Python begins and asks first
+                text = f"lease {lease} s, leader {fate}: another one leads within {most:g} s{STRIVEN * (not binding)}"
                 yield Goal(text, f"{max(found):.2f} s at most", max(found) <= most, binding)
         changed = [each.changed for each in run.of(Fate.WITH_REGION, lease) if each.changed is not None]
         if changed:

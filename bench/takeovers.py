@@ -27,7 +27,7 @@ class Fate(StrEnum):
     """What becomes of the leader."""
 
     TOLD = "told to stop (SIGTERM)"
-    RESIGNED = "`failoverctl leader resign`"
+    RESIGNED = "told by `failoverctl leader resign`"
     KILLED = "killed (SIGKILL)"
     FROZEN = "frozen (SIGSTOP)"
     WITH_REGION = "killed in the moment in which a region is killed"

@@ -308,10 +308,10 @@ class CoordinatorRestored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SharedStateUnread(Event):
+class MemoryUnread(Event):
     """Something that the members remember together cannot be read here, and is left as it is."""
 
-    name: ClassVar[str] = "shared_state.unread"
+    name: ClassVar[str] = "memory.unread"
     level: ClassVar[Level] = Level.WARNING
 
     key: str
@@ -319,10 +319,10 @@ class SharedStateUnread(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SharedStateRead(Event):
+class MemoryRead(Event):
     """Everything that the members remember together can be read here again."""
 
-    name: ClassVar[str] = "shared_state.read"
+    name: ClassVar[str] = "memory.read"
 
     lasted: float
 

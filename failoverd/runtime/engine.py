@@ -202,6 +202,7 @@ class Engine:
         found = SharedMemory(
             coordinator, self.leading, self.states, self.overrides, self.runner.heed, self.emit, self._clock
         )
+        found.chance = self.tools.chance
         found.moved = lambda policy: self._work_on(policy, Urgency.ROUTINE)  # who follows sees what it became
         self.states.share(found)
         self.overrides.share(found.say)
@@ -225,7 +226,8 @@ class Engine:
             self._clock,
             Introduction(self._clock, lambda: self.instance, __version__, self._run),
         )
-        found.candidate = self.leading
+        found.candidate, found.chance = self.leading, self.tools.chance
+        found.left = self.leading.look
         return found
 
     @property

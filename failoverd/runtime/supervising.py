@@ -15,11 +15,11 @@ CALM: Final = 60.0
 """A task that ran this long before it crashed starts again from the first delay."""
 
 
-_CHANCE: Final = random.Random()  # noqa: S311 - spreads load, keeps no secret
+CHANCE: Final = random.Random()  # noqa: S311 - spreads load, keeps no secret
 
 
 def backoff(
-    attempt: int, *, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY, chance: random.Random = _CHANCE
+    attempt: int, *, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY, chance: random.Random = CHANCE
 ) -> float:
     """Seconds before try number `attempt` (1 is the first repeat): doubling, capped, with half of it jittered."""
     ceiling = min(longest, first * 2.0 ** min(attempt - 1, 16))
@@ -33,7 +33,7 @@ async def supervise(
     clock: Clock,
     *,
     policy: str = "",
-    chance: random.Random = _CHANCE,
+    chance: random.Random = CHANCE,
 ) -> None:
     """Run `work` for ever. It is meant to be endless, so returning counts as a crash, too.
 

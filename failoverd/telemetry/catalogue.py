@@ -66,8 +66,8 @@ _EVENTS: Final[Mapping[str, str]] = {
         "Markers show a higher epoch (`seen`) than the coordinator gave (`was`): an older state of it was restored. "
         "Epochs go on above that."
     ),
-    "shared_state.unread": "What members remember together under `key` cannot be read here, and is left as it is.",
-    "shared_state.read": "All of it can be read here again, after `lasted` seconds.",
+    "memory.unread": "What members remember together under `key` cannot be read here, and is left as it is.",
+    "memory.read": "All of it can be read here again, after `lasted` seconds.",
     "history.untold": (
         "The coordinator was away for so long that `count` events of this member were not told to the others: its own "
         "journal has them."

@@ -45,6 +45,8 @@ from failoverd.core.events import (
     LeaderOutranked,
     MemberFound,
     MemberLost,
+    MemoryRead,
+    MemoryUnread,
     MetricsFailed,
     NotificationDelivered,
     NotificationFailed,
@@ -76,8 +78,6 @@ from failoverd.core.events import (
     RequestRefused,
     RivalDetected,
     RivalSettled,
-    SharedStateRead,
-    SharedStateUnread,
     SignalCleared,
     SignalClipped,
     SignalEvent,
@@ -189,12 +189,12 @@ def _(event: HistoryUntold) -> str:
 
 
 @say.register
-def _(event: SharedStateRead) -> str:
+def _(event: MemoryRead) -> str:
     return f"what the members remember together can be read here again, after {event.lasted:.0f}s"
 
 
 @say.register
-def _(event: SharedStateUnread) -> str:
+def _(event: MemoryUnread) -> str:
     return f"{event.key} in the members' common memory cannot be read here, and is left as it is: {event.error}"
 
 

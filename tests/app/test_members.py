@@ -37,7 +37,7 @@ async def test_a_leader_that_is_told_to_stop_hands_over_and_nothing_moves(tmp_pa
         world.seats[first].running.signal(signal.SIGTERM)
         second = await world.led(*others, within=1.0)
         assert await world.seats[first].running.ended() == 0
-        assert world.watch.last == standing
+        assert world.watch.last.answer == standing.answer
         world.regions[first].stop()
         await world.answer(*others)
         await world.seats[second].running.event("change.applied")

@@ -1,8 +1,9 @@
 """An etcd that speaks TLS, asks for certificates, and knows who may do what: opened as the daemon opens it."""
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -35,17 +36,21 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Etcd, Se
     """With authentication: the user `failoverd` may read and write below /failoverd/tests/."""
     secured = Secured(tmp_path_factory.mktemp("etcd-auth"))
     with etcd(secured=secured) as found:
-        for said in (
-            f"user add root:{PASSWORD}",
-            f"user add failoverd:{PASSWORD}",
-            "role add members",
-            "role grant-permission members readwrite --prefix=true /failoverd/tests/",
-            "user grant-role failoverd members",
-            "user grant-role root root",
-            "auth enable",
-        ):
-            etcdctl(found, secured, said)
+        let_in(found, secured)
         yield found, secured
+
+
+def let_in(found: Etcd, secured: Secured) -> None:
+    for said in (
+        f"user add root:{PASSWORD}",
+        f"user add failoverd:{PASSWORD}",
+        "role add members",
+        "role grant-permission members readwrite --prefix=true /failoverd/tests/",
+        "user grant-role failoverd members",
+        "user grant-role root root",
+        "auth enable",
+    ):
+        etcdctl(found, secured, said)
 
 
 def etcdctl(found: Etcd, secured: Secured, said: str) -> None:
@@ -147,6 +152,34 @@ async def test_a_user_signs_in_with_a_password_from_a_file(guarded: tuple[Etcd, 
         assert await member.replace("states/shop", b"1", after=0, epoch=mine.epoch)
         await member.publish("votes/azure-1", b"well")
         assert set((await member.entries(""))[0]) == {"leader", "states/shop", "votes/azure-1"}
+
+
+@pytest.mark.parametrize("cut_short", [False, True])
+async def test_who_has_signed_in_goes_on_where_an_older_state_is_put_back(tmp_path: Path, cut_short: bool) -> None:
+    """etcd keeps who asks by a token of a time that is over waiting, for ever; and callers may not wait so long."""
+    secured = Secured(tmp_path)
+    (tmp_path / "etcd.password").write_text(PASSWORD)
+    who = f"{shown(secured)}, user: failoverd, password_file: {tmp_path}/etcd.password"
+    with etcd(secured=secured) as found:
+        let_in(found, secured)
+        found.back_up()
+        async with opened(found, tmp_path, f"{who}, prefix: /failoverd/tests/before/") as other:
+            for number in range(50):
+                await other.replace(f"words/{number}", b"1", after=0)
+        async with opened(found, tmp_path, who) as member:
+            assert (await member.campaign()).mine
+            found.put_back()
+            assert await leads(member, 1.25 if cut_short else 5.0)
+
+
+async def leads(member: Coordinator, patience: float) -> bool:
+    """Whether it does within some tries, of which each is waited for so long."""
+    for _ in range(15):
+        with suppress(CoordinationError, TimeoutError):
+            async with asyncio.timeout(patience):
+                if (await member.campaign()).mine:
+                    return True
+    return False
 
 
 async def test_a_certificate_that_the_gateway_takes_for_a_user_is_told_with_what_to_do(

@@ -18,6 +18,11 @@ from bench.estate_report import goals as estate_goals  # noqa: E402 - the same
 from bench.estate_run import Asked, Edit, Estate, Found  # noqa: E402 - the same
 from bench.exposition import Histogram, histogram, total  # noqa: E402 - the same
 from bench.figures import Goal  # noqa: E402 - the same
+from bench.member_cost import Cost as MemberCost  # noqa: E402 - the same
+from bench.member_cost import Load, Period  # noqa: E402 - the same
+from bench.member_faults import Moved  # noqa: E402 - the same
+from bench.members_report import MembersRun, tables  # noqa: E402 - the same
+from bench.members_report import goals as members_goals  # noqa: E402 - the same
 from bench.nginx import Counts  # noqa: E402 - the same
 from bench.page_report import PageRun  # noqa: E402 - the same
 from bench.page_report import goals as page_goals  # noqa: E402 - the same
@@ -28,6 +33,7 @@ from bench.probe_report import ProbeRun, goals  # noqa: E402 - the same
 from bench.scale_report import ScaleRun  # noqa: E402 - the same
 from bench.scale_report import goals as scale_goals  # noqa: E402 - the same
 from bench.scale_run import Reading, Scaled, Size  # noqa: E402 - the same
+from bench.takeovers import Fate, Takeover  # noqa: E402 - the same
 from bench.threshold import threshold  # noqa: E402 - the same
 from bench.troubles import INTERVAL, Field, Region, Trouble  # noqa: E402 - the same
 from bench.watchers import FAILOVERD, GDNSD, GDNSD_SLOWER, HAPROXY, Kind  # noqa: E402 - the same
@@ -265,3 +271,70 @@ def looked_at(watched: tuple[float, ...]) -> list[bool]:
 def test_who_listens_may_cost_a_tenth_by_medians() -> None:
     assert looked_at((1.09, 1.0, 9.0)) == [True]
     assert looked_at((1.11, 1.0, 9.0)) == [False]
+
+
+# -- what it takes to be three -----------------------------------------------------------------------------------------
+
+
+def installed(
+    moved: tuple[Moved, ...] = (), taken: tuple[Takeover, ...] = (), costs: tuple[MemberCost, ...] = ()
+) -> MembersRun:
+    return MembersRun(
+        moved,
+        taken,
+        Load(1_000, 30, 120),
+        costs,
+        Circumstances("bench/members.py", "today", "a machine", {}, (0.0, 0.0)),
+    )
+
+
+def weighed(cpu: tuple[float, ...], puts: int, handed_over: float | None = None) -> MemberCost:
+    """A hundred seconds in which nothing happens, and ten in which a region fails."""
+    etcd = (1.0,) * len(cpu) if handed_over is not None else ()
+    failing = Period(10.0, cpu, etcd, 5_000, 900.0, 5_010)
+    return MemberCost(len(cpu), Period(100.0, cpu, etcd, puts), failing, 3.0, 6.0, (1,) * len(cpu), handed_over)
+
+
+def reached(run: MembersRun) -> list[bool]:
+    return [goal.reached for goal in members_goals(run)]
+
+
+def test_three_may_be_as_slow_as_one_alone_and_a_tenth_by_medians() -> None:
+    alone = tuple(Moved(1, after) for after in (1.0, 2.0, 9.0))
+    assert reached(installed((*alone, Moved(3, 2.19)))) == [True]
+    assert reached(installed((*alone, Moved(3, 2.21)))) == [False]
+    assert reached(installed(alone)) == []
+
+
+def test_a_leader_that_is_silent_has_its_lease_and_one_that_speaks_a_second() -> None:
+    def fates(lease: int, after: float) -> list[bool]:
+        each = (Fate.TOLD, Fate.RESIGNED, Fate.KILLED, Fate.FROZEN)
+        return reached(installed(taken=tuple(Takeover(fate, lease, after) for fate in each)))
+
+    assert fates(5, 0.9) == [True] * 4
+    assert fates(5, 6.9) == [False, False, True, True]
+    assert fates(20, 22.1) == [False] * 4
+
+
+def test_the_slowest_takeover_is_the_one_that_counts() -> None:
+    found = installed(taken=(Takeover(Fate.TOLD, 5, 0.1), Takeover(Fate.TOLD, 5, 1.1)))
+    assert reached(found) == [False]
+
+
+def test_a_region_that_is_killed_with_the_leader_may_take_the_lease_and_to_be_seen() -> None:
+    assert reached(installed(taken=(Takeover(Fate.WITH_REGION, 5, 5.5, 9.9),))) == [True]
+    assert reached(installed(taken=(Takeover(Fate.WITH_REGION, 5, 5.5, 10.1),))) == [False]
+
+
+def test_the_dearest_of_three_is_beside_the_one_alone() -> None:
+    alone = weighed((10.0,), 0)
+    assert reached(installed(costs=(alone, weighed((14.0, 11.0, 14.9), 200, 0.4)))) == [True, True, True]
+    assert reached(installed(costs=(alone, weighed((14.0, 11.0, 15.1), 201, 1.1)))) == [False, False, False]
+
+
+def test_what_was_not_measured_of_members_has_no_table() -> None:
+    assert "writes" not in tables(installed((Moved(1, 1.0), Moved(3, 1.0))))
+    text = tables(installed(costs=(weighed((10.0,), 0), weighed((10.0, 9.0, 8.0), 150, 0.4))))
+    assert "| 3 | nothing happens | 100 | 0 | 10.0% | 9.0%, 8.0% | 1.0%, 1.0%, 1.0% | 1.5 | 0 | 0.0 |" in text
+    assert "| 3 | 3.0 | 6.0 | 5,000 | 5.0 | 27.0 | 3.0 | 0, 0, 0 | 0.40 |" in text
+    assert "another one leads after" not in text

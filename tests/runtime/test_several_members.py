@@ -209,6 +209,21 @@ async def test_a_word_that_no_leader_can_hear_is_refused() -> None:
 
 
 @virtually
+@pytest.mark.parametrize("phase", [0.05, 0.35, 0.65, 0.95])
+async def test_who_hears_that_the_leader_left_asks_at_once_who_leads(phase: float) -> None:
+    """Not when it would have asked anyway: that may be a whole second later."""
+    async with trio() as found:
+        await settled(found)
+        await elapse(phase * RETRY)
+        leading, first, left_at = found.leader.engine.leading, found.leader, now()
+        assert leading is not None
+        await leading.resign(30.0)
+        await until(lambda: found.leaders)
+        assert found.leader is not first
+        assert now() - left_at < RETRY / 10
+
+
+@virtually
 async def test_budgets_and_the_incident_go_over_to_the_next_leader() -> None:
     async with trio() as found:
         await settled(found)

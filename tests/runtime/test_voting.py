@@ -14,6 +14,7 @@ from failoverd.core.errors import CoordinationError
 from failoverd.core.events import (
     ChangeApplied,
     EndpointFailed,
+    EndpointRecovered,
     Event,
     MemberFound,
     MemberLost,
@@ -47,7 +48,7 @@ class DeafToBallots(PaperCoordinator):
     deaf = False
 
     async def publish(self, key: str, value: bytes) -> None:
-        if self.deaf and key.startswith("votes/"):
+        if self.deaf and key.startswith("vantages/votes/"):
             raise CoordinationError("it is lost", reason="timeout")
         await super().publish(key, value)
 
@@ -104,7 +105,7 @@ class Places:
         }
 
     def ballot(self, name: str) -> dict[str, object]:
-        found = json.loads(self.quorum.kept[f"votes/{name}/api"].value)
+        found = json.loads(self.quorum.kept[f"vantages/votes/{name}/api"].value)
         assert isinstance(found, dict)
         return found
 
@@ -175,7 +176,7 @@ async def test_a_vantage_that_lost_its_network_says_so_at_once_and_has_no_vote()
         stage.world.sight = ProberSight.CUT_OFF
         await until(lambda: stage.told(VantageIsolated))
         await elapse(0.2)
-        assert json.loads(found.quorum.kept[f"members/{name}"].value)["isolated"] == ["IPv4"]
+        assert json.loads(found.quorum.kept[f"vantages/members/{name}"].value)["isolated"] == ["IPv4"]
         each = next(each for each in found.leader.engine.members().members if each.name == name)
         assert (each.isolated, each.uncounted) == (("IPv4",), "isolated (IPv4)")
         writes = len(found.zonefile.writes)
@@ -268,8 +269,8 @@ async def test_files_that_reach_the_members_one_after_the_other_are_told_of_by_n
 async def test_a_stranger_is_refused_and_told_once() -> None:
     async with places() as found:
         for number in range(5):
-            found.say("members/mallory", json.dumps({"v": 1, "number": number, "at": now()}).encode())
-            found.say("votes/mallory/api", b'{"v":1,"revision":"r1","rest":"unknown"}')
+            found.say("vantages/members/mallory", json.dumps({"v": 1, "number": number, "at": now()}).encode())
+            found.say("vantages/votes/mallory/api", b'{"v":1,"revision":"r1","rest":"unknown"}')
             await elapse(2.0)
         (refused,) = found.leader.told(VoteRefused)
         assert (refused.member, refused.reason) == ("mallory", "unknown_member")
@@ -295,7 +296,7 @@ def test_what_cannot_be_read_hurts_nobody_and_is_told_once(value: bytes, reason:
             liar, leader = next(name for name, stage in found.stages.items() if stage is not found.leader), found.leader
             await found.stages[liar].kill()  # else it would say what it meant
             for _ in range(3):
-                found.say(f"votes/{liar}/api", value)
+                found.say(f"vantages/votes/{liar}/api", value)
                 await elapse(1.0)
             (refused,) = leader.told(VoteRefused)
             assert (refused.member, refused.policy, refused.reason) == (liar, "api", reason)
@@ -315,7 +316,7 @@ async def test_who_says_that_everything_fails_moves_nothing() -> None:
         seen = [{"health": "unhealthy", "endpoints": {"azure": [AZURE], "oci": [OCI], "mars": ["192.0.2.99"]}}]
         lie = json.dumps({"v": 1, "revision": "r1", "rest": "healthy", "seen": seen}).encode()
         for number in range(100):
-            found.say(f"votes/{liar}/api", lie if number % 2 else b'{"v":1,"revision":"r1","rest":"healthy"}')
+            found.say(f"vantages/votes/{liar}/api", lie if number % 2 else b'{"v":1,"revision":"r1","rest":"healthy"}')
             await elapse(0.5)
         assert len(found.zonefile.writes) == writes
         assert found.held(AZURE) == found.held(OCI) == {Health.HEALTHY}
@@ -328,9 +329,9 @@ async def test_who_says_that_everything_fails_moves_nothing() -> None:
 async def test_on_a_good_day_a_ballot_says_nearly_nothing() -> None:
     async with places() as found:
         assert found.ballot("oci-1") == {"v": 1, "revision": "r1", "rest": "healthy"}
-        said = found.quorum.kept["votes/oci-1/api"].changed
+        said = found.quorum.kept["vantages/votes/oci-1/api"].changed
         await elapse(300.0)
-        assert found.quorum.kept["votes/oci-1/api"].changed == said
+        assert found.quorum.kept["vantages/votes/oci-1/api"].changed == said
 
 
 @virtually
@@ -339,12 +340,14 @@ async def test_a_heartbeat_is_only_sent_when_all_ballots_are_out() -> None:
         found.ways["oci-1"].deaf = True
         found.fails(AZURE, "oci-1")
         await elapse(15.0)
-        silent = found.quorum.kept["members/oci-1"].changed
+        silent = found.quorum.kept["vantages/members/oci-1"].changed
         await elapse(15.0)
-        assert found.quorum.kept["members/oci-1"].changed == silent
+        assert found.quorum.kept["vantages/members/oci-1"].changed == silent
         found.ways["oci-1"].deaf = False
         await elapse(5.0)
-        assert found.quorum.kept["members/oci-1"].changed > found.quorum.kept["votes/oci-1/api"].changed
+        assert (
+            found.quorum.kept["vantages/members/oci-1"].changed > found.quorum.kept["vantages/votes/oci-1/api"].changed
+        )
         assert "seen" in found.ballot("oci-1")
 
 
@@ -358,7 +361,7 @@ async def test_a_lease_that_was_taken_away_or_a_coordinator_that_was_put_back_is
         await elapse(5.0)
         assert found.ballot("oci-1") == said
         for name in NAMES:
-            found.quorum.delete(f"votes/{name}/api")
+            found.quorum.delete(f"vantages/votes/{name}/api")
         await elapse(5.0)
         assert found.ballot("oci-1") == said
         found.heals(AZURE)
@@ -530,3 +533,19 @@ async def test_a_member_that_was_told_another_network_is_named() -> None:
         assert told == {"azure-1": False, "oci-1": False, "aws-1": True}
         whole = {each.name: each.otherwise for each in roll(found.stages["aws-1"]).members}
         assert whole == {"azure-1": True, "oci-1": True, "aws-1": False}
+
+
+@virtually
+async def test_who_hears_the_others_again_counts_no_heartbeat_before_the_ballots_that_it_follows() -> None:
+    async with places(of=Places(uncoordinated=Uncoordinated.FAILING_OUT)) as found:
+        found.quorum.lose_quorum()
+        await elapse(60.0)
+        found.fails(AZURE)
+        await until(found.stages["oci-1"].steers(API, oci=100.0))
+        for number in range(6):
+            found.quorum.regain_quorum()
+            await elapse(40.0 + number)
+            assert found.held(AZURE) == {Health.UNHEALTHY}
+            found.quorum.lose_quorum()
+            await elapse(40.0)
+        assert not [event for stage in found.stages.values() for event in stage.told(EndpointRecovered)]

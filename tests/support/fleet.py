@@ -38,8 +38,9 @@ LEASE: Final = 20.0
 
 QUIET: Final = 100.0
 FEW: Final = 3
-"""Writes at a provider in `QUIET` seconds once all is as the files say, at most: one of bad days may come late, where no
-other was made meanwhile, and is put right.
+"""Writes at a provider in `QUIET` seconds once all is as the files say, at most.
+
+One of bad days may come late, where no other was made meanwhile, and is put right.
 """
 
 TAKEN_OVER: Final = LEASE + FOUND_OUT
@@ -152,11 +153,12 @@ class Fleet(Members):
         """No word that was said is acted against, once whoever leads can know it."""
         if any(each.clock.off for each in self.members):
             return  # its end is another moment to each of them
-        policy = next(found for found, at in TARGETS if at == plan.target)
+        policy, lone = next(found for found, at in TARGETS if at == plan.target), _stage(member).engine.lead.lone
         for said in self.said.values():
             known = member.name == said.by or (now() > said.at + LEASE and not said.alone)
             if known and said.word.in_force(now()) and said.word.scope.has_target(plan.target):
-                against = _against(said.word, policy, plan)
+                unheard = lone and said.word.id not in {word.id for word in _stage(member).engine.overrides.in_force()}
+                against = _against(said.word, policy, plan, unheard=unheard)
                 self._must(Law.WORDS, not against, f"{member.name} {against}, though {said.by} heard {said.word.id}")
 
     def _audit(self, member: Member, approved: Approved, found: Observed) -> None:
@@ -442,14 +444,18 @@ class Fleet(Members):
                 yield Broken(Law.STALE, rival.at, f"{member.name} takes another member for a rival: {rival}")
 
 
-def _against(word: Override, policy: Policy, plan: Plan) -> str:
-    """What a write does that a word does not want. No word keeps a record without an answer."""
+def _against(word: Override, policy: Policy, plan: Plan, *, unheard: bool) -> str:
+    """What a write does that a word does not want. No word keeps a record without an answer.
+
+    Who acts alone, and knows of it by the marker only, gives nothing to a region that is empty by now.
+    """
     if plan.decision.kind is DecisionKind.RESTORE_LAST_GOOD:
         return ""
     if word.verb is Verb.HOLD:
         return "" if plan.kind is PlanKind.MARK else f"writes {plan.target}"
     drained = [spec.name for spec in policy.regions if word.scope.has_region(spec)]
     more = [name for name in drained if plan.shares_after.get(name, 0) > plan.start.get(name, 0)]
+    more = [name for name in more if not (unheard and plan.start.get(name))]
     return f"gives {more} more of {plan.target}" if more else ""
 
 

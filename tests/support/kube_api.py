@@ -222,7 +222,8 @@ class KubeApi:
 
     def restart(self) -> None:
         for each in tuple(self._connections):
-            each.abort()
+            if not each.is_closing():  # of one over TLS that is, Python 3.11.2 knows no end any more
+                each.abort()
 
     def back_up(self) -> None:
         self._backup = deepcopy(self._objects), self.revision

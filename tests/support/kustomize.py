@@ -28,7 +28,7 @@ def rendered(folder: str) -> tuple[Manifest, ...]:
             ["kubectl", "kustomize", str(tree / folder)], capture_output=True, text=True, check=False, timeout=60
         )
     assert (done.returncode, done.stderr) == (0, "")
-    return tuple(yaml.safe_load_all(done.stdout))
+    return tuple(each for each in yaml.safe_load_all(done.stdout) if each)  # kustomize 2.0: `{}` for what is deleted
 
 
 def one(manifests: tuple[Manifest, ...], kind: str, name: str = "failoverd") -> Manifest:

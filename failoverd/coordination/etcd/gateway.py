@@ -84,6 +84,7 @@ class Gateway:
     shown: ShownCertificate | None = None
     _asked: int = 0  # the member that is asked first: the last that answered
     _token: str = field(default="", repr=False)
+    _doubted: bool = False  # the token: etcd may wait for ever for the entry of its log that it names
     _ca_files: CaFiles = field(default_factory=CaFiles)
 
     async def ask(self, call: str, body: Mapping[str, Any], *, twice: bool) -> dict[str, Any]:
@@ -92,7 +93,7 @@ class Gateway:
         Raises:
             CoordinationError: no member answers (`Unheard`), or the answer is no.
         """
-        if self._token or not self.user:
+        if self._signed_in:
             try:
                 return await self._of_anyone(call, body, twice=twice)
             except CoordinationError as error:
@@ -114,7 +115,7 @@ class Gateway:
             Compacted: some of them are forgotten, or that revision never was.
             CoordinationError: the member that told them does so no more: begin again after the last revision.
         """
-        if self.user and not self._token:
+        if not self._signed_in:
             await self._authenticate()
         while True:
             place = self.endpoints[self._asked]
@@ -156,6 +157,7 @@ class Gateway:
                 return await self._of(place, call, body)
             except Unheard as error:
                 self._leave(place)
+                self._doubted = self._doubted or error.reason == "timeout"
                 if not left or (error.maybe and not twice):
                     raise
         raise AssertionError("no endpoint was named")
@@ -187,11 +189,20 @@ class Gateway:
                     raise _refused(place, answer.status, await read_bounded(answer.content, MOST_BYTES))
                 yield answer
 
+    @property
+    def _signed_in(self) -> bool:
+        return not self.user or bool(self._token and not self._doubted)
+
     async def _authenticate(self) -> None:
-        """Get a token (`AuthService`)."""
+        """Get a token (`AuthService`).
+
+        A simple one names the entry of etcd's log at which it was given, and a member that lacks that entry yet lets
+        who shows it wait. One that was put back to an older state, or made anew, has it in a long time, or never. So
+        after a silence this signs in anew.
+        """
         if self.password_file is None:
             return
-        self._token = ""
+        self._token, self._doubted = "", False
         with _as_ours():
             password = await asyncio.to_thread(read_secret, self.password_file)
         who = {"name": self.user, "password": password}

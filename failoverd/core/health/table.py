@@ -204,6 +204,9 @@ class HealthTable:
         Called regularly, for silence is no event.
         """
         turned = self._box.convened is not (electorate is not None)
+        if turned:  # what the others said before is not what they see now
+            for policy in self._policies.values():
+                policy.heard.clear()
         self._box.convene(electorate, now)
         self._recount(now, everything=turned)
         return self._tell(now)

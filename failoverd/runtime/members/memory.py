@@ -17,12 +17,12 @@ from typing import Final, Protocol
 from failoverd import codec
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import CoordinationError
-from failoverd.core.events import SharedStateRead, SharedStateUnread
+from failoverd.core.events import MemoryRead, MemoryUnread
 from failoverd.core.overrides import Override
 from failoverd.ports import Clock, Coordinator, Emit, SharedValue
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
-from failoverd.runtime.supervising import backoff
+from failoverd.runtime.supervising import CHANCE, backoff
 from failoverd.state_parts import HEAD, override_of, parts_of, state_head, target_memory
 
 SHARED: Final = "shared/"
@@ -98,6 +98,7 @@ class SharedMemory:
         emit: Emit,
         clock: Clock,
     ) -> None:
+        self.chance = CHANCE
         self._coordinator = coordinator
         self._leader = leader
         self._states = states
@@ -125,7 +126,7 @@ class SharedMemory:
                 attempt = 0
             except CoordinationError:  # that it does not answer is told by who campaigns
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE))
+                await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE, chance=self.chance))
 
     async def _follow(self) -> None:
         """Read everything, then what changes, until this member ends to lead: what it believed then may be no more."""
@@ -261,12 +262,12 @@ class SharedMemory:
         if error is not None:
             self._tell_unread(key, error)
         elif (since := self._unread.pop(key, None)) is not None and not self._unread:
-            self._emit(SharedStateRead(at=self._clock(), lasted=self._clock() - since))
+            self._emit(MemoryRead(at=self._clock(), lasted=self._clock() - since))
 
     def _tell_unread(self, key: str, error: ValueError) -> None:
         if key not in self._unread:
             self._unread[key] = self._clock()
-            self._emit(SharedStateUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
+            self._emit(MemoryUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
 
     # -- saying --------------------------------------------------------------------------------------------------------
 

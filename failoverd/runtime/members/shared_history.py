@@ -118,7 +118,8 @@ class SharedHistory:
         attempt = 0
         while True:
             await self._news.wait()
-            await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE) if attempt else GATHER)
+            pause = backoff(attempt, longest=LONGEST_PAUSE, chance=self._memory.chance) if attempt else GATHER
+            await asyncio.sleep(pause)
             attempt = 0 if await self.flush() else attempt + 1
 
     async def flush(self) -> bool:

@@ -30,10 +30,13 @@ from failoverd.ports import Clock, Coordinator, Emit
 from failoverd.runtime.members.ballots import Ballot, MemberBeat, MemberRun
 from failoverd.runtime.members.doubles import Doubles
 from failoverd.runtime.members.refusals import Refusals
-from failoverd.runtime.supervising import backoff
+from failoverd.runtime.supervising import CHANCE, backoff
 
-MEMBERS: Final = "members/"
-BALLOTS: Final = "votes/"
+VANTAGES: Final = "vantages/"
+"""What every key begins with: one watch hears in order, so no heartbeat is heard before the ballots that it follows."""
+
+MEMBERS: Final = f"{VANTAGES}members/"
+BALLOTS: Final = f"{VANTAGES}votes/"
 
 GATHER: Final = 0.02
 """Seconds for which changes are gathered before they are told, and as much again for each `PIECE` of what is told."""
@@ -163,6 +166,7 @@ class Voting:
 
     Attributes:
         candidate: stands for this member.
+        left: called when another member left, or its lease is over: it may have led.
     """
 
     def __init__(
@@ -184,6 +188,7 @@ class Voting:
         self._emit = emit
         self._clock = clock
         self._introduction = introduction or Introduction(clock)
+        self.left: Callable[[], None] = lambda: None
         self._me = membership.me.name
         self._others = {each.name: _Other(each) for each in membership.members if each.name != self._me}
         self._began = clock()
@@ -201,6 +206,7 @@ class Voting:
         self._told_isolated: frozenset[Family] = frozenset()
         self._refusals = Refusals(emit, clock)
         self.candidate: Candidate = NeverStands()
+        self.chance = CHANCE
         self._doubles = Doubles(self._me, self._introduction.run, lease, emit, clock)
         self._settings = _digest([lease, *_settings(membership)])
         self._back = False  # it steps back for another daemon of its name, and has taken away what it said
@@ -212,8 +218,7 @@ class Voting:
         """What goes on, each by itself."""
         return {
             "votes": self.speak,
-            "members": lambda: self._follow(MEMBERS, self._take_heartbeat),
-            "votes of others": lambda: self._follow(BALLOTS, self._take_ballot),
+            "votes of others": self._follow,
             "vantages": self.watch,
         }
 
@@ -275,7 +280,7 @@ class Voting:
                 attempt = 0
             except (CoordinationError, TimeoutError):  # that it does not answer is told by who campaigns
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat)))
+                await asyncio.sleep(self._pause(attempt))
 
     def _to_say(self, policy: str) -> None:
         """This vantage sees something else of a policy, or ("") of itself."""
@@ -365,37 +370,47 @@ class Voting:
 
     # -- hearing -------------------------------------------------------------------------------------------------------
 
-    async def _follow(self, below: str, take: Callable[[str, bytes | None], None]) -> None:
-        """Hear everything whose key begins so, for ever: what stands there, then each change."""
+    async def _follow(self) -> None:
+        """Hear everything that the others say, for ever: what stands there, then each change."""
         attempt, known, newest = 0, set[str](), 0
         while True:
             try:
                 async with asyncio.timeout(self._coordinator.lease / 4):
-                    entries, version = await self._coordinator.entries(below)
+                    entries, version = await self._coordinator.entries(VANTAGES)
                 older, newest = version < newest, version
                 if older:  # it came back from a backup, and what stands there is what was so then
                     self._say_all_again()
                     await asyncio.sleep(self.beat)  # the others do so as well
                     continue
                 for key in known - entries.keys():
-                    take(key, None)
+                    self._take(key, None)
                 known = set(entries)
-                for key in self._mine(below) - known:
+                for key in self._mine - known:
                     self._say_again(key)
-                for key, shared in entries.items():
-                    take(key, shared.value)
-                async for key, shared in self._coordinator.changes(below, version):
+                for key in sorted(entries, key=lambda key: key.startswith(MEMBERS)):  # ballots first, as they were said
+                    self._take(key, entries[key].value)
+                async for key, shared in self._coordinator.changes(VANTAGES, version):
                     attempt, newest = 0, shared.version
                     (known.discard if shared.value is None else known.add)(key)
-                    take(key, shared.value)
+                    self._take(key, shared.value)
             except (CoordinationError, TimeoutError):
                 attempt += 1
-                await asyncio.sleep(backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat)))
+                await asyncio.sleep(self._pause(attempt))
 
-    def _mine(self, below: str) -> set[str]:
-        if below == MEMBERS:
-            return {f"{MEMBERS}{self._me}"} if self._beat_at > NEVER else set()
-        return {f"{BALLOTS}{self._me}/{name}" for name in self._said}
+    def _pause(self, attempt: int) -> float:
+        return backoff(attempt, first=FIRST_PAUSE, longest=min(LONGEST_PAUSE, self.beat), chance=self.chance)
+
+    @property
+    def _mine(self) -> set[str]:
+        """The keys of what this member said."""
+        heartbeat = {f"{MEMBERS}{self._me}"} if self._beat_at > NEVER else set()
+        return heartbeat | {f"{BALLOTS}{self._me}/{name}" for name in self._said}
+
+    def _take(self, key: str, value: bytes | None) -> None:
+        if key.startswith(MEMBERS):
+            self._take_heartbeat(key, value)
+        elif key.startswith(BALLOTS):
+            self._take_ballot(key, value)
 
     def _take_heartbeat(self, key: str, value: bytes | None) -> None:
         name = key.removeprefix(MEMBERS)
@@ -409,6 +424,7 @@ class Voting:
         if value is None:
             other.heard_at = NEVER  # its lease is over, or it left
             self._look()
+            self.left()
             return
         try:
             said = MemberBeat.parsed(value)
@@ -504,6 +520,9 @@ class Voting:
         if elsewhere:
             self.candidate.abstain(self._coordinator.lease)
         if elsewhere and not self._back:
+            if not self._number:  # the other one is to hear of it as well
+                with suppress(CoordinationError, TimeoutError):
+                    await self._publish_heartbeat(self._board.isolated(), self._clock())
             cause = f"another daemon, on {elsewhere}, is {self._me} as well, and was there before"
             self._back = await self.candidate.resign(self._coordinator.lease, cause)
         elif self._back and not elsewhere:
