@@ -223,6 +223,9 @@ class Announced(StrEnum):
     ENDED = "ended"
 
 
+_TOLD_IN_ORDER: Final = tuple(Announced)
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """One word of an operator.
@@ -330,6 +333,19 @@ class Override:
     def taken_over(self) -> bool:
         """Whether a person said something of what a file planned: that counts more than the file from then on."""
         return any(comment.actor != self.actor for comment in self.comments)
+
+    def said_after(self, other: "Override") -> bool:
+        """Whether this is the same word as it became later: it ended, more was said of it, or more was told of it.
+
+        Who hears of one word from several sides goes by that. What a file plans is as the file says now, so nobody
+        knows of it which came later, until a person said something of it.
+        """
+        return (not self.planned or self.taken_over) and self._course > other._course  # noqa: SLF001 - of the same kind
+
+    @property
+    def _course(self) -> tuple[bool, int, int]:
+        """Grows with whatever becomes of it. What is over stays so."""
+        return self.ended_at is not None, len(self.comments), _TOLD_IN_ORDER.index(self.told)
 
     def withdrawn(self, at: float) -> "Override":
         """Ended because the file that planned it does not say it any more."""

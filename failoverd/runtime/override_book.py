@@ -192,6 +192,10 @@ class Overrides:
         """Those that the others do not know as they are here."""
         return tuple(word for name, word in self._words.items() if name in self._unshared)
 
+    def heard_by_all(self, word: Override, *, as_it_is: bool) -> None:
+        """The others know a word `as_it_is` here, or as it was before."""
+        (self._unshared.discard if as_it_is else self._unshared.add)(word.id)
+
     async def keep(self, word: Override) -> bool:
         """Have the journal keep it, and let the others know it. Whether the journal does."""
         if self._share is not None:

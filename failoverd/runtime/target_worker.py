@@ -22,7 +22,7 @@ from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan, shares_now
 from failoverd.core.control.readings import measured
 from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient, describe
+from failoverd.core.errors import FailoverdError, Fenced, Permanent, ProviderError, RateLimited, Transient, describe
 from failoverd.core.events import DecisionCrashed, Event, JournalFailed, PlanHeld
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
@@ -426,7 +426,7 @@ class TargetWorker:
         state = tools.states.of(self._policy.name)  # since when regions are down is kept with it
         if self._wanted is not None and self._wanted.cause.urgent:
             self._urgency = Urgency.FAIL_OUT  # whatever woke it
-            if isinstance(error, Transient):
+            if isinstance(error, Transient | Permanent):  # another member has a way, and credentials, of its own
                 tools.states.lead.hindered(self.target)
         delay = self._pause(error, state.of(self.target).told.failures + 1)
         self.agenda.again(delay, self._urgency)

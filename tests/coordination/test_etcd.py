@@ -8,8 +8,9 @@ import pytest
 from support.engines import LEASE
 from support.etcd import Etcd, etcd
 
-from failoverd.coordination.etcd.coordinator import EtcdCoordinator
-from failoverd.coordination.etcd.gateway import Gateway, Unheard
+from failoverd.coordination.etcd import coordinator
+from failoverd.coordination.etcd.coordinator import PAGE, EtcdCoordinator
+from failoverd.coordination.etcd.gateway import MOST_BYTES, TOO_LARGE, Gateway, Unheard
 from failoverd.core.errors import CoordinationError
 from failoverd.http_client import http_session
 from failoverd.ports import Coordinator, Leadership
@@ -146,3 +147,33 @@ async def test_a_database_that_is_full_is_named_with_what_to_do() -> None:
                 await fill(azure)
     assert "alarm disarm" in refused.value.remedy
     assert "--auto-compaction-retention" in refused.value.remedy
+
+
+async def test_what_fits_into_no_answer_is_read_in_pieces(cluster: Etcd) -> None:
+    async with members(cluster, "large", "azure") as (azure,):
+        large = {f"words/{number}": bytes([number]) * 1_000_000 for number in range(MOST_BYTES // 1_000_000)}
+        for key, value in large.items():
+            await azure.replace(key, value, after=0)
+        entries, version = await azure.entries("words/")
+        assert {key: entry.value for key, entry in entries.items()} == large
+        assert version == max(entry.version for entry in entries.values())
+
+
+async def test_more_keys_than_one_answer_has_are_read_in_order_and_none_twice(cluster: Etcd) -> None:
+    async with members(cluster, "many", "azure") as (azure,):
+        keys = [f"words/{number:04}" for number in range(2 * PAGE + 1)]
+        for key in keys:
+            await azure.replace(key, b"x", after=0)
+        entries, _ = await azure.entries("words/")
+        assert list(entries) == keys
+
+
+async def test_what_a_stranger_fills_it_with_is_not_all_read(cluster: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coordinator, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(coordinator, "PAGE", 10)
+    async with members(cluster, "filled", "azure") as (azure,):
+        for number in range(30):
+            await azure.replace(f"words/{number}", b"x" * 100, after=0)
+        with pytest.raises(CoordinationError, match="more than 1,000 bytes") as refused:
+            await azure.entries("words/")
+    assert refused.value.reason == TOO_LARGE

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
-from support.coordinating import REFUSED, UNANSWERED
+from support.coordinating import REFUSED, UNANSWERED, PaperQuorum
 from support.stage import API, AT, AZURE, NORMAL, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
-from failoverd.core.errors import CoordinationError
+from failoverd.core.errors import CoordinationError, Permanent
 from failoverd.core.events import (
     ChangeApplied,
     CoordinatorLost,
@@ -24,7 +24,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.health.region import RegionState
 from failoverd.core.members import MemberRole, Uncoordinated
-from failoverd.core.overrides import Scope, Verb
+from failoverd.core.overrides import Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
 from failoverd.runtime.target_worker import SHADOW_READ
@@ -450,3 +450,102 @@ async def test_a_value_that_could_not_be_read_and_is_gone_when_a_watch_begins_ag
         found.quorum.compact()
         await elapse(2 * LEASE)
         assert all(len(stage.told(MemoryRead)) == 1 for stage in found.stages.values())
+
+
+class Denied(Script):
+    """A provider to which this member's credentials are not good any more."""
+
+    async def step(self) -> None:
+        raise Permanent("access denied", reason="access_denied", remedy="give it a key that holds")
+
+
+@virtually
+async def test_a_leader_whose_credentials_are_refused_lets_another_one_take_the_dead_region_out() -> None:
+    async with trio() as found:
+        await settled(found)
+        first = found.leader
+        for provider in papers(first):
+            provider.script = Denied()
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: first.told(TargetDelayed))
+        failed_at = now()
+        await until(lambda: takes_out(found))
+        assert now() - failed_at <= LEASE
+
+
+@virtually
+async def test_a_coordinator_that_takes_two_seconds_for_each_call_is_heard_again_after_it_was_lost() -> None:
+    async with trio(of=Trio(quorum=PaperQuorum(LEASE, patience=5.0))) as found:
+        await settled(found)
+        for way in found.ways.values():
+            way.delay = way.campaigning = 2.0
+        found.quorum.lose_quorum()
+        await elapse(30.0)
+        found.quorum.regain_quorum()
+        await until(lambda: found.leaders, within=3 * LEASE)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: takes_out(found), within=3 * LEASE)
+
+
+def heeding(found: Trio) -> list[str]:
+    """Who heeds a word."""
+    return [name for name, stage in found.stages.items() if stage.engine.overrides.in_force()]
+
+
+@virtually
+async def test_a_coordinator_that_came_back_from_a_backup_brings_no_word_back_that_was_released() -> None:
+    async with trio() as found:
+        await settled(found)
+        word = drain("azure")
+        await found.leader.engine.overrides.put(word, None)
+        await elapse(5.0)
+        backup = found.quorum.backup()
+        await found.leader.engine.overrides.put(word.released("alex", "it is mended", now()), None)
+        await elapse(5.0)
+        assert not heeding(found)
+        found.quorum.restore(backup)
+        for _ in range(60):
+            await elapse(1.0)
+            assert not heeding(found)
+        assert b"it is mended" in found.quorum.kept[f"shared/words/{word.id}"].value
+
+
+@virtually
+async def test_a_word_that_one_releases_while_another_one_prolongs_it_unheard_is_over_for_all() -> None:
+    async with trio() as found:
+        await settled(found)
+        word = drain("azure")
+        await found.leader.engine.overrides.put(word, None)
+        await elapse(5.0)
+        one, other = found.others()
+        way = next(found.ways[name] for name, stage in found.stages.items() if stage is one)
+        way.cut(REFUSED)
+        longer = replace(word, until=word.until + 60.0, comments=(*word.comments, Comment(now(), "alex", "longer")))
+        await one.engine.overrides.put(longer, None)
+        await other.engine.overrides.put(word.released("sam", "it is mended", now()), None)
+        await elapse(1.0)
+        way.mend()
+        await elapse(60.0)
+        assert not heeding(found)
+
+
+@pytest.mark.parametrize("what", ["shared/states/", "shared/words/", ""])
+@virtually
+async def test_what_a_person_deletes_in_the_coordinator_is_told_again_by_who_knows_it(what: str) -> None:
+    async with trio() as found:
+        await settled(found)
+        word = drain("oci")
+        await found.leader.engine.overrides.put(word, None)
+        await elapse(60.0)
+        stood = [key for key in found.quorum.kept if key.startswith(what)]
+        for key in stood:
+            found.quorum.delete(key)
+        await elapse(5.0)
+        await found.leader.engine.overrides.put(word.released("sam", "it is mended", now()), None)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: takes_out(found))
+        await elapse(30.0)
+        assert not heeding(found)
+        remembered = {key for key in stood if key.startswith(("shared/states/", "shared/words/"))}
+        assert remembered
+        assert remembered <= found.quorum.kept.keys()

@@ -276,6 +276,7 @@ class PaperCoordinator:
         way: what becomes of everything that it asks; None: it is answered.
         mishaps: what becomes of each of its coming calls, before that.
         delay: seconds that each call takes longer.
+        campaigning: seconds that a campaign takes besides: of etcd, two things are asked.
         breaks: how often its watches were broken.
         holds: the lease that it knows of; 0: none.
     """
@@ -285,6 +286,7 @@ class PaperCoordinator:
     way: Mishap | None = None
     mishaps: deque[Mishap] = field(default_factory=deque)
     delay: float = 0.0
+    campaigning: float = 0.0
     breaks: int = 0
     holds: int = 0
     _awake: asyncio.Event | None = None
@@ -320,6 +322,7 @@ class PaperCoordinator:
 
     async def campaign(self, *, stands: bool = True) -> Leadership:
         led = partial(self._led, stands=stands)
+        await asyncio.sleep(self.campaigning)
         if (found := await self._call(led)) is not None:
             return found
         await self._hold_lease()

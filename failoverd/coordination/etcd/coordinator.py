@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from failoverd.coordination.etcd.gateway import Gateway, KeyValue, below, encoded
+from failoverd.coordination.etcd.gateway import TOO_LARGE, Gateway, KeyValue, below, encoded
+from failoverd.core.errors import CoordinationError
 from failoverd.ports import Leadership, SharedValue
 
 _LEADER: Final = "leader"
@@ -20,6 +21,12 @@ MOST_KEYS: Final = 100
 
 MOST_SIZE: Final = 1_000_000
 """Bytes of their values: etcd takes 1.5 MiB (`--max-request-bytes`). A larger one goes by itself."""
+
+PAGE: Final = 512
+"""Keys of one answer, at most; of fewer, where these are too large for one."""
+
+MOST_BYTES: Final = 256 * 1024 * 1024
+"""Of all that is read together: a stranger's keys must not fill the memory."""
 
 
 @dataclass(slots=True)
@@ -86,11 +93,28 @@ class EtcdCoordinator:
             await self.gateway.ask("kv/txn", {"success": [{"request_put": put} for put in puts]}, twice=True)
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
-        said = await self.gateway.ask("kv/range", below(self.prefix + below_key), twice=True)
-        with self.gateway.reading():
-            found = (KeyValue.parse(each) for each in said.get("kvs", ()))
-            entries = {self._short(each.key): SharedValue(each.value, each.revision) for each in found}
-            return entries, int(said["header"]["revision"])
+        span, limit, revision, room = below(self.prefix + below_key), PAGE, 0, MOST_BYTES
+        entries: dict[str, SharedValue] = {}
+        while True:
+            try:  # all of it as it was at one revision
+                page = {**span, "limit": str(limit), "revision": str(revision)}
+                said = await self.gateway.ask("kv/range", page, twice=True)
+            except CoordinationError as error:
+                if error.reason != TOO_LARGE or limit == 1:
+                    raise
+                limit //= 2
+                continue
+            with self.gateway.reading():
+                found = [KeyValue.parse(each) for each in said.get("kvs", ())]
+                entries |= {self._short(each.key): SharedValue(each.value, each.revision) for each in found}
+                revision = revision or int(said["header"]["revision"])
+                if not said.get("more"):
+                    return entries, revision
+                span["key"] = encoded(found[-1].key + "\0")
+            room -= sum(len(each.value or b"") + len(each.key) for each in found)
+            if room < 0:
+                words = f"more than {MOST_BYTES:,} bytes stand below {self.prefix + below_key} in etcd"
+                raise CoordinationError(words, reason=TOO_LARGE, remedy="delete there what failoverd did not write")
 
     async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
         async for change in self.gateway.changes(self.prefix + below_key, after):

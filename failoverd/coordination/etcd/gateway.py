@@ -25,6 +25,9 @@ from failoverd.outgoing import place_of, read_secret
 MOST_BYTES: Final = 16_777_216
 """Of one answer, and of one message of a watch."""
 
+TOO_LARGE: Final = "too_large"
+"""The reason of an answer that is longer."""
+
 SILENCE: Final = 30.0
 """Seconds that a watch may say nothing before the member that tells it is asked whether it is there. etcd itself gives
 a sign of life every 10 minutes only, and who watches has to know sooner that nothing is told any more."""
@@ -162,7 +165,11 @@ class Gateway:
     async def _of(self, place: str, call: str, body: Mapping[str, Any]) -> dict[str, Any]:
         patience = aiohttp.ClientTimeout(total=self.patience)
         async with self._posting(place, call, body, patience) as answer:
-            return _parsed(place, await read_bounded(answer.content, MOST_BYTES))
+            said = await read_bounded(answer.content, MOST_BYTES)
+            if said is None:
+                words = f"etcd at {place_of(place)} answers with more than {MOST_BYTES:,} bytes"
+                raise CoordinationError(words, reason=TOO_LARGE)
+            return _parsed(place, said)
 
     @asynccontextmanager
     async def _posting(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from failoverd.core.health.electorate import Vote, Votes
 from failoverd.core.health.endpoint import Health
@@ -78,7 +78,7 @@ class MemberBeat:
         said = _object(value)
         number: Any = said.get("number")
         at: Any = said.get("at")
-        _require(isinstance(number, int) and isinstance(at, int | float) and isfinite(at), "it has no number or time")
+        _require(isinstance(number, int) and _is_moment(at), "it has no number or time")
         families = {family.value: family for family in Family}
         isolated = frozenset(families[each] for each in _strings(said.get("isolated")) if each in families)
         version, settings = _text(said.get("version")), _text(said.get("settings"))
@@ -155,7 +155,7 @@ class Ballot:
 def _run(said: object) -> MemberRun | None:
     said = said if isinstance(said, dict) else {}
     began, journal = said.get("began"), _text(said.get("journal"))
-    if not isinstance(began, int | float) or not isfinite(began) or not journal:
+    if not _is_moment(began) or not journal:
         return None
     return MemberRun(float(began), journal, _text(said.get("host")))
 
@@ -193,6 +193,14 @@ def _object(value: bytes) -> dict[str, Any]:
 def _require(condition: bool, otherwise: str) -> None:
     if not condition:
         raise ValueError(otherwise)
+
+
+def _is_moment(said: object) -> TypeGuard[float]:
+    """JSON has numbers of any size."""
+    try:
+        return isinstance(said, int | float) and isfinite(said)
+    except OverflowError:
+        return False
 
 
 def _strings(said: object) -> tuple[str, ...]:

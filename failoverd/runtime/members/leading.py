@@ -218,13 +218,14 @@ class Leading:
         """Ask once who leads, and act on it."""
         await self._give_way_if_hindered()
         async with self._busy:
-            asked_at = self._clock()
-            stands = self._stands(asked_at)
             try:
                 async with asyncio.timeout(self._patience):
                     await self._find_voice()
-                    found = await self._coordinator.campaign(stands=stands)
-                    if not self._own_epoch or found.epoch != self._own_epoch:
+                asked_at = self._clock()
+                async with asyncio.timeout(self._patience):
+                    found = await self._coordinator.campaign(stands=self._stands(asked_at))
+                if not self._own_epoch or found.epoch != self._own_epoch:
+                    async with asyncio.timeout(self._patience):
                         await self._look_at_installation()
                 await self._heard(found, asked_at)
             except TimeoutError:
@@ -390,9 +391,9 @@ class _Installation:
         try:
             said = json.loads(value)
             return cls(str(said["instance"]), int(said["floor"]))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise CoordinationError(
                 f"what stands under {INSTALLATION} in the coordinator is not failoverd's",
                 reason="not_ours",
-                remedy="give this installation a prefix of its own",
+                remedy="give this installation a prefix of its own; or delete that key, if nobody else has this prefix",
             ) from error

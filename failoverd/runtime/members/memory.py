@@ -168,11 +168,18 @@ class SharedMemory:
     async def _watch(self, version: int) -> None:
         async for key, value in self._coordinator.changes(SHARED, version):
             self._versions[key] = value.version
+            if value.value is None:
+                self._lost(key)
             await self._take({key: value})
             await self._reach(value.version)
 
+    def _lost(self, key: str) -> None:
+        """A person deleted it, for no member does: what is missing is told again by who knows it."""
+        del self._versions[key]
+        self.again()
+
     def again(self) -> None:
-        """This member leads no more: what it knows besides what the others remember is not worth more than that."""
+        """This member leads no more, or something was lost: what it knows counts no more than what stands there."""
         self._states.unshared()
         self._stale.set()
 
@@ -241,10 +248,14 @@ class SharedMemory:
         return unread
 
     async def _take_word(self, word: Override) -> None:
-        if self._words.get(word.id) == word:
+        known = self._words.get(word.id)
+        unheard = word.id in {each.id for each in self._words.unshared}
+        if known is not None and known != word and (known.said_after(word) or (unheard and not word.said_after(known))):
+            self._words.heard_by_all(known, as_it_is=False)  # a backup says it, or who did not hear it here
+            return  # it is told as it is here as soon as this member can
+        self._words.heard_by_all(word, as_it_is=True)
+        if known == word:
             return
-        if word.id in {each.id for each in self._words.unshared}:
-            return  # what was said here since is told as soon as this member can
         self._words.heed(word)
         self._heed(word)
         await self._words.keep_here(word)

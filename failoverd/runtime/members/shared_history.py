@@ -175,7 +175,7 @@ class SharedHistory:
             member, _, _ = name.partition("/")
             try:
                 number, bodies = int(body["number"]), list(body["told"])
-            except (ValueError, TypeError, LookupError):
+            except (ValueError, TypeError, LookupError, OverflowError):
                 unread[name] = ValueError("it is no piece of a member's history")
                 continue
             if member == self._teller.member:

@@ -1,8 +1,8 @@
 """When a leader lets another member do what it cannot do itself.
 
 Who reaches the coordinator and not the provider keeps the lease, and so keeps everybody from taking off what is down.
-Its way there is cut, or loses too much; others have ways of their own. So it gives way after half a lease, and abstains
-while each of the others can try for as long.
+Its way there is cut, or loses too much, or its credentials are no good any more; others have their own. So it gives way
+after half a lease, and abstains while each of the others can try for as long.
 
 Where nobody reaches the provider it is not the way that is at fault, and changing leaders helps nobody: each time a
 member gives way for the same, it has waited twice as long.
