@@ -299,17 +299,13 @@ class Daemon:
                 colleagues=self._engine.notices,
             )
         )
-        self._sinks.append(self._tell_people)
+        self._sinks.append(self._notifications.take)
         self._notifications.resume(await self._told_before(config))
 
     async def _told_before(self, config: Config) -> NotificationsStatus | None:
         """What an earlier process told people of, once the journal is brought to this version."""
         await self._engine.writer.protect(self._journal.touch())
         return await asyncio.to_thread(_told_before, config.journal)
-
-    def _tell_people(self, event: Event) -> None:
-        if self._notifications is not None:
-            self._notifications.take(event)
 
     def _runbook_of(self, policy: str) -> str:
         found = self._engine.runner.policies.get(policy)

@@ -65,6 +65,11 @@ class JournalError(FailoverdError):
 class CoordinationError(FailoverdError):
     """The members' common memory could not be read or written. Who leads may not write until it can be."""
 
+    @classmethod
+    def of(cls, error: FailoverdError) -> "CoordinationError":
+        """What went wrong on the way there, as what it comes to."""
+        return CoordinationError(error.detail, reason=error.reason, remedy=error.remedy)
+
 
 class Compacted(CoordinationError):  # noqa: N818 - the word of the field
     """What happened since then is not known any more, or was undone by a backup: read everything again."""

@@ -9,7 +9,7 @@ An event is named `noun.past_participle` and is emitted on transitions only, nev
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from failoverd.core.reasons import Cause, LimitCheck, Reason
 
@@ -1156,3 +1156,11 @@ class FailbackAbandoned(TargetEvent):
     aborts: int
     rule_at: str
     remedy: str
+
+
+KINDS: Final[Mapping[str, type[Event]]] = {
+    kind.name: kind
+    for kind in tuple(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Event) and isinstance(vars(kind).get("name"), str)
+}
+"""Every event by its name, in the order in which they stand here."""

@@ -228,7 +228,6 @@ class Engine:
             Introduction(self._clock, __version__, self._run),
         )
         found.candidate, found.chance = self.leading, self.tools.chance
-        found.left = self.leading.look
         return found
 
     @property

@@ -188,9 +188,9 @@ class Overrides:
         self._share = share
 
     @property
-    def unshared(self) -> tuple[Override, ...]:
-        """Those that the others do not know as they are here."""
-        return tuple(word for name, word in self._words.items() if name in self._unshared)
+    def unshared(self) -> frozenset[str]:
+        """The ids of those that the others do not know as they are here."""
+        return frozenset(self._unshared & self._words.keys())
 
     def heard_by_all(self, word: Override, *, as_it_is: bool) -> None:
         """The others know a word `as_it_is` here, or as it was before."""

@@ -153,19 +153,15 @@ class States:
         Returns: whether the leader wrote what this member does not know yet.
         """
         mine = self.of(policy)
-        newer = any(memory.generation > mine.of(memory.target).generation for memory in targets.values())
-        awake = {
-            key: _awake(memory)
-            for key, memory in targets.items()
-            if memory.generation >= mine.of(memory.target).generation  # else the coordinator came back from a backup
-        }
-        older = any(memory.generation < mine.of(memory.target).generation for memory in targets.values())
-        head = None if older else head  # what was done here while nobody was asked is not forgotten with that
+        ahead = {key: memory.generation - mine.of(memory.target).generation for key, memory in targets.items()}
+        # what is behind comes from a backup of the coordinator, or from before this member acted while nobody was asked
+        awake = {key: _awake(memory) for key, memory in targets.items() if ahead[key] >= 0}
+        head = head if len(awake) == len(targets) else None
         state = replace(head or mine, verdicts=mine.verdicts, calm=mine.calm, targets={**mine.targets, **awake})
         self.put(state)
         if self._shared is not None:
             self._shared.known(policy, {**awake, **({HEAD: _head(state)} if head is not None else {})})
-        return newer
+        return any(each > 0 for each in ahead.values())
 
     def unshared(self) -> None:
         """Nobody knows what the common memory holds: it is told everything, once it is to be told."""

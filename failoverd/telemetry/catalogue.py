@@ -13,8 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
-from failoverd.core import events
-from failoverd.core.events import Event, Level
+from failoverd.core.events import KINDS, Level
 from failoverd.telemetry.journald import field_name, message_id
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -386,11 +385,10 @@ class Kind:
 
 def kinds() -> Iterator[Kind]:
     """Every kind of line that there is, events first, in the order in which the code declares them."""
-    for kind in vars(events).values():
-        if isinstance(kind, type) and issubclass(kind, Event) and isinstance(vars(kind).get("name"), str):
-            hints = get_type_hints(kind)
-            own = {spec.name: hints[spec.name] for spec in fields(kind) if spec.name not in _EVERY_LINE}
-            yield Kind(kind.name, (kind.level,), _EVENTS[kind.name], own)
+    for kind in KINDS.values():
+        hints = get_type_hints(kind)
+        own = {spec.name: hints[spec.name] for spec in fields(kind) if spec.name not in _EVERY_LINE}
+        yield Kind(kind.name, (kind.level,), _EVENTS[kind.name], own)
     for name, (levels, meaning, told) in _LOGGING.items():
         yield Kind(name, levels, meaning, told)
 

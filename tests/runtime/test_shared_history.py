@@ -190,8 +190,9 @@ class Side:
         self.wall, self.parts, self.known = wall, dict[str, Take](), asyncio.Event()
         wall.sides.append(self)
 
-    async def replace(self, name: str, body: str, epoch: int | None = None) -> bool:
+    async def put(self, name: str, body: str, epoch: int | None = None, *, within: float) -> bool:
         assert epoch is None
+        assert within
         self.wall.kept[name] = body
         for side in self.wall.sides:
             await side.read([name])

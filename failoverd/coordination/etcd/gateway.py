@@ -301,7 +301,7 @@ def _as_ours() -> Iterator[None]:
     try:
         yield
     except FailoverdError as error:
-        raise CoordinationError(error.detail, reason=error.reason, remedy=error.remedy) from error
+        raise CoordinationError.of(error) from error
 
 
 @contextmanager

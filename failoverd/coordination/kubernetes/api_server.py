@@ -291,10 +291,9 @@ class ApiServer:
         except TimeoutError:
             raise CoordinationError(f"{self._who} does not answer", reason="timeout") from None
         except FailoverdError as error:
-            raise CoordinationError(error.detail, reason=error.reason, remedy=error.remedy) from None
+            raise CoordinationError.of(error) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            why = unreached(self._who, error)
-            raise CoordinationError(why.detail, reason=why.reason, remedy=why.remedy) from None
+            raise CoordinationError.of(unreached(self._who, error)) from None
 
 
 def version(found: Json) -> int:

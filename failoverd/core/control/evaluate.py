@@ -634,7 +634,7 @@ def _told_dead(
         policy, incident = case.policy, case.state.incident
         events, told = news.kept_dead(told, decision, would, stands, policy, incident, case.now, limit)
         return events, replace(memory, told=told)
-    if told.hold is not None and told.hold.limits in {(Limit.HELD,), (Limit.LEADER,)}:
+    if told.hold is not None and told.hold.keeps_dead:
         memory = replace(memory, told=replace(told, hold=None))
     return (), memory
 

@@ -101,7 +101,7 @@ def _answered_since(memory: TargetMemory, published: Mapping[str, int]) -> float
 def _kept_dead(outcome: Outcome) -> bool:
     """Whether what is down is kept in the answer by an operator's word, or for a newer leader to take off."""
     told = outcome.state.of(outcome.decision.target).told.hold
-    return outcome.plan is None and told is not None and told.limits in {(Limit.HELD,), (Limit.LEADER,)}
+    return outcome.plan is None and told is not None and told.keeps_dead
 
 
 def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:

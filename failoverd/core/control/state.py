@@ -59,6 +59,11 @@ class HoldTold:
     limits: tuple[Limit, ...]
     rules: tuple[str, ...] = ()
 
+    @property
+    def keeps_dead(self) -> bool:
+        """Whether no plan is held, but what is down stays: by an operator's word, or for a newer leader to take off."""
+        return self.limits in {(Limit.HELD,), (Limit.LEADER,)}
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

@@ -31,6 +31,7 @@ from failoverd.core.records import Marker, Target
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
 from failoverd.runtime.members.versioned import VERSION
 from failoverd.runtime.members.yielding import Yielding
+from failoverd.runtime.naps import Nap
 
 LONGEST_RETRY: Final = 1.0
 """Seconds between two calls of the coordinator, at most; a tenth of the lease, where that is shorter."""
@@ -103,7 +104,7 @@ class Leading:
         self._lost_at: float | None = None
         self._told_leader: tuple[str, int] | None = None
         self._told_turn = False, False
-        self._news = asyncio.Event()
+        self._nap = Nap(clock)
         self._ranks: tuple[Marker, float] | None = None
         self._busy = asyncio.Lock()
 
@@ -130,8 +131,11 @@ class Leading:
     @property
     def lone(self) -> bool:
         """Whether this member may take traffic off what is down though nobody coordinates it."""
-        known = self.standing.heard_at is not None
-        return known and self.candidate and self._uncoordinated is Uncoordinated.FAILING_OUT and not self.coordinated
+        return self._may_be_lone and self.standing.heard_at is not None and not self.coordinated
+
+    @property
+    def _may_be_lone(self) -> bool:
+        return self.candidate and self._uncoordinated is Uncoordinated.FAILING_OUT
 
     @property
     def acts(self) -> bool:
@@ -163,7 +167,7 @@ class Leading:
     def outranked(self, marker: Marker, read_at: float) -> None:
         if self.leads and marker.instance == self.instance and marker.epoch > self.epoch:
             self._ranks = marker, read_at
-            self._news.set()
+            self._nap.wake()
 
     def hindered(self, target: Target) -> None:
         if self.leads:
@@ -174,7 +178,7 @@ class Leading:
 
     def look(self) -> None:
         """Something may have changed about who leads: ask now."""
-        self._news.set()
+        self._nap.wake()
 
     def abstain(self, seconds: float) -> None:
         """Not stand for so long, whoever leads."""
@@ -198,16 +202,9 @@ class Leading:
     async def run(self) -> None:
         """Campaign, for ever."""
         while True:
-            self._news.clear()
+            self._nap.begin()
             await self.campaign()
-            await self._pause()
-
-    async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(min(LONGEST_RETRY, self.lease / 10)):
-                await self._news.wait()
-        except TimeoutError:
-            return
+            await self._nap.until(self._clock() + min(LONGEST_RETRY, self.lease / 10))
 
     @property
     def _patience(self) -> float:
@@ -299,12 +296,12 @@ class Leading:
             async with asyncio.timeout(self._patience):
                 await self._catch_up()
         except (CoordinationError, TimeoutError) as error:
-            await self._give_way(asked_at)
+            await self._let_others_learn(asked_at)
             words = str(error) or f"what the members remember together was not read within {self._patience:g}s"
             raise CoordinationError(words, reason="not_caught_up") from None
         self._vain_since = None
 
-    async def _give_way(self, asked_at: float) -> None:
+    async def _let_others_learn(self, asked_at: float) -> None:
         """Who cannot learn what there is to know for a whole lease lets somebody else lead."""
         since = self._vain_since = asked_at if self._vain_since is None else self._vain_since
         if asked_at - since >= self.lease:
@@ -331,8 +328,7 @@ class Leading:
         self.standing = replace(self.standing, trouble=error)
         if self._lost_at is None:
             self._lost_at = now
-            may_act = self.candidate and self._uncoordinated is Uncoordinated.FAILING_OUT
-            self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=may_act))
+            self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=self._may_be_lone))
         if self._mine and now >= self._until:
             self._mine = False
             self._lose("the coordinator did not answer, and the lease may end elsewhere", uncoordinated=True)

@@ -162,7 +162,7 @@ class SharedMemory:
         """
         for word in self._words.all():
             begun = not word.planned or word.since <= self._clock()
-            if begun and (word in self._words.unshared or f"{SHARED}{_WORDS}/{word.id}" not in self._versions):
+            if begun and (word.id in self._words.unshared or f"{SHARED}{_WORDS}/{word.id}" not in self._versions):
                 await self._words.keep(word)
 
     async def _watch(self, version: int) -> None:
@@ -249,7 +249,7 @@ class SharedMemory:
 
     async def _take_word(self, word: Override) -> None:
         known = self._words.get(word.id)
-        unheard = word.id in {each.id for each in self._words.unshared}
+        unheard = word.id in self._words.unshared
         if known is not None and known != word and (known.said_after(word) or (unheard and not word.said_after(known))):
             self._words.heard_by_all(known, as_it_is=False)  # a backup says it, or who did not hear it here
             return  # it is told as it is here as soon as this member can
@@ -290,9 +290,13 @@ class SharedMemory:
 
     async def say(self, word: Override) -> bool:
         """Let every member know a word. Whether they will."""
+        return await self.put(f"{_WORDS}/{word.id}", codec.dump(word), within=self._coordinator.lease / 4)
+
+    async def put(self, name: str, body: str, epoch: int | None = None, *, within: float) -> bool:
+        """The same as `replace`, for so many seconds, and False too where nobody knows whether it was done."""
         try:
-            async with asyncio.timeout(self._coordinator.lease / 4):
-                return await self.replace(f"{_WORDS}/{word.id}", codec.dump(word))
+            async with asyncio.timeout(within):
+                return await self.replace(name, body, epoch)
         except (CoordinationError, TimeoutError):
             return False
 

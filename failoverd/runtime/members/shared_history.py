@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from failoverd import codec
-from failoverd.core.errors import CoordinationError
 from failoverd.core.events import Event, HistoryUntold
 from failoverd.ports import Clock, Emit, Settled, Telling
 from failoverd.runtime.journal_writer import CALM, JournalWriter
@@ -160,11 +159,7 @@ class SharedHistory:
     async def _write(self, number: int, bodies: str) -> bool:
         """In the same place with the same number each time: it may have been done though nobody said so."""
         key = f"{EVENTS}/{self._teller.member}/{number % RING}"
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._memory.replace(key, f'{{"number":{number},"told":{bodies}}}')
-        except (CoordinationError, TimeoutError):
-            return False
+        return await self._memory.put(key, f'{{"number":{number},"told":{bodies}}}', within=PATIENCE)
 
     # -- hearing -------------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,11 @@ The leader keeps it under one key. Another member, which told people of somethin
 hands that over under a key of its own; the leader takes it up, and empties that.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from failoverd import codec
-from failoverd.core.errors import CoordinationError
 from failoverd.core.events import Level
 from failoverd.core.status import Notice
 from failoverd.runtime.members.leading import Leading
@@ -82,11 +80,7 @@ class SharedNotices:
         return await self._put(f"{_HANDED}{member}", (), self._leading.epoch_in_coordinator)
 
     async def _put(self, name: str, notices: tuple[Notice, ...], epoch: int | None = None) -> bool:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._memory.replace(f"{NOTICES}/{name}", fitting(notices), epoch)
-        except (CoordinationError, TimeoutError):
-            return False
+        return await self._memory.put(f"{NOTICES}/{name}", fitting(notices), epoch, within=PATIENCE)
 
 
 def fitting(notices: Iterable[Notice]) -> str:

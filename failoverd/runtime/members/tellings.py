@@ -5,7 +5,7 @@ those that it knows.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from failoverd import codec
@@ -42,13 +42,6 @@ _OF_ANYBODY: Final = (
 _OF_WHO_WRITES: Final = (events.TargetDelayed, events.TargetResumed)
 """What each member finds by itself, and matters of the one that writes."""
 
-KINDS: Final[Mapping[str, type[Event]]] = {
-    kind.name: kind
-    for kind in vars(events).values()
-    if isinstance(kind, type) and issubclass(kind, Event) and isinstance(vars(kind).get("name"), str)
-}
-"""Every event by its name."""
-
 
 def belongs(event: Event, *, writes: bool) -> bool:
     """Whether an event belongs into the history of all members. `writes`: who tells it does."""
@@ -74,7 +67,7 @@ def _heard(body: codec.Json) -> Telling | None:
     try:
         if "change" in body:
             return codec.shaped(Settled, body["change"])
-        kind = KINDS.get(body["event"])
+        kind = events.KINDS.get(body["event"])
         return codec.shaped(kind, body["body"]) if kind is not None else None
     except (ValueError, TypeError, LookupError):
         return None

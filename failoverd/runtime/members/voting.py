@@ -30,6 +30,7 @@ from failoverd.ports import Clock, Coordinator, Emit
 from failoverd.runtime.members.ballots import Ballot, MemberBeat, MemberRun
 from failoverd.runtime.members.doubles import Doubles
 from failoverd.runtime.members.refusals import Refusals
+from failoverd.runtime.naps import Nap
 from failoverd.runtime.supervising import CHANCE, backoff
 
 VANTAGES: Final = "vantages/"
@@ -92,12 +93,16 @@ class Introduction:
 class Candidate(Protocol):
     """Who stands for this member."""
 
+    def look(self) -> None: ...
     def abstain(self, seconds: float, /) -> None: ...
     async def resign(self, abstain: float = 0.0, cause: str = ..., /) -> bool: ...
 
 
 class NeverStands:
     """A member that never stands."""
+
+    def look(self) -> None:
+        """Whoever leads, it is not this one."""
 
     def abstain(self, seconds: float, /) -> None:
         """It does so anyway."""
@@ -165,8 +170,7 @@ class Voting:
         introduction: what it says of itself.
 
     Attributes:
-        candidate: stands for this member.
-        left: called when another member left, or its lease is over: it may have led.
+        candidate: stands for this member; looks when another one left, or its lease is over, for that may have led.
     """
 
     def __init__(
@@ -188,7 +192,6 @@ class Voting:
         self._emit = emit
         self._clock = clock
         self._introduction = introduction or Introduction(clock)
-        self.left: Callable[[], None] = lambda: None
         self._me = membership.me.name
         self._others = {each.name: _Other(each) for each in membership.members if each.name != self._me}
         self._began = clock()
@@ -200,7 +203,7 @@ class Voting:
         self._unsaid: set[str] = set()
         self._said: dict[str, bytes] = {}
         self._stands: dict[str, bytes] = {}  # in this member's name, as the coordinator tells
-        self._news = asyncio.Event()
+        self._nap = Nap(clock)
         self._number = 0
         self._beat_at = NEVER
         self._told_isolated: frozenset[Family] = frozenset()
@@ -284,18 +287,14 @@ class Voting:
         """This vantage sees something else of a policy, or ("") of itself."""
         if policy:
             self._unsaid.add(policy)
-        self._news.set()
+        self._nap.wake()
 
     async def _wait_for_news(self) -> None:
-        try:
-            async with asyncio.timeout(max(0.0, self._beat_at + self.beat - self._clock())):
-                await self._news.wait()
-        except TimeoutError:
-            pass
+        await self._nap.until(self._beat_at + self.beat)
         if self._unsaid:
             size = sum(len(self._said.get(name, b"")) for name in self._unsaid)
             await asyncio.sleep(min(GATHER * (1 + size / PIECE), self.beat))
-        self._news.clear()
+        self._nap.begin()
 
     async def _say(self) -> None:
         if self._clock() >= self._beat_at + self.beat:
@@ -349,7 +348,7 @@ class Voting:
             self._beat_at = NEVER
         elif self._said.pop(name, None) is not None:
             self._unsaid.add(name)
-        self._news.set()
+        self._nap.wake()
 
     def _look_at_own_words(self) -> None:
         """Say again what was said last where something else stands: an older state came back, or an older ballot late.
@@ -364,7 +363,7 @@ class Voting:
     def _say_all_again(self) -> None:
         self._unsaid |= self._said.keys()
         self._said.clear()
-        self._news.set()
+        self._nap.wake()
 
     # -- hearing -------------------------------------------------------------------------------------------------------
 
@@ -422,7 +421,7 @@ class Voting:
         if value is None:
             other.heard_at = NEVER  # its lease is over, or it left
             self._look()
-            self.left()
+            self.candidate.look()
             return
         try:
             said = MemberBeat.parsed(value)
@@ -527,7 +526,7 @@ class Voting:
             self._back, self._beat_at = False, NEVER
             self._said.clear()
             self._unsaid |= self._taken.keys()
-            self._news.set()
+            self._nap.wake()
 
     def _look(self) -> None:
         now = self._clock()
