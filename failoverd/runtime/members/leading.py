@@ -322,7 +322,7 @@ class Leading:
         found = self._yielding.due(now) if self.leads else None
         if found is not None:
             tried = self._yielding.give_way(now)
-            what = f"for {tried:g}s nothing could be done at the provider of {found}, which sends traffic to what is down"
+            what = f"for {tried:g}s nothing was done at the provider of {found}, which sends traffic to what is down"
             await self.resign(cause=f"{what}; another member may do it")
 
     def _tell_turn(self) -> None:
