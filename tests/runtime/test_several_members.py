@@ -319,7 +319,7 @@ async def test_a_leader_that_does_not_reach_the_provider_lets_another_one_take_t
         await until(lambda: takes_out(found))
         assert now() - failed_at <= LEASE / 2 + 2 * RETRY
         (lost,) = first.told(LeaderLost)
-        assert "another member may reach it" in lost.cause
+        assert "another member may do it" in lost.cause
         await elapse(60.0)
         assert not first.engine.lead.leads
 

@@ -252,8 +252,8 @@ class Leading:
         found = self._yielding.due(now) if self.leads else None
         if found is not None:
             tried = self._yielding.give_way(now)
-            what = f"for {tried:g}s it has not reached the provider of {found}, which sends traffic to what is down"
-            await self.resign(cause=f"{what}; another member may reach it")
+            what = f"for {tried:g}s nothing was done at the provider of {found}, which sends traffic to what is down"
+            await self.resign(cause=f"{what}; another member may do it")
 
     def _tell_turn(self) -> None:
         """Have everybody look again whose work it is, where that changed."""
