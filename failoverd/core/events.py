@@ -243,7 +243,8 @@ class ClockJumped(Event):
 class LeaderElected(Event):
     """One of several members writes from now on, `leader`, in this `epoch`. `mine`: it is who tells this.
 
-    `was` led before, as far as this member knows.
+    `was` led before, as far as this member knows. `resigned_until`: it had resigned for as long, and leads before that
+    because nobody else led for a whole lease; else 0.
     """
 
     name: ClassVar[str] = "leader.elected"
@@ -252,6 +253,7 @@ class LeaderElected(Event):
     epoch: int
     was: str = ""
     mine: bool = False
+    resigned_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

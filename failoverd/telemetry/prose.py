@@ -147,7 +147,11 @@ def _(event: DaemonStopped) -> str:
 def _(event: LeaderElected) -> str:
     after = f", after {event.was}" if event.was and event.was != event.leader else ""
     who = f"this member, {event.leader}, leads" if event.mine else f"{event.leader} leads"
-    return f"{who} since now, in epoch {event.epoch}{after}: it alone writes"
+    whole = f"{who} since now, in epoch {event.epoch}{after}: it alone writes"
+    if not event.resigned_until:
+        return whole
+    until = moment(event.resigned_until)
+    return f"{whole}; it had resigned until {until}, but nobody else had led for a whole lease"
 
 
 @say.register

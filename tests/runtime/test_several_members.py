@@ -31,6 +31,7 @@ from failoverd.runtime.target_worker import SHADOW_READ
 from failoverd.simulation.faults import Script
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
+from failoverd.telemetry.prose import say
 
 
 @virtually
@@ -81,6 +82,62 @@ async def test_a_leader_that_is_stopped_hands_over_within_a_second() -> None:
         await first.stop()
         await until(lambda: found.leaders)
         assert now() - began <= 1.0 + RETRY
+
+
+async def resigned(found: Trio, seconds: float) -> str:
+    """The leader resigned for so long, as a person wanted, and another one leads."""
+    (name,) = found.leaders
+    leading = found.leader.engine.leading
+    assert leading is not None
+    assert await leading.step_down(seconds, "alex asked it to resign: a new disk")
+    await until(lambda: found.leaders and found.leaders != [name])
+    return name
+
+
+async def killed_but(found: Trio, *names: str) -> None:
+    for name in [each for each in found.stages if each not in names]:
+        await found.stages.pop(name).kill()
+
+
+@virtually
+async def test_who_resigned_stands_again_where_nobody_else_led_for_a_lease_and_says_why() -> None:
+    async with trio() as found:
+        await settled(found)
+        name = await resigned(found, 3_600.0)
+        ends, began = now() + 3_600.0, now()
+        await killed_but(found, name)
+        await until(lambda: found.leaders == [name], within=3 * LEASE)
+        assert 2 * LEASE - RETRY <= now() - began <= 2 * LEASE + 2 * RETRY
+        elected = found.stages[name].told(LeaderElected)[-1]
+        assert elected.mine
+        assert elected.resigned_until == pytest.approx(ends, abs=2 * RETRY)
+        assert "nobody else had led for a whole lease" in say(elected)
+
+
+@virtually
+async def test_who_resigned_counts_no_time_in_which_the_coordinator_did_not_answer() -> None:
+    async with trio() as found:
+        await settled(found)
+        name = await resigned(found, 3_600.0)
+        await killed_but(found, name)
+        await elapse(LEASE + 5.0)
+        found.ways[name].cut()
+        await elapse(10 * LEASE)
+        found.ways[name].mend()
+        back = now()
+        await until(lambda: found.leaders == [name], within=3 * LEASE)
+        assert now() - back >= LEASE - RETRY
+
+
+@virtually
+async def test_who_stops_leads_no_more_though_nobody_else_does() -> None:
+    async with trio() as found:
+        await settled(found)
+        (name,) = found.leaders
+        await killed_but(found, name)
+        await found.stages[name].engine.halt()
+        await elapse(5 * LEASE)
+        assert not found.leaders
 
 
 @virtually

@@ -98,6 +98,8 @@ class Leading:
         self._floor = 0
         self._own_epoch = 0  # as the coordinator counts it
         self._abstains_until = 0.0
+        self._resigned_until = 0.0
+        self._vacant_since: float | None = None  # as the coordinator says, and said all the time since
         others = sum(each.may_lead for each in membership.members if each != membership.me)
         self._yielding = Yielding(coordinator.lease, others)
         self._vain_since: float | None = None  # the lease is held, and what there is to know is not learnt
@@ -184,6 +186,14 @@ class Leading:
         """Not stand for so long, whoever leads."""
         self._abstains_until = max(self._abstains_until, self._clock() + seconds)
 
+    async def step_down(self, seconds: float, cause: str) -> bool:
+        """Resign because a person wants it, and not stand for so long. Whether the coordinator took it.
+
+        That is to let another one lead, and no word that nobody shall: where nobody led for a lease, it stands again.
+        """
+        self._resigned_until = self._clock() + seconds
+        return await self.resign(cause=cause)
+
     async def resign(self, abstain: float = 0.0, cause: str = "it resigned") -> bool:
         """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
         self._abstains_until = self._clock() + abstain
@@ -243,8 +253,10 @@ class Leading:
     def _stands(self, now: float) -> bool:
         if not self.candidate or now < self._abstains_until:
             return False
-        vacant = not self.standing.leader and now - self.standing.since >= self.lease / 5
-        return vacant or not self._yielding.abstains(now)
+        vacant = now - self._vacant_since if self._vacant_since is not None else 0.0
+        if now < self._resigned_until:
+            return vacant >= self.lease
+        return vacant >= self.lease / 5 or not self._yielding.abstains(now)
 
     async def _give_way_if_hindered(self) -> None:
         """Let another member do what this one cannot do, if it leads and there is such a thing."""
@@ -282,6 +294,10 @@ class Leading:
         epoch = found.epoch + self._floor if found.leader else before.epoch
         same = (before.leader, before.epoch) == (found.leader, epoch)
         self.standing = KnownLeader(found.leader, epoch, before.since if same else now, asked_at)
+        if found.leader:
+            self._vacant_since = None
+        elif self._vacant_since is None:
+            self._vacant_since = asked_at
         if self._lost_at is not None:
             lost_at, self._lost_at = self._lost_at, None
             self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))
@@ -315,8 +331,14 @@ class Leading:
             return
         was = self._told_leader[0] if self._told_leader is not None else ""
         self._told_leader = known
+        now, epoch, resigned_until = self._clock(), self.standing.epoch, self._resigned_until
+        all_the_same = resigned_until if found.mine and now < resigned_until else 0.0
+        if found.mine:
+            self._resigned_until = 0.0  # nobody else could: it stands like everybody from now on
         self._emit(
-            LeaderElected(at=self._clock(), leader=found.leader, epoch=self.standing.epoch, was=was, mine=found.mine)
+            LeaderElected(
+                at=now, leader=found.leader, epoch=epoch, was=was, mine=found.mine, resigned_until=all_the_same
+            )
         )
 
     def _lose(self, cause: str, *, uncoordinated: bool = False) -> None:
@@ -326,6 +348,7 @@ class Leading:
     def _unheard(self, error: str) -> None:
         now = self._clock()
         self.standing = replace(self.standing, trouble=error)
+        self._vacant_since = None
         if self._lost_at is None:
             self._lost_at = now
             self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=self._may_be_lone))
