@@ -27,6 +27,7 @@ from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.core.overrides import Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
+from failoverd.runtime.members.leading import HIGHEST_FLOOR
 from failoverd.runtime.target_worker import SHADOW_READ
 from failoverd.simulation.faults import Script
 from failoverd.simulation.virtual_time import elapse, now
@@ -320,6 +321,44 @@ async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_mark
         assert [event for stage in found.stages.values() for event in stage.told(CoordinatorRestored)]
         writes = [write.marker.epoch for write in found.zonefile.writes]
         assert writes == sorted(writes)
+
+
+@pytest.mark.parametrize("epoch", [HIGHEST_FLOOR + 1, 10**18 - 1])
+@virtually
+async def test_a_marker_with_an_epoch_that_no_leader_came_to_is_left_until_a_person_says_that_nobody_leads_in_it(
+    epoch: int,
+) -> None:
+    """Else the epochs of all would jump there, and those that follow fit into no marker."""
+    async with trio() as found:
+        await settled(found)
+        before, marker = found.leader.engine.lead.epoch, found.zonefile.observe(AT).marker
+        assert marker is not None
+        found.zonefile.mark(AT, replace(marker, epoch=epoch).to_text())
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: found.leader.told(LeaderOutranked))
+        await elapse(3 * LEASE)
+        assert found.epoch == epoch
+        assert not [event for stage in found.stages.values() for event in stage.told(CoordinatorRestored)]
+        assert found.leader.engine.lead.epoch == before
+        assert await found.leader.engine.settle_rivals(Scope(), "alice@desk", "nobody of ours wrote it")
+        await until(found.leader.steers(API, oci=100.0))
+        await found.stages.pop(found.leaders[0]).kill()
+        await until(lambda: found.leaders, within=2 * LEASE)
+        found.world.let(Does.ANSWER, AZURE)
+        await until(found.leader.steers(API, **NORMAL))
+        assert found.leader.engine.lead.epoch < HIGHEST_FLOOR
+
+
+@virtually
+async def test_the_highest_epoch_that_is_believed_leaves_room_for_leaders_to_come() -> None:
+    async with trio() as found:
+        await settled(found)
+        marker = found.zonefile.observe(AT).marker
+        assert marker is not None
+        found.zonefile.mark(AT, replace(marker, epoch=HIGHEST_FLOOR).to_text())
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: found.leaders and found.leader.steers(API, oci=100.0)(), within=3 * LEASE)
+        assert found.epoch > HIGHEST_FLOOR
 
 
 @virtually

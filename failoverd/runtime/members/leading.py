@@ -29,12 +29,17 @@ from failoverd.core.events import (
 from failoverd.core.members import Membership, Uncoordinated
 from failoverd.core.records import Marker, Target
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
-from failoverd.runtime.members.versioned import VERSION
+from failoverd.runtime.members.versioned import VERSION, LaterVersionError, read_object
 from failoverd.runtime.members.yielding import Yielding
 from failoverd.runtime.naps import Nap
 
 LONGEST_RETRY: Final = 1.0
 """Seconds between two calls of the coordinator, at most; a tenth of the lease, where that is shorter."""
+
+HIGHEST_FLOOR: Final = 10**15
+"""Of epochs: a thousand changes of the coordinator a second for thirty thousand years. A marker that shows a higher one
+was written by no leader that the coordinator made: it outranks us until a person says otherwise. Would all epochs go on
+above it, they were soon none that a marker may say, and who reads JSON as floating point would round them."""
 
 INSTALLATION: Final = "installation"
 """The key of what all members have in common whoever leads."""
@@ -244,11 +249,13 @@ class Leading:
     async def _find_voice(self) -> None:
         """Only read while the coordinator was not heard: by asking, who hears no answer would hold the lease for ever.
 
+        So would who cannot read what is to be known of the installation, and may not lead.
+
         Raises:
             CoordinationError: it is not heard yet.
         """
         if self.standing.trouble:
-            await self._coordinator.entries(INSTALLATION)
+            await self._installation()
 
     def _stands(self, now: float) -> bool:
         if not self.candidate or now < self._abstains_until:
@@ -385,6 +392,8 @@ class Leading:
         (marker, read_at), self._ranks = self._ranks, None
         if asked_at < read_at or marker.epoch <= self.epoch or marker.instance != self.instance:
             return
+        if marker.epoch > HIGHEST_FLOOR:
+            return
         known, version = await self._installation()
         said = _Installation(self.instance, max(marker.epoch, known.floor if known is not None else 0))
         if await self._coordinator.replace(INSTALLATION, said.dumped, after=version) is None:
@@ -408,11 +417,24 @@ class _Installation:
     def parsed(cls, value: bytes) -> "_Installation":
         """Raises CoordinationError: somebody else wrote something else there."""
         try:
-            said = json.loads(value)
-            return cls(str(said["instance"]), int(said["floor"]))
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            said = read_object(value)
+            return cls(str(said["instance"]), _floor(said["floor"]))
+        except LaterVersionError as error:
+            raise CoordinationError(
+                f"what stands under {INSTALLATION} in the coordinator cannot be read: {error}",
+                reason="later_version",
+                remedy="bring this member to the version of the others; until then it does not lead",
+            ) from error
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise CoordinationError(
                 f"what stands under {INSTALLATION} in the coordinator is not failoverd's",
                 reason="not_ours",
                 remedy="give this installation a prefix of its own; or delete that key, if nobody else has this prefix",
             ) from error
+
+
+def _floor(said: object) -> int:
+    """Raises ValueError for what no member would have written."""
+    if not isinstance(said, int) or not 0 <= said <= HIGHEST_FLOOR:
+        raise ValueError("it is no floor of epochs")
+    return said
