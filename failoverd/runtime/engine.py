@@ -53,8 +53,10 @@ from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.shared_history import SharedHistory
 from failoverd.runtime.members.shared_notices import SharedNotices
+from failoverd.runtime.members.tidying import Tidying
 from failoverd.runtime.members.voting import Introduction, Voting
 from failoverd.runtime.naps import Nap
+from failoverd.runtime.orphans import Claims
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.runtime.practising import Practising
@@ -181,6 +183,8 @@ class Engine:
         self._history: SharedHistory | None = None
         self.memory = self._remember(around.coordinator)
         self.voting = self._vote(around.coordinator)
+        self.tidying = self._tidy(around.coordinator)
+        self.claims: Callable[[], Claims] = Claims  # until files were read, what they name
         self._named = said.instance
 
     def _member(self, said: Installation, around: Surroundings) -> Leading | None:
@@ -204,6 +208,7 @@ class Engine:
             coordinator, self.leading, self.states, self.overrides, self.runner.heed, self.emit, self._clock
         )
         found.chance = self.tools.chance
+        found.runs = lambda policy: policy in self.policies
         found.moved = lambda policy: self._work_on(policy, Urgency.ROUTINE)  # who follows sees what it became
         self.states.share(found)
         self.overrides.share(found.say)
@@ -229,6 +234,17 @@ class Engine:
         )
         found.candidate, found.chance = self.leading, self.tools.chance
         return found
+
+    def _tidy(self, coordinator: Coordinator | None) -> Tidying | None:
+        """What the members need no more, where there are several."""
+        if coordinator is None or self.leading is None:
+            return None
+        return Tidying(coordinator, self.leading, self._policies_had, self._clock)
+
+    def _policies_had(self) -> frozenset[str] | None:
+        """Policies that some member has; None where a file does not say which one it is."""
+        claims, others = self.claims(), self.voting.policies_of_others() if self.voting is not None else ()
+        return frozenset({*self.policies, *claims.unsure, *others}) if claims.whole else None
 
     @property
     def instance(self) -> str:
@@ -299,6 +315,8 @@ class Engine:
             own |= {"shared history": self._history.run, "history of others": self._history.run_hearing}
         if self.voting is not None:
             own |= self.voting.works
+        if self.tidying is not None:
+            own["tidying"] = self.tidying.run
         for name, work in {**own, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 

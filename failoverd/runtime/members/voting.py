@@ -244,6 +244,12 @@ class Voting:
         """Every member as it is heard, this one included."""
         return tuple(self._heard(each) for each in self._membership.members)
 
+    def policies_of_others(self) -> frozenset[str]:
+        """Which policies the other members say that they have."""
+        return frozenset(
+            name for other in self._others.values() for name, ballot in other.ballots.items() if ballot.revision
+        )
+
     def _heard(self, member: Member) -> HeardMember:
         if member.name == self._me:
             about, isolated = self._introduction, tuple(sorted(self._board.isolated()))
