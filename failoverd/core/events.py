@@ -258,9 +258,10 @@ class LeaderElected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderLost(Event):
-    """This member, which led, writes no more.
+    """The member `leader`, which led, writes no more; it says so itself.
 
     `uncoordinated`: for the coordinator does not answer it, so that it does not know of anybody who leads in its place.
+    Then one that followed says so as well, once that lasts: `leader`, or nobody, led when it was last answered.
     """
 
     name: ClassVar[str] = "leader.lost"
@@ -270,6 +271,11 @@ class LeaderLost(Event):
     epoch: int
     cause: str
     uncoordinated: bool = False
+
+    @property
+    def missed(self) -> bool:
+        """Whether another member than the one that led tells it."""
+        return bool(self.told_by) and self.told_by != self.leader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     ),
     "leader.lost": (
         "This member, which led, writes no more (`cause`); another one can lead. `uncoordinated`: the coordinator does "
-        "not answer it, and it cannot know whether one does."
+        "not answer it, and it cannot know whether one does. One that followed says so too, after five minutes without "
+        "the coordinator: `leader`, or nobody, led when that last answered."
     ),
     "coordinator.lost": (
         "What members agree by does not answer this one: it writes nothing once its lease may be over, or (`lone`) "

@@ -156,6 +156,9 @@ def _(event: LeaderElected) -> str:
 
 @say.register
 def _(event: LeaderLost) -> str:
+    if event.missed:
+        led = f"{event.leader} led then, and its lease is over" if event.leader else "nobody led then"
+        return f"{event.told_by} knows of nobody who leads, so it writes nothing: {event.cause}; {led} by its clock"
     whole = f"{event.leader} leads no more and writes nothing: {event.cause}"
     return f"{whole}; until that answers, it cannot know whether another member leads" if event.uncoordinated else whole
 

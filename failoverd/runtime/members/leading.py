@@ -41,6 +41,11 @@ HIGHEST_FLOOR: Final = 10**15
 was written by no leader that the coordinator made: it outranks us until a person says otherwise. Would all epochs go on
 above it, they were soon none that a marker may say, and who reads JSON as floating point would round them."""
 
+NOBODY_KNOWN: Final = 300.0
+"""Seconds without the coordinator after which one that follows says that it knows of nobody who leads. Only by then: it
+may be cut off alone, which is a warning, and looks the same from there; yet if the leader went with the coordinator,
+nobody else could tell."""
+
 INSTALLATION: Final = "installation"
 """The key of what all members have in common whoever leads."""
 
@@ -109,6 +114,7 @@ class Leading:
         self._yielding = Yielding(coordinator.lease, others)
         self._vain_since: float | None = None  # the lease is held, and what there is to know is not learnt
         self._lost_at: float | None = None
+        self._told_nobody = False  # that it knows of nobody who leads
         self._told_leader: tuple[str, int] | None = None
         self._told_turn = False, False
         self._nap = Nap(clock)
@@ -306,7 +312,7 @@ class Leading:
         elif self._vacant_since is None:
             self._vacant_since = asked_at
         if self._lost_at is not None:
-            lost_at, self._lost_at = self._lost_at, None
+            lost_at, self._lost_at, self._told_nobody = self._lost_at, None, False
             self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))
 
     async def _learn(self, asked_at: float) -> None:
@@ -350,6 +356,7 @@ class Leading:
 
     def _lose(self, cause: str, *, uncoordinated: bool = False) -> None:
         now, epoch = self._clock(), self.epoch
+        self._told_nobody = uncoordinated
         self._emit(LeaderLost(at=now, leader=self.member, epoch=epoch, cause=cause, uncoordinated=uncoordinated))
 
     def _unheard(self, error: str) -> None:
@@ -362,6 +369,17 @@ class Leading:
         if self._mine and now >= self._until:
             self._mine = False
             self._lose("the coordinator did not answer, and the lease may end elsewhere", uncoordinated=True)
+        elif self.candidate and not self._mine and not self._told_nobody:
+            self._miss_leader(now, self._lost_at)
+
+    def _miss_leader(self, now: float, lost_at: float) -> None:
+        """Say that nobody is known to lead, once the coordinator was not heard for long."""
+        silent_for = now - (lost_at if self.standing.heard_at is None else self.standing.heard_at)
+        if silent_for < max(NOBODY_KNOWN, self.lease):
+            return
+        self._told_nobody = True
+        cause = f"{self.member} has not heard the coordinator for {silent_for:.0f}s"
+        self._emit(LeaderLost(at=now, leader=self.standing.leader, epoch=self.epoch, cause=cause, uncoordinated=True))
 
     # -- what is kept whoever leads ------------------------------------------------------------------------------------
 
