@@ -9,7 +9,7 @@ from support.engines import LEASE
 from support.etcd import Etcd, etcd
 
 from failoverd.coordination.etcd import coordinator
-from failoverd.coordination.etcd.coordinator import PAGE, EtcdCoordinator
+from failoverd.coordination.etcd.etcd_coordinator import PAGE, EtcdCoordinator
 from failoverd.coordination.etcd.gateway import MOST_BYTES, TOO_LARGE, Gateway, Unheard
 from failoverd.core.errors import CoordinationError
 from failoverd.http_client import http_session
