@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from failoverd import __version__
-from failoverd.core.control import news
 from failoverd.core.control.clearance import Objection
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
-from failoverd.core.control.rivals import UNNAMED, Rivalry
+from failoverd.core.control.progress import rivals_settled
 from failoverd.core.control.state import PolicyState
-from failoverd.core.events import Event, OverrideEvent, RivalSettled
+from failoverd.core.events import Event, OverrideEvent
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
 from failoverd.core.health.table import HealthTable
 from failoverd.core.members import Membership
@@ -308,27 +307,14 @@ class Engine:
             CoordinationError: this member does not lead.
         """
         self.member.require_lead()
-        settled: set[tuple[str, str, str]] = set()
+        settled = set[str]()
         for policy in tuple(self.runner.policies):
-            state = self.states.of(policy)
-            for memory in state.targets.values():
-                target, precedence = memory.target, memory.precedence
-                if not scope.has_target(target):
-                    continue
-                after = replace(memory, rivalry=Rivalry(), precedence=precedence.released())
-                state = state.with_target(after)  # a last write may be seen yet
-                if memory.rivalry.since is None and not precedence.newer:
-                    continue
-                leader = (precedence.instance or UNNAMED,) if precedence.newer else ()
-                rivals = tuple(dict.fromkeys((*memory.rivalry.rivals, *leader)))
-                if (name := (target.provider, target.zone, target.key.name)) not in settled:  # its types share it
-                    settled.add(name)
-                    names = news.names(target, news.id_of(state.incident), self._clock())
-                    self.emit(RivalSettled(**names, rivals=rivals, by=by, comment=comment, epoch=precedence.newer))
-            self.states.put(state)
+            after, events = rivals_settled(self.states.of(policy), scope, by, comment, self._clock())
+            self.states.take((after, tuple(events.values())))
             await self.states.keep(policy)
+            settled |= {name for _, _, name in events}
         self.runner.tick()
-        return tuple(sorted({name for _, _, name in settled}))
+        return tuple(sorted(settled))
 
     def look_again(self, policy: str) -> None:
         """Somebody else wrote, or found something, in this process: the policy is worked on now."""
