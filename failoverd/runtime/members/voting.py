@@ -20,10 +20,10 @@ from typing import Any, Final, Protocol
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemberFound, MemberLost
 from failoverd.core.health.assignment import PolicyShares, ProbingMembers
-from failoverd.core.health.electorate import Electorate, Votes
+from failoverd.core.health.electorate import Electorate, Voter
 from failoverd.core.health.isolation import NEVER, Family
 from failoverd.core.health.transitions import ProbeDue
-from failoverd.core.health.votes import Voter
+from failoverd.core.health.votes import Votes
 from failoverd.core.members import Member, Membership
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Coordinator, Emit
