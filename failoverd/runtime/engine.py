@@ -44,7 +44,7 @@ from failoverd.runtime.lead import Alone, Lead
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.ballots import MemberRun
 from failoverd.runtime.members.participant import Participant
-from failoverd.runtime.members.voting import Introduction
+from failoverd.runtime.members.publishing import Introduction
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner

@@ -16,10 +16,11 @@ from failoverd.ports import Clock, Coordinator, Emit, Telling
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.members.leading import Leading
 from failoverd.runtime.members.memory import SharedMemory
+from failoverd.runtime.members.publishing import Introduction
 from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.shared_history import SharedHistory
 from failoverd.runtime.members.shared_notices import SharedNotices
-from failoverd.runtime.members.voting import Introduction, Voting, VotingBoard, VotingTimetable
+from failoverd.runtime.members.voting import Voting, VotingBoard, VotingTimetable
 from failoverd.runtime.states import States
 
 
@@ -62,7 +63,7 @@ class Participant:
         self._membership = membership
         self._introduction = introduction
         self._emit = emit
-        self._clock = introduction.wall
+        self._clock = introduction.clock
         self._listens_since = self._clock()
         self._chance = chance
         self._turn = turned
@@ -107,10 +108,10 @@ class Participant:
             timetable,
             policies,
             self._emit,
-            self._clock,
             self._introduction,
+            self.lead,
         )
-        self._voting.candidate, self._voting.chance = self.lead, self._chance
+        self._voting.chance = self._chance
 
     @property
     def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
