@@ -101,16 +101,8 @@ class Participant:
         self, board: VotingBoard, timetable: VotingTimetable, policies: Callable[[], Mapping[str, Policy]]
     ) -> None:
         """Have in common with the others what is seen; see `Voting`."""
-        self._voting = Voting(
-            self._coordinator,
-            self._membership,
-            board,
-            timetable,
-            policies,
-            self._emit,
-            self._introduction,
-            self.lead,
-        )
+        about, members = self._introduction, self._membership
+        self._voting = Voting(self._coordinator, members, board, timetable, policies, self._emit, about, self.lead)
         self._voting.chance = self._chance
 
     @property

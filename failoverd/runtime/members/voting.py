@@ -102,11 +102,7 @@ class Voting:
     @property
     def works(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What goes on, each by itself."""
-        return {
-            "votes": self.speak,
-            "votes of others": self._follow,
-            "vantages": self.watch,
-        }
+        return {"votes": self.speak, "votes of others": self._follow, "vantages": self.watch}
 
     def vote_alone(self, alone: bool) -> None:
         """Whether what this vantage sees holds, whatever the others said."""
