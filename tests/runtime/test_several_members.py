@@ -88,8 +88,7 @@ async def test_a_leader_that_is_stopped_hands_over_within_a_second() -> None:
 async def resigned(found: Trio, seconds: float) -> str:
     """The leader resigned for so long, as a person wanted, and another one leads."""
     (name,) = found.leaders
-    leading = found.leader.engine.leading
-    assert leading is not None
+    leading = found.leader.engine.member.lead
     assert await leading.step_down(seconds, "alex asked it to resign: a new disk")
     await until(lambda: found.leaders and found.leaders != [name])
     return name
@@ -275,9 +274,8 @@ async def test_who_hears_that_the_leader_left_asks_at_once_who_leads(phase: floa
     async with trio() as found:
         await settled(found)
         await elapse(phase * RETRY)
-        leading, first, left_at = found.leader.engine.leading, found.leader, now()
-        assert leading is not None
-        await leading.resign(30.0)
+        leading, first, left_at = found.leader.engine.member.lead, found.leader, now()
+        await leading.step_down(30.0, "it resigned")
         await until(lambda: found.leaders)
         assert found.leader is not first
         assert now() - left_at < RETRY / 10
@@ -306,9 +304,8 @@ async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_mark
         await settled(found)
         old = found.quorum.backup()
         for _ in range(3):
-            leading = found.leader.engine.leading
-            assert leading is not None
-            await leading.resign(30.0)
+            leading = found.leader.engine.member.lead
+            await leading.step_down(30.0, "it resigned")
             await until(lambda: found.leaders)
         found.world.let(Does.REFUSE, AZURE)
         await until(found.leader.steers(API, oci=100.0))

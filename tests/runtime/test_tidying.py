@@ -9,6 +9,7 @@ from support.virtual import virtually
 
 from failoverd import codec
 from failoverd.core.overrides import KNOWN, Override
+from failoverd.runtime.members.leading import Leading
 from failoverd.runtime.members.tidying import EVERY, UNNEEDED, Tidying
 from failoverd.simulation.virtual_time import elapse, now
 
@@ -167,9 +168,10 @@ async def test_what_the_leader_takes_away_is_told_again_by_nobody() -> None:
         state = codec.dump(found.leader.states.of("api")).replace('"policy":"api"', '"policy":"gone"')
         found.quorum.put("shared/states/gone/", f'{{"v":1,"body":{state}}}'.encode())
         await elapse(5.0)
-        tidying, stood = found.leader.engine.tidying, set(found.quorum.kept)
-        assert tidying is not None
-        await tidying.look()
+        (name,), stood = found.leaders, set(found.quorum.kept)
+        leading = found.leader.engine.member.lead
+        assert isinstance(leading, Leading)
+        await Tidying(found.ways[name], leading, lambda: {"api"}, now).look()
         assert "shared/words/drain-0" not in found.quorum.kept
         found.quorum.delete("shared/states/gone/")  # as the leader does after a day
         await elapse(3 * LEASE)
