@@ -119,6 +119,5 @@ async def test_who_resigned_for_an_hour_leads_again_where_all_others_were_killed
         for each in (second, *(name for name in others if name != second)):
             await world.kill(each)
         await world.led(first, after=epoch, within=2 * LEASE + 2.0)
-        await world.answer()
-        elected = world.seats[first].running.named("leader.elected")[-1]
+        elected = await world.seats[first].running.event("leader.elected", leader=first, mine=True)
         assert "nobody else had led for a whole lease" in elected["message"]
