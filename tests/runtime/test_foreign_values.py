@@ -1,11 +1,16 @@
 """What others wrote below the prefix of an installation: whatever it is, somebody leads and does what is to be done."""
 
+import json
+
 import pytest
 from support.stage import API, AZURE
-from support.trio import LEASE, settled, trio
+from support.trio import LEASE, drain, settled, trio
 from support.virtual import until, virtually
 
-from failoverd.core.events import TaskCrashed
+from failoverd import codec
+from failoverd.core.events import DecisionCrashed, MemoryRead, MemoryUnread, TaskCrashed
+from failoverd.runtime.members.ballots import MOST_NAME
+from failoverd.runtime.members.memory import MOST_UNREAD
 from failoverd.simulation.virtual_time import elapse
 from failoverd.simulation.world import Does
 
@@ -51,7 +56,19 @@ async def test_whatever_stands_there_somebody_leads_and_the_dead_region_is_left(
         assert not [crashed for stage in found.stages.values() for crashed in stage.told(TaskCrashed)]
 
 
-@pytest.mark.parametrize("value", [b'{"instance":"i","floor":1e999}', b"[" * 200_000, b"7"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"instance":"i","floor":1e999}',
+        b'{"instance":"i","floor":%b}' % (b"1" + b"0" * 30),  # no marker with that epoch could be read again
+        b'{"instance":"i","floor":-7}',
+        b'{"instance":"i owner=somebody","floor":0}',
+        b'{"instance":"%b","floor":0}' % (b"i" * 1_000),
+        b'{"instance":7,"floor":0}',
+        b"[" * 200_000,
+        b"7",
+    ],
+)
 @virtually
 async def test_an_installation_that_cannot_be_read_is_named_with_what_to_do(value: bytes) -> None:
     async with trio() as found:
@@ -61,6 +78,53 @@ async def test_an_installation_that_cannot_be_read_is_named_with_what_to_do(valu
         await found.leader.kill()
         del found.stages[first]
         await elapse(2 * LEASE)
+        assert not found.leaders
         assert not [crashed for stage in found.stages.values() for crashed in stage.told(TaskCrashed)]
         found.quorum.delete("installation")
         await until(lambda: found.leaders, within=LEASE)
+
+
+WORDS = {
+    "ends never": {"until": float("inf")},
+    "ends at no time": {"until": float("nan")},
+    "ends beyond all calendars": {"until": 1e300},
+    "ends in a hundred years": {"until": 3.2e9},
+    "takes a time that is none": {"over": float("nan")},
+    "gives less than nothing": {"verb": "pin", "shares": {"azure": -5}},
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+@virtually
+async def test_a_word_that_nobody_can_have_said_is_heeded_by_nobody_and_told_once(word: str) -> None:
+    async with trio() as found:
+        await settled(found)
+        said = codec.plain(drain("oci")) | WORDS[word]
+        for _ in range(3):
+            found.quorum.put("shared/words/drain-1", json.dumps({"v": 1, "body": said}).encode())
+        await elapse(5.0)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        for stage in found.stages.values():
+            assert not stage.engine.words()
+            assert [each.key for each in stage.told(MemoryUnread)] == ["shared/words/drain-1"]
+            assert not stage.told(DecisionCrashed)
+
+
+@virtually
+async def test_a_prefix_that_somebody_filled_is_told_of_a_few_times_and_not_for_each_key() -> None:
+    async with trio() as found:
+        await settled(found)
+        keys = [f"shared/words/\x1b[2J{number}{'x' * 2_000}" for number in range(1_000)]
+        for key in keys:
+            found.quorum.put(key, b'{"v":1,"body":{}}')
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        for stage in found.stages.values():
+            told = stage.told(MemoryUnread)
+            assert len(told) == MOST_UNREAD
+            assert all(each.key.isprintable() and len(each.key) <= MOST_NAME for each in told)
+        for key in keys:
+            found.quorum.delete(key)
+        await elapse(5.0)
+        assert all(len(stage.told(MemoryRead)) == 1 for stage in found.stages.values())

@@ -13,6 +13,7 @@ beside: a coordinator that was restored from a backup counts from an older numbe
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -29,7 +30,7 @@ from failoverd.core.events import (
 from failoverd.core.members import Membership, Uncoordinated
 from failoverd.core.records import Marker, Target
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
-from failoverd.runtime.members.versioned import VERSION
+from failoverd.runtime.members.versioned import VERSION, read_json
 from failoverd.runtime.members.yielding import Yielding
 from failoverd.runtime.naps import Nap
 
@@ -38,6 +39,12 @@ LONGEST_RETRY: Final = 1.0
 
 INSTALLATION: Final = "installation"
 """The key of what all members have in common whoever leads."""
+
+HIGHEST: Final = 10**17
+"""The floor of epochs, at most: markers say epochs of 18 digits, and one that cannot be read is nobody's."""
+
+_AN_INSTANCE: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+"""It stands in each marker, between spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +367,7 @@ class Leading:
         if self._ranks is None:
             return
         (marker, read_at), self._ranks = self._ranks, None
-        if asked_at < read_at or marker.epoch <= self.epoch or marker.instance != self.instance:
+        if asked_at < read_at or not self.epoch < marker.epoch <= HIGHEST or marker.instance != self.instance:
             return
         known, version = await self._installation()
         said = _Installation(self.instance, max(marker.epoch, known.floor if known is not None else 0))
@@ -385,11 +392,14 @@ class _Installation:
     def parsed(cls, value: bytes) -> "_Installation":
         """Raises CoordinationError: somebody else wrote something else there."""
         try:
-            said = json.loads(value)
-            return cls(str(said["instance"]), int(said["floor"]))
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            said = read_json(value, HIGHEST)
+            instance, floor = said["instance"], int(said["floor"])
+            if floor < 0 or not _AN_INSTANCE.fullmatch(instance):
+                raise ValueError("no marker can say that")  # noqa: TRY301 - as whatever else it may be
+        except (ValueError, TypeError, KeyError) as error:
             raise CoordinationError(
                 f"what stands under {INSTALLATION} in the coordinator is not failoverd's",
                 reason="not_ours",
                 remedy="give this installation a prefix of its own; or delete that key, if nobody else has this prefix",
             ) from error
+        return cls(instance, floor)
