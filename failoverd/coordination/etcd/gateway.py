@@ -277,11 +277,14 @@ class Gateway:
     async def _cluster_at(self, place: str) -> str | CoordinationError:
         """The cluster that an endpoint belongs to, or why it does not say."""
         try:
-            said = await self._exchanged(place, "maintenance/status", {})
+            async with asyncio.timeout(self.patience / 2):  # whoever asks has to be answered as well
+                said = await self._exchanged(place, "maintenance/status", {})
             with _as_etcd_writes(place):
                 return quoted(str(said["header"]["cluster_id"]), 20)
         except CoordinationError as error:
             return error
+        except TimeoutError:
+            return Unheard(f"etcd at {place_of(place)} does not answer", reason="timeout", maybe=True)
 
     def _ours(self, place: str, said: dict[str, Any]) -> dict[str, Any]:
         """An answer, which is of the cluster that is meant.

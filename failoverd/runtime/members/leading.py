@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Final
 
 from failoverd.core.control.plan import Plan
@@ -101,7 +102,7 @@ class Leading:
         self.candidate = membership.me.may_lead
         self._uncoordinated = membership.uncoordinated
         self._mine = False
-        self._until = 0.0  # nothing is begun after this
+        self._until = -inf  # nothing is begun after this
         self._floor = 0
         self._own_epoch = 0  # as the coordinator counts it
         self._abstains_until = 0.0
@@ -124,6 +125,11 @@ class Leading:
     @property
     def leads(self) -> bool:
         return self._mine and self._clock() < self._until
+
+    @property
+    def left(self) -> float:
+        """What was begun in time has the other half of the lease to end."""
+        return max(0.0, self._until + self.lease / 2 - self._clock())
 
     @property
     def speaks(self) -> bool:
@@ -194,7 +200,7 @@ class Leading:
     async def resign(self, abstain: float = 0.0, cause: str = "it resigned") -> bool:
         """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
         self._abstains_until = self._clock() + abstain
-        led, self._mine = self._mine, False
+        led, self._mine, self._until = self._mine, False, -inf
         if led:
             self._lose(cause)
             self._tell_turn()
@@ -279,7 +285,7 @@ class Leading:
             async with asyncio.timeout(self._patience):
                 await self._raise_floor(asked_at)
         elif self._mine:
-            self._mine = False
+            self._mine, self._until = False, -inf
             self._lose(f"{found.leader or 'nobody'} leads now")
         self._tell_leader(found)
 
