@@ -461,6 +461,12 @@ class MembersStatus:
         return self.at - self.listens_since > self.lease
 
     @property
+    def led(self) -> bool:
+        """Whether one of the members leads, and is not this one without writing: anybody can write in a name there."""
+        is_member = self.leader in {each.name for each in self.members}
+        return self.coordinated and is_member and (self.leads or self.leader != self.member)
+
+    @property
     def voting(self) -> tuple[MemberStatus, ...]:
         """Those whose votes count."""
         return tuple(each for each in self.members if not each.uncounted)

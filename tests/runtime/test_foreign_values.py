@@ -3,15 +3,17 @@
 import json
 
 import pytest
+from support.coordinating import LEADER
 from support.stage import API, AZURE
 from support.trio import LEASE, drain, settled, trio
 from support.virtual import until, virtually
 
 from failoverd import codec
-from failoverd.core.events import DecisionCrashed, MemoryRead, MemoryUnread, TaskCrashed
+from failoverd.core.events import DecisionCrashed, LeaderElected, MemoryRead, MemoryUnread, TaskCrashed
+from failoverd.operations.concerns import Condition, of_members
 from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.memory import MOST_UNREAD
-from failoverd.simulation.virtual_time import elapse
+from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 
 LARGE = b"1" + b"0" * 400
@@ -128,3 +130,39 @@ async def test_a_prefix_that_somebody_filled_is_told_of_a_few_times_and_not_for_
             found.quorum.delete(key)
         await elapse(5.0)
         assert all(len(stage.told(MemoryRead)) == 1 for stage in found.stages.values())
+
+
+@pytest.mark.parametrize("name", ["mallory", "\x1b[2J<script>\nazure-1" * 1_000])
+@virtually
+async def test_a_leader_that_is_none_of_the_members_is_told_and_shown_as_plain_text(name: str) -> None:
+    async with trio() as found:
+        await settled(found)
+        found.quorum.revoke(found.leaders[0])
+        found.quorum.put(LEADER, name.encode())
+        await elapse(3 * LEASE)
+        for stage in found.stages.values():
+            told = stage.engine.members()
+            assert not told.led
+            assert told.leader.isprintable()
+            assert len(told.leader) <= MOST_NAME
+            (concern,) = (each for each in of_members(told, now()) if each.subject == "leader")
+            assert concern.level is Condition.PERSON
+            assert "is none of the members: no member writes" in concern.text
+            assert {each.leader for each in stage.told(LeaderElected)[-1:]} == {told.leader}
+        found.quorum.delete(LEADER)
+        await until(lambda: found.leaders, within=LEASE)
+        await elapse(5.0)
+        assert all(stage.engine.members().led for stage in found.stages.values())
+
+
+@virtually
+async def test_who_is_said_to_lead_by_somebody_else_says_that_it_does_not() -> None:
+    async with trio() as found:
+        await settled(found)
+        (name,) = found.leaders
+        found.quorum.revoke(name)
+        found.quorum.put(LEADER, name.encode())
+        await elapse(3 * LEASE)
+        told = found.stages[name].engine.members()
+        assert not told.led
+        assert "is said to lead, and does not write" in " ".join(each.text for each in of_members(told, now()))

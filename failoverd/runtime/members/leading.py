@@ -30,7 +30,9 @@ from failoverd.core.events import (
 )
 from failoverd.core.members import Membership, Uncoordinated
 from failoverd.core.records import Marker, Target
+from failoverd.foreign import quoted
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
+from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.versioned import VERSION, read_json
 from failoverd.runtime.members.yielding import Yielding
 from failoverd.runtime.naps import Nap
@@ -286,11 +288,12 @@ class Leading:
                 await self._raise_floor(asked_at)
         elif self._mine:
             self._mine, self._until = False, -inf
-            self._lose(f"{found.leader or 'nobody'} leads now")
+            self._lose(f"{self.standing.leader or 'nobody'} leads now")
         self._tell_leader(found)
 
     def _mark_heard(self, found: Leadership, asked_at: float) -> None:
         before, now = self.standing, self._clock()
+        found = replace(found, leader=quoted(found.leader, MOST_NAME))  # somebody else may have written it
         self._own_epoch = found.epoch
         epoch = found.epoch + self._floor if found.leader else before.epoch
         same = (before.leader, before.epoch) == (found.leader, epoch)
@@ -323,14 +326,12 @@ class Leading:
                 await self._coordinator.resign()
 
     def _tell_leader(self, found: Leadership) -> None:
-        known = found.leader, self.standing.epoch
-        if not found.leader or known == self._told_leader:
+        known = leader, _ = self.standing.leader, self.standing.epoch
+        if not leader or known == self._told_leader:
             return
         was = self._told_leader[0] if self._told_leader is not None else ""
         self._told_leader = known
-        self._emit(
-            LeaderElected(at=self._clock(), leader=found.leader, epoch=self.standing.epoch, was=was, mine=found.mine)
-        )
+        self._emit(LeaderElected(at=self._clock(), leader=leader, epoch=self.standing.epoch, was=was, mine=found.mine))
 
     def _lose(self, cause: str, *, uncoordinated: bool = False) -> None:
         now, epoch = self._clock(), self.epoch
