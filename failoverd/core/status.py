@@ -433,7 +433,7 @@ class MembersStatus:
         since: when it first heard of that leader, or that there is none.
         coordinated: it heard the coordinator lately enough to know who leads.
         heard_at: when the coordinator last answered it; None while it never did.
-        trouble: why it does not answer now; empty while it does.
+        trouble: why it does not answer now, or keeps this member from telling what it sees; empty while it does.
         lease: seconds of silence after which another one may lead.
         listens_since: when it began to listen to the others.
         twin: where another daemon is that is this member as well, while this one steps back for it; empty without one.

@@ -28,6 +28,7 @@ from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.core.overrides import Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
+from failoverd.operations.concerns import Condition, of_members
 from failoverd.runtime.target_worker import SHADOW_READ
 from failoverd.simulation.faults import Fault, Moment, Script
 from failoverd.simulation.virtual_time import elapse, now
@@ -607,3 +608,21 @@ async def test_an_older_write_that_comes_late_where_nobody_compares_is_put_right
         epoch = before.marker.epoch
         await until(lambda: found.epoch > epoch and takes_out(found), within=120.0)
         assert not first.engine.lead.leads
+
+
+@pytest.mark.parametrize("denied", ["vantages/members/", "vantages/"])
+@virtually
+async def test_a_member_that_may_campaign_and_not_tell_what_it_sees_says_so(denied: str) -> None:
+    async with trio() as found:
+        await settled(found)
+        name, stage = next(each for each in found.stages.items() if each[1] in found.others())
+        found.ways[name].denied = denied
+        await elapse(2 * LEASE)
+        told = stage.engine.members()
+        assert told.coordinated
+        assert told.trouble.startswith("votes are not told: permission denied")
+        (concern,) = (each for each in of_members(told, now()) if each.subject == "coordinator")
+        assert concern.level is Condition.PERSON
+        found.ways[name].denied = ""
+        await elapse(LEASE)
+        assert not stage.engine.members().trouble

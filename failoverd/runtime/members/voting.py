@@ -125,6 +125,7 @@ class HeardMember:
         differing: the policies of which it runs another revision, or none.
         otherwise: whether its configuration says something else of the members.
         twin: where another daemon is that says that it is this member, while this one steps back for it.
+        trouble: of this member, why it is not heard by the others, or does not hear them, though somebody answers.
     """
 
     member: Member
@@ -136,6 +137,7 @@ class HeardMember:
     differing: tuple[str, ...] = ()
     otherwise: bool = False
     twin: str = ""
+    trouble: str = ""
 
 
 @dataclass(slots=True)
@@ -207,6 +209,7 @@ class Voting:
         self._number = 0
         self._beat_at = NEVER
         self._told_isolated: frozenset[Family] = frozenset()
+        self._failing: dict[str, tuple[float, str]] = {}  # what does not come about, since when, and why
         self._refusals = Refusals(emit, clock)
         self.candidate: Candidate = NeverStands()
         self.chance = CHANCE
@@ -248,8 +251,8 @@ class Voting:
         if member.name == self._me:
             about, isolated = self._introduction, tuple(sorted(self._board.isolated()))
             twin = self._doubles.elsewhere
-            votes = not isolated and not twin
-            return HeardMember(member, self._clock(), votes, isolated, about.version, 0.0, twin=twin)
+            votes, said = not isolated and not twin, about.version
+            return HeardMember(member, self._clock(), votes, isolated, said, 0.0, twin=twin, trouble=self._trouble)
         other = self._others[member.name]
         last = other.last
         if last is None:
@@ -265,6 +268,16 @@ class Voting:
             self._is_heard(other) and last.settings not in {"", self._settings},
         )
 
+    @property
+    def _trouble(self) -> str:
+        """What did not come about for a lease: a user may campaign, say, and write or read no votes."""
+        long_ago = self._clock() - self._coordinator.lease
+        return next((why for since, why in self._failing.values() if since < long_ago), "")
+
+    def _failed(self, what: str, error: Exception) -> None:
+        since, _ = self._failing.get(what, (self._clock(), ""))
+        self._failing[what] = since, f"votes are not {what}: {error or 'the coordinator did not answer in time'}"
+
     # -- saying --------------------------------------------------------------------------------------------------------
 
     async def speak(self) -> None:
@@ -279,8 +292,10 @@ class Voting:
             try:
                 await self._say()
                 attempt = 0
-            except (CoordinationError, TimeoutError):  # that it does not answer is told by who campaigns
+                self._failing.pop("told", None)
+            except (CoordinationError, TimeoutError) as error:  # that it does not answer is told by who campaigns
                 attempt += 1
+                self._failed("told", error)
                 await asyncio.sleep(self._pause(attempt))
 
     def _to_say(self, policy: str) -> None:
@@ -374,6 +389,7 @@ class Voting:
             try:
                 async with asyncio.timeout(self._coordinator.lease / 4):
                     entries, version = await self._coordinator.entries(VANTAGES)
+                self._failing.pop("heard", None)
                 older, newest = version < newest, version
                 if older:  # it came back from a backup, and what stands there is what was so then
                     self._say_all_again()
@@ -390,8 +406,9 @@ class Voting:
                     attempt, newest = 0, shared.version
                     (known.discard if shared.value is None else known.add)(key)
                     self._take(key, shared.value)
-            except (CoordinationError, TimeoutError):
+            except (CoordinationError, TimeoutError) as error:
                 attempt += 1
+                self._failed("heard", error)
                 await asyncio.sleep(self._pause(attempt))
 
     def _pause(self, attempt: int) -> float:
