@@ -205,3 +205,24 @@ async def test_a_cluster_that_is_made_anew_is_believed_without_a_restart() -> No
             await leads(member)
             found.make_anew()
             await leads(member, within=10.0)
+
+
+async def test_what_an_endpoint_repeats_of_the_password_or_the_token_is_not_shown(tmp_path: Path) -> None:
+    password, token = "vAw7bSqe9Ltr2", "uQwLdIeTzRkXmPao.42"
+    (tmp_path / "password").write_text(password)
+    signs_in = asyncio.Event()
+
+    async def repeats(request: web.BaseRequest) -> web.Response:
+        said = await request.json()
+        if request.path == "/v3/auth/authenticate" and said["password"] == password and signs_in.is_set():
+            return web.json_response({"header": {}, "token": token})
+        return web.json_response({"message": f"no: {said} {request.headers.get('Authorization', '')}"}, status=403)
+
+    async with stranger(repeats) as place, http_session("test", limit=4, per_host=4) as session:
+        gateway = Gateway(session, [place], PATIENCE, SILENCE, "failoverd", tmp_path / "password")
+        for _ in range(2):
+            with pytest.raises(CoordinationError) as told:
+                await gateway.ask("kv/range", {"key": "YQ=="}, twice=True)
+            assert told.value.reason == "http_403"
+            assert not any(secret in f"{told.value!r} {told.value} {gateway!r}" for secret in (password, token))
+            signs_in.set()

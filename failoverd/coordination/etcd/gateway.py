@@ -23,7 +23,7 @@ from typing import Any, Final
 import aiohttp
 
 from failoverd.core.errors import Compacted, CoordinationError, FailoverdError
-from failoverd.foreign import quoted
+from failoverd.foreign import keep_secret, quoted
 from failoverd.http_client import CaFiles, ShownCertificate, read_bounded, read_lines, unreached
 from failoverd.outgoing import place_of, read_secret
 
@@ -321,6 +321,7 @@ class Gateway:
             password = await asyncio.to_thread(read_secret, self.password_file)
         who = {"name": self.user, "password": password}
         self._token = str((await self._of_anyone("auth/authenticate", who, twice=True)).get("token", ""))
+        keep_secret(self._token)  # who reads it has what the user has, for minutes
 
     def _leave(self, place: str) -> None:
         """Ask another member from now on, unless somebody who asked that one as well was sooner."""
