@@ -1,6 +1,8 @@
 """What others wrote below the prefix of an installation: whatever it is, somebody leads and does what is to be done."""
 
 import json
+import time
+from dataclasses import replace
 
 import pytest
 from support.coordinating import LEADER
@@ -9,10 +11,12 @@ from support.trio import LEASE, drain, settled, trio
 from support.virtual import until, virtually
 
 from failoverd import codec
-from failoverd.core.events import DecisionCrashed, LeaderElected, MemoryRead, MemoryUnread, TaskCrashed
+from failoverd.core.events import DecisionCrashed, LeaderElected, MemoryRead, MemoryUnread, TaskCrashed, VoteRefused
+from failoverd.core.overrides import Scope
 from failoverd.operations.concerns import Condition, of_members
 from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.memory import MOST_UNREAD
+from failoverd.runtime.members.refusals import MOST as MOST_REFUSALS
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 
@@ -166,3 +170,29 @@ async def test_who_is_said_to_lead_by_somebody_else_says_that_it_does_not() -> N
         told = found.stages[name].engine.members()
         assert not told.led
         assert "is said to lead, and does not write" in " ".join(each.text for each in of_members(told, now()))
+
+
+@virtually
+async def test_members_that_somebody_makes_up_are_told_of_a_few_times_and_fill_nothing() -> None:
+    async with trio() as found:
+        await settled(found)
+        for number in range(1_000):
+            found.quorum.put(f"vantages/members/{number}", b"{}")
+            found.quorum.put(f"vantages/votes/azure-1/{number}", b"1" * 1_000)
+            found.quorum.put(f"shared/notices/handed/{number}", b'{"v":1,"body":[]}')
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        assert all(len(stage.told(VoteRefused)) <= MOST_REFUSALS for stage in found.stages.values())
+
+
+@virtually
+async def test_thousands_of_words_are_heard_without_holding_up_who_hears_them() -> None:
+    """Each of them had all words put in order again: 4,000 took three members 16 seconds."""
+    async with trio() as found:
+        await settled(found)
+        began = time.process_time()
+        for number in range(4_000):
+            said = codec.plain(replace(drain("oci"), id=f"drain-{number}", scope=Scope(policies=("other",))))
+            found.quorum.put(f"shared/words/drain-{number}", json.dumps({"v": 1, "body": said}).encode())
+        await until(lambda: all(len(stage.engine.words()) == 4_000 for stage in found.stages.values()))
+        assert time.process_time() - began < 8.0

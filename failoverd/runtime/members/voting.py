@@ -491,7 +491,8 @@ class Voting:
 
     def _take_own_ballot(self, key: str, policy: str, value: bytes | None) -> None:
         if value is not None:
-            self._stands[policy] = value
+            if policy in self._taken or policy in self._said:
+                self._stands[policy] = value
             return
         self._stands.pop(policy, None)
         self._say_again(key)
