@@ -12,7 +12,7 @@ from aiohttp import web
 from support.engines import LEASE
 from support.etcd import Etcd, etcd
 
-from failoverd.coordination.etcd.coordinator import EtcdCoordinator
+from failoverd.coordination.etcd.etcd_coordinator import EtcdCoordinator
 from failoverd.coordination.etcd.gateway import OTHER_CLUSTER, Gateway
 from failoverd.core.errors import CoordinationError
 from failoverd.http_client import http_session
