@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
 from support.coordinating import REFUSED, UNANSWERED, PaperQuorum
-from support.stage import API, AT, AZURE, NORMAL, status
+from support.stage import API, AT, AZURE, NORMAL, OCI, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
+from failoverd.core.control.rivals import MOST_UNDONE
 from failoverd.core.errors import CoordinationError, Permanent
 from failoverd.core.events import (
     ChangeApplied,
@@ -549,3 +550,44 @@ async def test_what_a_person_deletes_in_the_coordinator_is_told_again_by_who_kno
         remembered = {key for key in stood if key.startswith(("shared/states/", "shared/words/"))}
         assert remembered
         assert remembered <= found.quorum.kept.keys()
+
+
+@virtually
+async def test_who_is_cut_off_alone_and_sees_down_what_the_leader_serves_leaves_it_in_the_end() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT, apart=True)) as found:
+        await settled(found)
+        (leader,) = found.leaders
+        other = next(name for name in NAMES if name != leader)
+        written = len(found.zonefile.writes)
+        found.ways[other].cut(REFUSED)
+        found.stages[other].fails(AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        await until(found.leader.steers(API, **NORMAL), within=3_600.0)
+        await elapse(3_600.0)
+        assert found.leader.shares(API) == NORMAL
+        assert len(found.zonefile.writes) <= written + 6
+        held = found.stages[other].told(PlanHeld)
+        assert {check.limit for event in held for check in event.limits} == {Limit.UNCOORDINATED}
+
+
+@virtually
+async def test_two_that_are_alone_and_see_each_other_s_region_down_come_to_rest() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT, apart=True)) as found:
+        await settled(found)
+        written = len(found.zonefile.writes)
+        found.quorum.lose_quorum()
+        await elapse(LEASE)
+        found.stages["azure-1"].fails(OCI)
+        found.stages["oci-1"].fails(AZURE)
+        await elapse(600.0)
+        assert len(found.zonefile.writes) <= written + 2 * MOST_UNDONE + 2
+        found.stages["azure-1"].heals(OCI)
+        found.stages["oci-1"].heals(AZURE)
+        found.quorum.regain_quorum()
+        await until(lambda: found.leaders)
+        await until(found.leader.steers(API, **NORMAL))
+        found.quorum.lose_quorum()
+        await elapse(LEASE)
+        for stage in found.stages.values():
+            stage.fails(AZURE)
+        await until(found.stages["azure-1"].steers(API, oci=100.0))

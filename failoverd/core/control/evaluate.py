@@ -327,15 +327,14 @@ def _outranked(case: _Case, decision: Decision, memory: TargetMemory) -> Decisio
 def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple[Event, ...]]:
     """Who else writes the name, after this look at it; and what is to be told of that."""
     others, good, ours = case.state.other_types(memory.target), memory.last_good, case.ours
-    rivalry = rivals.seen(
-        memory.rivalry,
-        (each.rivalry for each in others),
-        case.observed,
-        ours,
-        good.records if good is not None else None,
-        case.policy.limits.longest_window,
-        case.now,
-    )
+    last, rivalries = good.records if good is not None else None, tuple(each.rivalry for each in others)
+    known = memory.rivalry
+    if case.estate.lone:
+        own = max((each.last_good.generation for each in (memory, *others) if each.last_good is not None), default=0)
+        known = rivals.put_back_alone(known, rivalries, case.observed, last, own)
+    rivalry = rivals.seen(known, rivalries, case.observed, ours, last, case.policy.limits.longest_window, case.now)
+    if rivalry.since is None and rivalry.undone and not case.estate.lone:
+        rivalry = replace(rivalry, undone=0)
     after = replace(memory, rivalry=rivalry) if rivalry != memory.rivalry else memory
     return after, news.rivalled(memory, after, others, ours, case.state.incident)
 
@@ -813,7 +812,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         out=out - _ill(case, out),
         still=_still(case.heeded, lone=case.estate.lone),
         rival=memory.rivalry.since is not None,
-        contested=memory.rivalry.since is not None and memory.rivalry.contested,
+        contested=(memory.rivalry.since is not None or case.estate.lone) and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
         evicted=_evicted(case, plan),
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
