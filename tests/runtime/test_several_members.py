@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
 from support.coordinating import REFUSED, UNANSWERED, PaperQuorum
+from support.operating import undoable_of
 from support.stage import API, AT, AZURE, NORMAL, OCI, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
@@ -28,6 +29,7 @@ from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.core.overrides import Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
+from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.runtime.target_worker import SHADOW_READ
 from failoverd.simulation.faults import Script
 from failoverd.simulation.virtual_time import elapse, now
@@ -591,3 +593,27 @@ async def test_two_that_are_alone_and_see_each_other_s_region_down_come_to_rest(
         for stage in found.stages.values():
             stage.fails(AZURE)
         await until(found.stages["azure-1"].steers(API, oci=100.0))
+
+
+def desk(found: Trio, name: str) -> Desk:
+    return Desk(found.stages[name].engine, now, undoable_of(found.journals[name]))
+
+
+DRAIN = WordRequest(Verb.DRAIN, Scope(regions=("azure",)), "it is being mended", 3_600.0)
+HOLD = WordRequest(Verb.HOLD, Scope(("api",)), "it is night", 3_600.0)
+
+
+@virtually
+async def test_who_gives_a_word_to_a_leader_that_is_cut_off_is_told_that_the_others_do_not_know_it() -> None:
+    async with trio() as found:
+        await settled(found)
+        (name,) = found.leaders
+        assert not (await desk(found, name).give(HOLD, "alice@desk")).notes
+        found.ways[name].cut()
+        given = await desk(found, name).give(DRAIN, "alice@desk")
+        assert given.kept
+        assert "the other members do not know it yet" in given.notes[-1]
+        found.ways[name].mend()
+        await elapse(LEASE)
+        assert all(given.word.id in {word.id for word in stage.engine.words()} for stage in found.stages.values())
+        assert not (await desk(found, name).release(given.word.id, "done", "bob@desk")).notes
