@@ -30,6 +30,7 @@ from failoverd.core.overrides import Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
 from failoverd.operations.commanding import Desk, WordRequest
+from failoverd.operations.judging import OverrideError
 from failoverd.runtime.target_worker import SHADOW_READ
 from failoverd.simulation.faults import Script
 from failoverd.simulation.virtual_time import elapse, now
@@ -617,3 +618,14 @@ async def test_who_gives_a_word_to_a_leader_that_is_cut_off_is_told_that_the_oth
         await elapse(LEASE)
         assert all(given.word.id in {word.id for word in stage.engine.words()} for stage in found.stages.values())
         assert not (await desk(found, name).release(given.word.id, "done", "bob@desk")).notes
+
+
+@virtually
+async def test_who_may_only_take_off_what_is_down_refuses_a_drain_and_says_what_would_help() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT)) as found:
+        await settled(found)
+        found.quorum.lose_quorum()
+        await until(lambda: found.stages["oci-1"].engine.lead.lone)
+        with pytest.raises(OverrideError, match="nobody can lead") as refused:
+            await desk(found, "oci-1").give(DRAIN, "alice@desk")
+        assert "bring the coordinator back" in refused.value.remedy
