@@ -10,10 +10,12 @@ from support.stage import API, AT, AZURE, NORMAL, OCI, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
+from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.rivals import MOST_UNDONE
 from failoverd.core.errors import CoordinationError, Permanent
 from failoverd.core.events import (
     ChangeApplied,
+    ChangeFenced,
     CoordinatorLost,
     CoordinatorRestored,
     LeaderElected,
@@ -629,3 +631,27 @@ async def test_who_may_only_take_off_what_is_down_refuses_a_drain_and_says_what_
         with pytest.raises(OverrideError, match="nobody can lead") as refused:
             await desk(found, "oci-1").give(DRAIN, "alice@desk")
         assert "bring the coordinator back" in refused.value.remedy
+
+
+@virtually
+async def test_a_word_that_begins_or_ends_while_nobody_can_lead_is_heeded_and_no_marker_is_written_for_it() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT)) as found:
+        await settled(found)
+        await desk(found, "aws-1").give(replace(HOLD, seconds=90.0), "alice@desk")
+        await elapse(LEASE)
+        found.quorum.lose_quorum()
+        await until(lambda: all(stage.engine.lead.lone for stage in found.stages.values()))
+        written = len(found.zonefile.writes)
+        await elapse(120.0)
+        given = await desk(found, "oci-1").give(HOLD, "alice@desk")
+        await elapse(120.0)
+        assert len(found.zonefile.writes) == written
+        for stage in found.stages.values():
+            assert not [*stage.told(ChangeFenced), *stage.told(TargetDelayed)]
+        assert status(found.stages["oci-1"]).kind is DecisionKind.HOLD_OPERATOR
+        found.quorum.regain_quorum()
+        await until(lambda: found.leaders)
+        await elapse(LEASE)
+        marker = found.zonefile.observe(AT).marker
+        assert marker is not None
+        assert marker.overrides == (given.word.id,)

@@ -585,9 +585,9 @@ def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome
         memory = replace(memory, told=told)
         outcome = _ended(case, memory, decision, OutcomeKind.REFUSE, TargetState.REFUSED, events)
         return replace(outcome, refused=found)
-    marker, rival = case.observed.marker, memory.rivalry.since is not None
-    if rival and isinstance(found, Plan) and found.kind is PlanKind.MARK and marker is not None:
-        found = InSync(found.target, marker.generation, found.overruled)  # two would go on about what it says
+    marker, left = case.observed.marker, _leaves_marker(case, memory)
+    if left and isinstance(found, Plan) and found.kind is PlanKind.MARK and marker is not None:
+        found = InSync(found.target, marker.generation, found.overruled)
     if isinstance(found, InSync):
         return _in_sync(case, memory, decision, found)
     until = settles(memory, case.observed, case.now)
@@ -643,7 +643,7 @@ def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | 
     records, marker = case.observed.records, case.observed.marker
     if case.heeded.stopped or case.heeded.lost or records is None or marker is None:
         return None
-    if settles(memory, case.observed, case.now) is not None or memory.rivalry.since is not None:
+    if settles(memory, case.observed, case.now) is not None or _leaves_marker(case, memory):
         return None
     if memory.last_good is None or memory.last_good.records != records or case.signature(memory).stands_in(marker):
         return None
@@ -652,6 +652,11 @@ def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | 
         return None
     found = replace(found, overruled=memory.last_good.overruled)
     return _write(case, memory, decision, marker_only(found, case.policy.limits), (), case.now)
+
+
+def _leaves_marker(case: _Case, memory: TargetMemory) -> bool:
+    """Whether a marker is not written by itself: others write the name as well, and would go on about what it says."""
+    return memory.rivalry.since is not None or case.estate.lone
 
 
 def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: RecordSet) -> Plan | InSync | Refused:
