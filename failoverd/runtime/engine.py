@@ -400,10 +400,14 @@ class Engine:
 
     def _not_leading(self, why: str) -> CoordinationError:
         leader = self.leading.standing.leader if self.leading is not None else ""
+        remedy = f"say it to {leader or 'the member that leads'} itself; failoverctl members names it"
+        if self.leading is not None and not self.leading.coordinated:
+            remedy = (
+                "say it to a member that the coordinator answers; if it answers none, failoverctl plan and apply move "
+                "what has to, with --without-daemon"
+            )
         return CoordinationError(
-            f"this member does not lead, and {why}: nothing was changed",
-            reason="not_leader",
-            remedy=f"say it to {leader or 'the member that leads'} itself; failoverctl members names it",
+            f"this member does not lead, and {why}: nothing was changed", reason="not_leader", remedy=remedy
         )
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:

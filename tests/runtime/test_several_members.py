@@ -211,8 +211,13 @@ async def test_a_word_that_no_leader_can_hear_is_refused() -> None:
         await settled(found)
         other = found.others()[0]
         next(way for name, way in found.ways.items() if found.stages[name] is other).cut()
-        with pytest.raises(CoordinationError, match="does not lead"):
+        with pytest.raises(CoordinationError, match="does not lead") as refused:
             await other.engine.say(drain("azure"), None)
+        assert refused.value.remedy.startswith(f"say it to {found.leaders[0]} itself")
+        await elapse(LEASE)
+        with pytest.raises(CoordinationError, match="does not lead") as refused:
+            await other.engine.say(drain("azure"), None)
+        assert "--without-daemon" in refused.value.remedy
         assert not other.engine.words()
 
 
