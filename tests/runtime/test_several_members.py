@@ -24,6 +24,7 @@ from failoverd.core.events import (
     MemoryRead,
     MemoryUnread,
     PlanHeld,
+    PracticeEnded,
     TargetDelayed,
 )
 from failoverd.core.health.region import RegionState
@@ -660,3 +661,22 @@ async def test_a_word_that_begins_or_ends_while_nobody_can_lead_is_heeded_and_no
         marker = found.zonefile.observe(AT).marker
         assert marker is not None
         assert marker.overrides == (given.word.id,)
+
+
+@virtually
+async def test_a_drill_whose_time_passes_while_nobody_leads_is_told_to_be_over_once() -> None:
+    async with trio() as found:
+        await settled(found)
+        await elapse(400.0)
+        drill = WordRequest(Verb.PRACTICE, Scope(regions=("oci",)), "we try it", 1_200.0)
+        given = await desk(found, "aws-1").give(drill, "alice@desk")
+        await elapse(60.0)
+        found.quorum.lose_quorum()
+        await elapse(60.0)
+        found.world.let(Does.REFUSE, AZURE)
+        await elapse(1_620.0)
+        found.quorum.regain_quorum()
+        await until(lambda: found.leaders)
+        await elapse(300.0)
+        over = [event for stage in found.stages.values() for event in stage.told(PracticeEnded)]
+        assert [event.override for event in over] == [given.word.id]
