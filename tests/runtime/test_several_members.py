@@ -23,6 +23,7 @@ from failoverd.core.events import (
     LeaderOutranked,
     MemoryRead,
     MemoryUnread,
+    OverrideEnding,
     PlanHeld,
     PracticeEnded,
     TargetDelayed,
@@ -680,3 +681,21 @@ async def test_a_drill_whose_time_passes_while_nobody_leads_is_told_to_be_over_o
         await elapse(300.0)
         over = [event for stage in found.stages.values() for event in stage.told(PracticeEnded)]
         assert [event.override for event in over] == [given.word.id]
+
+
+@virtually
+async def test_a_word_that_is_released_while_another_one_is_told_of_is_over() -> None:
+    async with trio() as found:
+        await settled(found)
+        (name,) = found.leaders
+        first = drain("azure")
+        second = replace(first, id="hold-1", verb=Verb.HOLD, scope=Scope(("api",)))
+        for word in (first, second):
+            assert await found.leader.engine.say(word, None)
+        found.ways[name].delay = 1.0
+        await until(lambda: found.leader.told(OverrideEnding), within=3_600.0)
+        assert [event.override for event in found.leader.told(OverrideEnding)] == [first.id]
+        await desk(found, name).release(second.id, "done", "bob@desk")
+        await elapse(LEASE)
+        assert [word.id for word in found.leader.engine.overrides.in_force()] == [first.id]
+        assert [event.override for event in found.leader.told(OverrideEnding)] == [first.id]
