@@ -649,10 +649,12 @@ class Desk:
         return (f"{phrases.counted(count, 'write')} had been sent before, and may still take effect",) if count else ()
 
     def _unshared(self, word: Override) -> tuple[str, ...]:
-        """Whoever has to lead before the coordinator answers this member again does not know of it."""
+        """Whoever has to lead before the coordinator takes it does not know of it."""
         if word.id not in self._crew.unshared:
             return ()
-        return ("the other members do not know it yet: the coordinator does not answer. They will when it does",)
+        return (
+            "the other members do not know it yet: the coordinator did not take it. It is told again until it does",
+        )
 
     # -- parts: words that are known -----------------------------------------------------------------------------------
 
