@@ -970,6 +970,7 @@ class ReleasedTold(AnswerBody):
     lost: tuple[str, ...] = Field(description="ids of those that nobody but markers knew")
     rivals: tuple[str, ...] = Field(default=(), description="names that are written as before, without a rival")
     kept: bool
+    notes: tuple[str, ...] = ()
 
 
 class AlertTold(ToldModel):

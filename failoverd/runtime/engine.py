@@ -280,6 +280,11 @@ class Engine:
     def words(self) -> tuple[Override, ...]:
         return self.overrides.all()
 
+    @property
+    def unshared(self) -> frozenset[str]:
+        """Ids of words that other members do not know as they are here."""
+        return self.overrides.unshared
+
     def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
         return self.runner.previews(policy)
 

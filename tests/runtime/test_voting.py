@@ -80,9 +80,13 @@ class Places:
         return self.stages[name]
 
     @property
+    def leaders(self) -> list[str]:
+        return [name for name, stage in self.stages.items() if stage.engine.lead.leads]
+
+    @property
     def leader(self) -> Stage:
-        (found,) = (stage for stage in self.stages.values() if stage.engine.lead.leads)
-        return found
+        (name,) = self.leaders
+        return self.stages[name]
 
     def fails(self, address: str, *names: str) -> None:
         for name in names or self.stages:
@@ -263,6 +267,37 @@ async def test_files_that_reach_the_members_one_after_the_other_are_told_of_by_n
         await elapse(60.0)
         assert not [event for name in NAMES for event in found.told(name, VoteRefused)]
         assert found.held(AZURE) == {Health.HEALTHY}
+
+
+@virtually
+async def test_members_that_were_never_given_a_policy_are_named_though_they_say_nothing_of_it() -> None:
+    web = replace(API, name="web")
+    async with places() as found:
+        leader, (mine,) = found.leader, found.leaders
+        others = [name for name in NAMES if name != mine]
+        await leader.take_up(web)
+        await elapse(LEASE / 2)
+        assert not [each for each in leader.engine.members().members if each.differing]
+        await elapse(2 * LEASE)
+        refused = leader.told(VoteRefused)
+        assert sorted((each.member, each.policy, each.reason) for each in refused) == sorted(
+            (name, "web", "other_revision") for name in others
+        )
+        assert "it runs no revision of it" in say(refused[0])
+        assert {each.name: each.differing for each in leader.engine.members().members} == {
+            mine: (), **dict.fromkeys(others, ("web",))
+        }  # fmt: skip
+        await found.stages[others[0]].stop()
+        await elapse(2 * LEASE)
+        assert [each.name for each in leader.engine.members().members if each.differing] == others[1:]
+        again = found.made(others[0], NAMES)
+        async with playing(API, stage=again):
+            await elapse(LEASE / 2)
+            assert [each.name for each in leader.engine.members().members if each.differing] == others[1:]
+            await again.take_up(web)
+            await elapse(2 * LEASE)
+            assert [each.name for each in leader.engine.members().members if each.differing] == others[1:]
+            assert len(leader.told(VoteRefused)) == 2
 
 
 @virtually

@@ -200,16 +200,17 @@ class Peers:
         was = self._is_heard(other) and before.isolated == said.isolated
         other.heard_at = other.spoke_at = self._clock()
         other.clock_offset = said.at - self._clock()
-        if not was:
+        if not was:  # it may have been started just now, and tells its ballots one after the other
+            other.differing |= dict.fromkeys(other.differing.keys() - other.ballots.keys(), self._clock())
             self.look()
 
     def _hear(self, other: _Other, name: str) -> None:
         """Have the votes of a member on a policy counted, if they are on the same revision."""
         if name not in self._assignment.taken:
             return
-        ballot = other.ballots.get(name)
+        ballot, ours = other.ballots.get(name), self._assignment.taken[name].policy.source.revision
         votes = None
-        if self._differs(other, name):
+        if ballot is None or ballot.revision != ours:
             other.differing.setdefault(name, self._clock())
         else:
             other.differing.pop(name, None)
@@ -219,9 +220,16 @@ class Peers:
         self._obey(self._board.hear(other.member.name, name, votes))
 
     def _differs(self, other: _Other, name: str) -> bool:
-        """Whether it runs another revision of a policy than this member does."""
-        policy, ballot = self._assignment.policies().get(name), other.ballots.get(name)
-        return policy is not None and ballot is not None and ballot.revision != policy.source.revision
+        """Whether it runs another revision of a policy than this member does, or none, as far as can be said.
+
+        Who says nothing of a policy has read its files within a lease, or was given none of that name.
+        """
+        since = other.differing.get(name)
+        return since is not None and (name in other.ballots or (self._is_heard(other) and self._lasts(since)))
+
+    def _lasts(self, since: float) -> bool:
+        """Whether it is so for longer than it may take everybody to read the files."""
+        return self._clock() - since > self._lease
 
     # -- who is there --------------------------------------------------------------------------------------------------
 
@@ -246,14 +254,14 @@ class Peers:
 
     def tell_differing(self) -> None:
         """Say of whom another revision is not counted, once it had the time to read the files as well."""
-        now = self._clock()
         for other in self._others.values():
             for policy, since in other.differing.items():
-                ballot = other.ballots.get(policy)
-                if ballot is None or policy not in self._assignment.taken or now - since <= self._lease:
+                taken = self._assignment.taken.get(policy)
+                if taken is None or not self._lasts(since) or not self._differs(other, policy):
                     continue
-                ours = self._assignment.taken[policy].policy.source.revision
-                self._refusals.other_revision(other.member.name, policy, ballot.revision, ours)
+                ballot = other.ballots.get(policy)
+                theirs = ballot.revision if ballot is not None else ""
+                self._refusals.other_revision(other.member.name, policy, theirs, taken.policy.source.revision)
 
     def _is_heard(self, other: _Other) -> bool:
         return self._clock() - other.heard_at <= self._lease
