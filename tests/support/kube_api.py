@@ -151,6 +151,7 @@ class KubeApi:
         window: seconds before the end of a watch at which its bookmark comes.
         longest_watch: seconds after which it ends any.
         repeats: it says no in words that repeat the request, token and all.
+        waiting: requests that are held up.
         garbage: what it answers to everything, in place of what it should.
     """
 
@@ -172,7 +173,11 @@ class KubeApi:
     _pages: dict[str, tuple[int, list[Json]]] = field(default_factory=dict)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     _thawed: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: int = 0
     _throttled: int = 0
+    _held: str = ""
+    _room: int = 0
+    _open: asyncio.Event = field(default_factory=asyncio.Event)
     _retry_after: int | None = 1
     _unanswered: list[str] = field(default_factory=list)
     _before: dict[str, Callable[[], object]] = field(default_factory=dict)
@@ -209,6 +214,29 @@ class KubeApi:
     def throttle(self, times: int, retry_after: int | None = 1) -> None:
         """The next requests are too many."""
         self._throttled, self._retry_after = times, retry_after
+
+    @contextmanager
+    def slow(self, resource: str, after: int = 0) -> Iterator[None]:
+        """After so many more requests for it, those for this resource are held up; all others are answered."""
+        self._held, self._room = resource, after
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._held = ""
+            self._open.set()
+
+    async def _let_through(self, resource: str) -> None:
+        if resource != self._held:
+            return
+        self._room -= 1
+        if self._room >= 0:
+            return
+        self.waiting += 1
+        try:
+            await self._open.wait()
+        finally:
+            self.waiting -= 1
 
     def lose_answer(self, verb: str) -> None:
         """The next request of this kind is done, and its answer lost."""
@@ -269,6 +297,7 @@ class KubeApi:
         try:
             body = await request.read()
             await self._thawed.wait()
+            await self._let_through(resource)
             if (action := self._before.pop(verb, None)) is not None:
                 action()
             self._admit(request, verb, resource, namespace, name)
@@ -584,6 +613,10 @@ def _check_lease(name: str, body: Json) -> None:
     spec: Json = body.get("spec") or {}
     if not isinstance(spec.get("leaseDurationSeconds", 1), int) or spec.get("leaseDurationSeconds", 1) <= 0:
         _invalid("Lease", name, "spec.leaseDurationSeconds: must be greater than 0")
+    if spec.get("leaseTransitions", 0) >= 2**31:
+        raise _No(
+            400, "json: cannot unmarshal number into Go struct field LeaseSpec.spec.leaseTransitions of type int32"
+        )
     if spec.get("leaseTransitions", 0) < 0:
         _invalid("Lease", name, "spec.leaseTransitions: must be greater than or equal to 0")
     for key in ("acquireTime", "renewTime"):
