@@ -31,7 +31,7 @@ from failoverd.coordination.kubernetes.config_maps import Namespaced
 from failoverd.coordination.kubernetes.election import Election, LeaseRecord
 from failoverd.coordination.kubernetes.sessions import YOUNG, Sessions
 from failoverd.core.errors import CoordinationError
-from failoverd.foreign import quoted
+from failoverd.foreign import shown
 from failoverd.ports import Clock, Leadership, SharedValue
 
 _AT_ONCE: Final = 8
@@ -190,4 +190,4 @@ class KubernetesCoordinator:
 
 def _member(led: LeaseRecord) -> str:
     """Whose process holds the Lease; somebody who is none of ours is told as a whole, if that fits into a line."""
-    return quoted(led.holder.rpartition("_")[0] or led.holder, _MOST_NAME)
+    return shown((led.holder.rpartition("_")[0] or led.holder)[:_MOST_NAME])
