@@ -13,6 +13,8 @@ from support.kube_apiserver import VARIABLE
 from support.kube_cluster import OfKubernetes, of_kubernetes, used
 from support.three_pods import AGREE_IN, HANDOVER, LEASE, PODS, TAKEOVER, ThreePods, allowed, of_tests, three_pods
 
+pytestmark = pytest.mark.server
+
 
 async def begun(world: ThreePods) -> str:
     """All of them run, and one has published both regions; its name."""

@@ -31,7 +31,7 @@ from failoverd.coordination.kubernetes.config_maps import Namespaced
 from failoverd.coordination.kubernetes.election import Election, LeaseRecord
 from failoverd.coordination.kubernetes.sessions import YOUNG, Sessions
 from failoverd.core.errors import CoordinationError
-from failoverd.foreign import shown
+from failoverd.foreign import shown_name
 from failoverd.ports import Clock, Leadership, SharedValue
 
 _AT_ONCE: Final = 8
@@ -39,9 +39,6 @@ _AT_ONCE: Final = 8
 
 TENDED: Final = 1 / 40
 """Of the lease: for so long a renewed Lease waits for the sessions. Then whoever asked has to know that it leads."""
-
-_MOST_NAME: Final = 253
-"""Letters of a holder that is told: anybody may have written there what is no name."""
 
 _SWEEPS: Final = 10
 """Looks at the sessions of others within one lease, while somebody listens to changes."""
@@ -190,4 +187,4 @@ class KubernetesCoordinator:
 
 def _member(led: LeaseRecord) -> str:
     """Whose process holds the Lease; somebody who is none of ours is told as a whole, if that fits into a line."""
-    return shown((led.holder.rpartition("_")[0] or led.holder)[:_MOST_NAME])
+    return shown_name(led.holder.rpartition("_")[0] or led.holder)
