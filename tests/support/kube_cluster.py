@@ -134,7 +134,7 @@ class OfKubernetes:
     def audited(self) -> list[Audited]:
         """Everything that members asked so far, and how it was answered."""
         found = (json.loads(line) for line in self.audit.read_text().splitlines())
-        return [_audited(each) for each in found if each["user"]["username"] == ACCOUNT_USER]
+        return [_audited(each) for each in found if each["user"].get("username") == ACCOUNT_USER]
 
 
 def used(asked: Sequence[Audited], allowed: frozenset[Rule]) -> frozenset[Rule]:
