@@ -95,6 +95,9 @@ class Alone:
     def vote(self, *_: object) -> None:
         """What it sees is so."""
 
+    def follow_files(self, *_: object) -> None:
+        """Nobody else has any."""
+
     def tell(self, event: Event) -> None:
         """Nobody else is there."""
 
@@ -104,7 +107,7 @@ class Alone:
     def require_lead(self) -> None:
         """It leads."""
 
-    async def resign(self, abstain: float = 0.0, cause: str = "") -> bool:  # noqa: ARG002 - nobody else could lead
+    async def step_down(self, seconds: float, cause: str) -> bool:  # noqa: ARG002 - nobody else could lead
         return False
 
     async def leave(self) -> None:

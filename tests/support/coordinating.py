@@ -214,6 +214,12 @@ class PaperQuorum:
             return None
         return self.put(key, value)
 
+    def take_away(self, key: str, after: int, epoch: int | None) -> bool:
+        if key not in self.kept or self.kept[key].changed != after or (epoch is not None and self.epoch != epoch):
+            return False
+        self._drop([key])
+        return True
+
     def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         found = {key: each for key, each in sorted(self.kept.items()) if key.startswith(below_key)}
         return {key: SharedValue(each.value, each.changed) for key, each in found.items()}, self.revision
@@ -334,6 +340,9 @@ class PaperCoordinator:
 
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
         return await self._call(lambda: self.quorum.swap(key, value, after, epoch))
+
+    async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
+        return await self._call(lambda: self.quorum.take_away(key, after, epoch))
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self.holds:

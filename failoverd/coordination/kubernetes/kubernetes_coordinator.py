@@ -25,9 +25,10 @@ from failoverd.coordination.kubernetes.api_server import (
     ApiRequest,
     ApiServer,
     ApiVerb,
+    Json,
     version,
 )
-from failoverd.coordination.kubernetes.config_maps import Namespaced
+from failoverd.coordination.kubernetes.config_maps import Namespaced, deletion
 from failoverd.coordination.kubernetes.election import Election, LeaseRecord
 from failoverd.coordination.kubernetes.sessions import YOUNG, Sessions
 from failoverd.core.errors import CoordinationError
@@ -88,13 +89,13 @@ class KubernetesCoordinator:
             return None
         body = self.installation.value(key, value, self.member, after=after)
         name = self.installation.value_name(key) if after else ""
-        asked = ApiRequest(ApiVerb.UPDATE if after else ApiVerb.CREATE, CONFIG_MAPS, name, body=body)
-        try:
-            return version(await self.server.ask(asked))
-        except ApiRefusal as refusal:
-            if refusal.overtaken:
-                return None
-            raise
+        done = await self._swap(ApiRequest(ApiVerb.UPDATE if after else ApiVerb.CREATE, CONFIG_MAPS, name, body=body))
+        return version(done) if done is not None else None
+
+    async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
+        if epoch is not None and not await self.election.leads(epoch):
+            return False
+        return await self._swap(deletion(self.installation.value_name(key), after)) is not None
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
         """One call after the other: many at once would all be given up before the first of them was done."""
@@ -131,8 +132,17 @@ class KubernetesCoordinator:
         await asyncio.wait({self._tending}, timeout=self.lease * TENDED)
 
     async def _tended(self) -> None:
-        with suppress(CoordinationError):  # whoever publishes is told
+        with suppress(CoordinationError):  # it costs nobody the lead; whoever publishes is told what cannot be written
             await self.sessions.keep()
+
+    async def _swap(self, asked: ApiRequest) -> Json | None:
+        """What it answers; None if something else stands there by now."""
+        try:
+            return await self.server.ask(asked)
+        except ApiRefusal as refusal:
+            if refusal.overtaken:
+                return None
+            raise
 
     async def _put_all(self, values: Mapping[str, bytes], session: str) -> None:
         """Each is an object of its own. Those that can be written are, whatever becomes of the others.

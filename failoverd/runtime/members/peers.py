@@ -129,6 +129,12 @@ class Peers:
 
     # -- what they say -------------------------------------------------------------------------------------------------
 
+    def policies(self) -> frozenset[str]:
+        """Which policies they say that they have."""
+        return frozenset(
+            name for other in self._others.values() for name, ballot in other.ballots.items() if ballot.revision
+        )
+
     def take_heartbeat(self, name: str, value: bytes | None) -> bool:
         """What stands there of another member; None: nothing any more. Whether it has gone."""
         other = self._others.get(name)

@@ -112,6 +112,10 @@ class Voting:
         """Every member as it is heard, this one included."""
         return tuple(self._heard(each) for each in self._membership.members)
 
+    def policies_of_others(self) -> frozenset[str]:
+        """Which policies the other members say that they have."""
+        return self._peers.policies()
+
     def _heard(self, member: Member) -> HeardMember:
         if member.name == self._me:
             about, isolated = self._introduction, tuple(sorted(self._board.isolated()))
