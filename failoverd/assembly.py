@@ -125,7 +125,9 @@ async def _kubernetes(
         raise ConfigError(error.detail, reason=error.reason, remedy=error.remedy, place=str(config.file)) from None
     session = await stack.enter_async_context(http_session("kubernetes", limit=CONNECTIONS, per_host=CONNECTIONS))
     server = ApiServer(session, account, namespace, patience=max(lease / 10, LEAST_PATIENCE))
-    return KubernetesCoordinator(server, Namespaced(config.owner), member, lease, steady_clock())
+    found = KubernetesCoordinator(server, Namespaced(config.owner), member, lease, steady_clock())
+    stack.push_async_callback(found.close)
+    return found
 
 
 Files = Callable[[Config, Kinds], PolicySet]

@@ -171,6 +171,7 @@ class Watch:
     """Asks BIND, and remembers each answer that was another one."""
 
     asked: socket.socket
+    name: str
     seen: list[Seen] = field(default_factory=lambda: [Seen(time.monotonic())])
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
     _wrong: str = ""
@@ -213,7 +214,7 @@ class Watch:
         """Endless."""
         while not self._wrong:
             # the marker first: an answer that is newer than its marker is the next one's
-            marker, answer = await self._ask(f"_failoverd.{NAME}", "TXT"), await self._ask(NAME, "A")
+            marker, answer = await self._ask(f"_failoverd.{self.name}", "TXT"), await self._ask(self.name, "A")
             found = Seen(time.monotonic(), answer, "".join(sorted(marker)))
             if (found.answer, found.marker) != (self.last.answer, self.last.marker):
                 self._wrong = _wrong(self.last, found)
@@ -494,7 +495,7 @@ async def three_clouds(folder: Path) -> AsyncIterator[ThreeClouds]:
     with ExitStack() as stack:
         net = stack.enter_context(network(_hosts()))
         cluster = stack.enter_context(_etcds(net, folder))
-        key = stack.enter_context(_bind(net["dns"], folder))
+        key = stack.enter_context(zone_served(net["dns"], folder, ZONE))
         regions = {name: Region(net[f"{name}-site"], net[f"{name}-site"].addresses[1:]) for name in CLOUDS}
         seats = {name: Seat(name, net[f"{name}-member"], folder / name) for name in CLOUDS}
         for seat in seats.values():
@@ -502,7 +503,7 @@ async def three_clouds(folder: Path) -> AsyncIterator[ThreeClouds]:
         for region in regions.values():
             await region.start()
             stack.callback(region.stop)
-        async with _watched(net["dns"]) as watch, AsyncExitStack() as running:
+        async with watched(net["dns"], NAME) as watch, AsyncExitStack() as running:
             world = ThreeClouds(net, cluster, watch, regions, seats, running)
             yield world
         world.sound()
@@ -527,11 +528,13 @@ def _etcds(net: Network, folder: Path) -> Iterator[Etcd]:
 
 
 @contextmanager
-def _bind(host: Host, folder: Path) -> Iterator[Key]:
+def zone_served(host: Host, folder: Path, zone: str, key_name: str = "failoverd") -> Iterator[Key]:
+    """A BIND with a zone, at each address of the host. Gives the key by which it may be changed."""
     home = folder / "bind"
     home.mkdir()
-    key = Key.make(home)
-    (home / f"{ZONE}.zone").write_text(f"$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A {_BIND}\n")
+    key = Key.make(home, key_name)
+    begun = f"$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A {host.addresses[0]}\n"
+    (home / f"{zone}.zone").write_text(begun)
     (home / "named.conf").write_text(
         f"""\
 {key.clause()}
@@ -539,7 +542,7 @@ options {{
     directory "{home}";
     pid-file none;
     session-keyfile none;
-    listen-on port 53 {{ {_BIND}; }};
+    listen-on port 53 {{ {"; ".join(host.addresses)}; }};
     listen-on-v6 {{ none; }};
     recursion no;
     dnssec-validation no;
@@ -548,27 +551,27 @@ options {{
     allow-transfer {{ none; }};
 }};
 controls {{ }};
-zone "{ZONE}" {{ type primary; file "{ZONE}.zone"; allow-update {{ key "{key.name}"; }}; }};
+zone "{zone}" {{ type primary; file "{zone}.zone"; allow-update {{ key "{key.name}"; }}; }};
 """
     )
     with (home / "log").open("wb") as log:
         command = host.command(unconfined(program("named"), home), "-g", "-n", "1", "-c", str(home / "named.conf"))
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _await_answer(host, home / "log")
+        _await_answer(host, zone, home / "log")
         yield key
     finally:
         process.kill()
         process.wait()
 
 
-def _await_answer(host: Host, log: Path) -> None:
-    query = dns.message.make_query(ZONE, "SOA")
+def _await_answer(host: Host, zone: str, log: Path) -> None:
+    query = dns.message.make_query(zone, "SOA")
     end = time.monotonic() + READY_WITHIN
     while time.monotonic() < end:
         with host.opened(socket.SOCK_DGRAM) as asked, suppress(OSError, dns.exception.DNSException):
             asked.settimeout(0.1)
-            asked.sendto(query.to_wire(), (_BIND, 53))
+            asked.sendto(query.to_wire(), (host.addresses[0], 53))
             if dns.message.from_wire(asked.recv(65_535)).answer:
                 return
         time.sleep(0.02)
@@ -576,12 +579,12 @@ def _await_answer(host: Host, log: Path) -> None:
 
 
 @asynccontextmanager
-async def _watched(host: Host) -> AsyncIterator[Watch]:
-    """Somebody asks meanwhile, and it ends well only if nothing was wrong."""
+async def watched(host: Host, name: str) -> AsyncIterator[Watch]:
+    """Somebody asks the server there meanwhile, and it ends well only if nothing was wrong."""
     with host.opened(socket.SOCK_DGRAM) as asked:
         asked.setblocking(False)
-        asked.connect((_BIND, 53))
-        watch = Watch(asked)
+        asked.connect((host.addresses[0], 53))
+        watch = Watch(asked, name)
         asking = asyncio.create_task(watch.keep_asking())
         try:
             yield watch
