@@ -39,6 +39,7 @@ from failoverd.ports import (
     Telling,
     Timetable,
     Urgency,
+    WallClock,
 )
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.estate import Shared
@@ -83,6 +84,7 @@ class Surroundings:
         coordinator: where several members agree; None where one is alone.
         lease_clock: the time for what is held by a lease, which goes on while the machine is suspended; by default the
             same as `clock`.
+        wall_clock: the time as this machine has it now; by default the same as `clock`.
     """
 
     journal: Journal
@@ -95,6 +97,7 @@ class Surroundings:
     sources: Mapping[str, MetricsSource] = field(default_factory=dict)
     coordinator: Coordinator | None = None
     lease_clock: Clock | None = None
+    wall_clock: WallClock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ class Engine:
         self.notices: SharedNotices | None = None
         self._history: SharedHistory | None = None
         self.memory = self._remember(around.coordinator)
-        self.voting = self._vote(around.coordinator)
+        self.voting = self._vote(around)
         self._named = said.instance
 
     def _member(self, said: Installation, around: Surroundings) -> Leading | None:
@@ -213,8 +216,9 @@ class Engine:
         self.writer.share(self._history.settled)
         return found
 
-    def _vote(self, coordinator: Coordinator | None) -> Voting | None:
+    def _vote(self, around: Surroundings) -> Voting | None:
         """What the members see together, where there are several."""
+        coordinator = around.coordinator
         if coordinator is None or self._membership is None or self.leading is None:
             return None
         found = Voting(
@@ -225,7 +229,7 @@ class Engine:
             lambda: self.policies,
             self.emit,
             self._clock,
-            Introduction(self._clock, __version__, self._run),
+            Introduction(around.wall_clock or around.clock, __version__, self._run),
         )
         found.candidate, found.chance = self.leading, self.tools.chance
         return found

@@ -26,7 +26,7 @@ from failoverd.core.health.transitions import ProbeDue
 from failoverd.core.health.votes import Voter
 from failoverd.core.members import Member, Membership
 from failoverd.core.records import Endpoint, Policy
-from failoverd.ports import Clock, Coordinator, Emit
+from failoverd.ports import Clock, Coordinator, Emit, WallClock
 from failoverd.runtime.members.ballots import Ballot, MemberBeat, MemberRun
 from failoverd.runtime.members.doubles import Doubles
 from failoverd.runtime.members.refusals import Refusals
@@ -85,7 +85,7 @@ class VotingTimetable(Protocol):
 class Introduction:
     """What a member says of itself: its wall clock, its version, its process."""
 
-    wall: Clock
+    wall: WallClock
     version: str = ""
     run: MemberRun | None = None
 
@@ -121,7 +121,8 @@ class HeardMember:
         votes: whether its votes count.
         isolated: the address families in which it does not trust itself.
         version: of its failoverd.
-        clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
+        clock_offset: seconds by which its clock is ahead of this one's, at most: that of its machine, or the one that
+            it goes by, whichever is further off. None while nothing is known.
         differing: the policies of which it runs another revision, or none.
         otherwise: whether its configuration says something else of the members.
         twin: where another daemon is that says that it is this member, while this one steps back for it.
@@ -333,7 +334,7 @@ class Voting:
     async def _publish_heartbeat(self, isolated: frozenset[Family], now: float) -> None:
         self._number += 1
         about = self._introduction
-        said = MemberBeat(self._number, about.wall(), about.version, isolated, about.run, self._settings)
+        said = MemberBeat(self._number, about.wall(), about.version, isolated, about.run, self._settings, self._clock())
         await self._publish({f"{MEMBERS}{self._me}": said.dumped()})
         self._beat_at, self._told_isolated = now, isolated
 
@@ -451,9 +452,15 @@ class Voting:
             return  # it may have been said long ago
         was = self._is_heard(other) and before.isolated == said.isolated
         other.heard_at = other.spoke_at = self._clock()
-        other.clock_offset = said.at - self._introduction.wall()
+        other.clock_offset = self._clock_offset(said)
         if not was:
             self._look()
+
+    def _clock_offset(self, said: MemberBeat) -> float:
+        """Seconds by which it is ahead. Whoever sets a clock mends the machine, and not what a daemon began with."""
+        machines = said.at - self._introduction.wall()
+        daemons = machines if said.steady is None else said.steady - self._clock()
+        return max(machines, daemons, key=abs)
 
     def _take_ballot(self, key: str, value: bytes | None) -> None:
         name, _, policy = key.removeprefix(BALLOTS).partition("/")
@@ -542,7 +549,7 @@ class Voting:
         if heard and other.told_lost is not None:
             self._emit(MemberFound(at=now, member=who.name, network=who.network, lasted=now - other.told_lost))
             other.told_lost = None
-        silent_for = now - max(other.heard_at, self._began)
+        silent_for = now - (self._began if other.spoke_at is None else other.spoke_at)  # who left spoke just before
         if not heard and other.told_lost is None and silent_for > self._coordinator.lease:
             other.told_lost = now - silent_for
             self._emit(MemberLost(at=now, member=who.name, network=who.network, silent_for=silent_for))
