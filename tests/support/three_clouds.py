@@ -21,6 +21,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,8 +37,10 @@ import pytest
 from support.daemons import RunningDaemon, followed
 from support.etcd import Etcd
 from support.etcd import Member as EtcdMember
-from support.forked import forked
+from support.forked import TESTS, Forked, forked
+from support.machine_clocks import MachineClock
 from support.networks import Host, Network, network, unmakeable
+from support.relays import Relay
 from support.servers import READY_WITHIN, ZONE, Key, program, unconfined
 
 CLOUDS: Final = ("azure", "oci", "aws")
@@ -118,6 +121,7 @@ class Region:
     host: Host
     addresses: tuple[str, ...]
     _listening: list[asyncio.Server] = field(default_factory=list)
+    _answering: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def endpoints(self) -> list[str]:
@@ -128,12 +132,23 @@ class Region:
             opened = self.host.opened()
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind((address, _HTTP))
-            self._listening.append(await asyncio.start_server(_answer, sock=opened))
+            self._listening.append(await asyncio.start_server(self._accept, sock=opened))
 
     def stop(self) -> None:
         """Break it: connections are refused from now on."""
         while self._listening:
             self._listening.pop().close()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(_answer(reader, writer))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def end(self) -> None:
+        """Whoever asked is gone: no connection is left over."""
+        self.stop()
+        await asyncio.sleep(0)  # what was just accepted begins
+        await asyncio.gather(*self._answering)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -249,6 +264,8 @@ class Seat:
     name: str
     host: Host
     folder: Path
+    clock: MachineClock | None = None
+    relay: Relay | None = None
     daemons: list[RunningDaemon] = field(default_factory=list)
 
     @property
@@ -263,6 +280,16 @@ class Seat:
     @property
     def runs(self) -> bool:
         return bool(self.daemons) and self.running.process.returncode is None
+
+    async def started(self) -> asyncio.subprocess.Process | Forked:
+        """A new process. One with a clock of its own is executed: a library is loaded before it."""
+        words, environment = ("failoverd", "run", "--config", str(self.config)), {"FAILOVERD_MEMBER": self.name}
+        how: Any = {"stderr": asyncio.subprocess.PIPE, "limit": 1 << 20}
+        if self.clock is None:
+            return await forked(*words, **how, env={**os.environ, **environment}, keeper=self.host.pid)
+        command = self.host.command(sys.executable, "-m", *words)
+        environment |= {"PYTHONPATH": str(TESTS), **self.clock.environment}
+        return await asyncio.create_subprocess_exec(*command, **how, env={**os.environ, **environment})
 
     @property
     def written(self) -> list[int]:
@@ -311,14 +338,7 @@ class ThreeClouds:
         """These members, or all of them. Each is killed at the end if it still runs."""
         for name in names or CLOUDS:
             seat = self.seats[name]
-            environment = {**os.environ, "FAILOVERD_MEMBER": name}
-            process = await forked(
-                *("failoverd", "run", "--config", str(seat.config)),
-                stderr=asyncio.subprocess.PIPE,
-                limit=1 << 20,
-                env=environment,
-                keeper=seat.host.pid,
-            )
+            process = await seat.started()
             seat.daemons.append(await self._running.enter_async_context(followed(process)))
 
     async def begun(self) -> tuple[str, list[str]]:
@@ -414,6 +434,15 @@ class ThreeClouds:
                     return await asyncio.to_thread(_posted, self.net[f"{name}-site"], _etcd(name), call, body)
         raise ConnectionError("no etcd answers")
 
+    async def etcd_leader(self) -> EtcdMember:
+        """The member of etcd that the others follow."""
+        for number, name in enumerate(CLOUDS):
+            host = self.net[f"{name}-site"]
+            said = await asyncio.to_thread(_posted, host, _etcd(name), "maintenance/status", {})
+            if said["header"]["member_id"] == said["leader"]:
+                return self.etcd.members[number]
+        raise AssertionError("etcd has no leader")
+
     async def etcd_ready(self) -> None:
         """Until each member of etcd that runs says so."""
         await asyncio.to_thread(self.etcd.await_ready)
@@ -487,8 +516,17 @@ def _hosts() -> dict[str, list[str]]:
 
 
 @asynccontextmanager
-async def three_clouds(folder: Path) -> AsyncIterator[ThreeClouds]:
-    """All of it but the members, which a test starts when it wants."""
+async def three_clouds(
+    folder: Path, *, clocks: bool = False, relays: bool = False, lease: float = LEASE
+) -> AsyncIterator[ThreeClouds]:
+    """All of it but the members, which a test starts when it wants.
+
+    Args:
+        folder: for files.
+        clocks: each member has a clock of its own, which a test sets.
+        relays: each asks its name server and etcd through a relay of its own.
+        lease: of the members, in seconds.
+    """
     if reason := unmakeable():
         pytest.skip(reason)
     with ExitStack() as stack:
@@ -498,11 +536,17 @@ async def three_clouds(folder: Path) -> AsyncIterator[ThreeClouds]:
         regions = {name: Region(net[f"{name}-site"], net[f"{name}-site"].addresses[1:]) for name in CLOUDS}
         seats = {name: Seat(name, net[f"{name}-member"], folder / name) for name in CLOUDS}
         for seat in seats.values():
-            _write(seat, regions, cluster, key)
+            ways = _relayed(lease) if relays else _Ways(_BIND, cluster.endpoints, lease)
+            _write(seat, regions, ways, key)
+            seat.clock = MachineClock(seat.folder / "clock") if clocks else None
         for region in regions.values():
             await region.start()
             stack.callback(region.stop)
         async with _watched(net["dns"]) as watch, AsyncExitStack() as running:
+            for region in regions.values():
+                running.push_async_callback(region.end)
+            for seat in seats.values() if relays else ():
+                seat.relay = await running.enter_async_context(_relay(seat.host))
             world = ThreeClouds(net, cluster, watch, regions, seats, running)
             yield world
         world.sound()
@@ -592,7 +636,29 @@ async def _watched(host: Host) -> AsyncIterator[Watch]:
         watch.sound()
 
 
-def _write(seat: Seat, regions: Mapping[str, Region], cluster: Etcd, key: Key) -> None:
+@dataclass(frozen=True)
+class _Ways:
+    """Where a member asks, and for how long it holds what it is given there."""
+
+    server: str
+    endpoints: Sequence[str]
+    lease: float
+
+
+def _relayed(lease: float) -> _Ways:
+    return _Ways("127.0.0.1", [f"http://127.0.0.1:{_CLIENT + number}" for number in range(len(CLOUDS))], lease)
+
+
+@asynccontextmanager
+async def _relay(host: Host) -> AsyncIterator[Relay]:
+    async with Relay(host) as relay:
+        await relay.name_server(53, (_BIND, 53))
+        for number, cloud in enumerate(CLOUDS):
+            await relay.etcd(_CLIENT + number, (_etcd(cloud), _CLIENT))
+        yield relay
+
+
+def _write(seat: Seat, regions: Mapping[str, Region], ways: _Ways, key: Key) -> None:
     """The files of one member: the same for each of them."""
     (seat.folder / "policies").mkdir(parents=True)
     (seat.folder / "policies" / "regions.yaml").write_text(REGIONS)
@@ -606,10 +672,10 @@ def _write(seat: Seat, regions: Mapping[str, Region], cluster: Etcd, key: Key) -
         CONFIG
         % {
             "owner": OWNER,
-            "endpoints": ", ".join(_quoted(cluster.endpoints)),
+            "endpoints": ", ".join(_quoted(ways.endpoints)),
             "members": _lines(f"    {name}: {{network: {name}}}" for name in CLOUDS),
-            "lease": LEASE,
-            "server": _BIND,
+            "lease": ways.lease,
+            "server": ways.server,
             "zone": ZONE,
             "key": key.name,
             "secret": secret,
