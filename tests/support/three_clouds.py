@@ -40,7 +40,7 @@ from support.etcd import Member as EtcdMember
 from support.forked import TESTS, Forked, forked
 from support.machine_clocks import MachineClock
 from support.networks import Host, Network, network, unmakeable
-from support.relays import Relay
+from support.relays import Relay, accepted
 from support.servers import READY_WITHIN, ZONE, Key, program, unconfined
 
 CLOUDS: Final = ("azure", "oci", "aws")
@@ -147,7 +147,7 @@ class Region:
     async def end(self) -> None:
         """Whoever asked is gone: no connection is left over."""
         self.stop()
-        await asyncio.sleep(0)  # what was just accepted begins
+        await accepted()
         await asyncio.gather(*self._answering)
 
 
@@ -227,8 +227,8 @@ class Watch:
     async def keep_asking(self) -> None:
         """Endless."""
         while not self._wrong:
-            # the marker first: an answer that is newer than its marker is the next one's
-            marker, answer = await self._ask(f"_failoverd.{NAME}", "TXT"), await self._ask(NAME, "A")
+            # the answer first: who waits for one sees its marker, too, and none of both a moment later
+            answer, marker = await self._ask(NAME, "A"), await self._ask(f"_failoverd.{NAME}", "TXT")
             found = Seen(time.monotonic(), answer, "".join(sorted(marker)))
             if (found.answer, found.marker) != (self.last.answer, self.last.marker):
                 self._wrong = _wrong(self.last, found)
@@ -344,9 +344,9 @@ class ThreeClouds:
     async def begun(self) -> tuple[str, list[str]]:
         """All members run, and one of them has published all regions; which, and the others."""
         await self.start()
+        await self.tells("change.verified")
+        await self.answer(within=_PATIENCE)
         first = await self.led()
-        await self.seats[first].running.event("change.verified")
-        await self.answer()
         return first, self.others(first)
 
     async def kill(self, name: str) -> None:
