@@ -38,7 +38,7 @@ class Resigning(Protocol):
 
 
 async def hand_over(
-    leading: Resigning | None,
+    leading: Resigning,
     told: MembersStatus,
     clock: Clock,
     seconds: float,
@@ -53,7 +53,7 @@ async def hand_over(
         FailoverdError: `no_members`, `not_leader`, or `nobody_else` that could lead, unless that is wanted `anyway`.
             Nothing was changed.
     """
-    if leading is None:
+    if not told.member:
         words = "this daemon is alone: its configuration names no other members, so nobody could lead instead of it"
         raise FailoverdError(
             words, reason="no_members", remedy="to stop it, which moves no traffic: systemctl stop failoverd"

@@ -217,8 +217,7 @@ async def test_who_hears_that_the_leader_left_asks_at_once_who_leads(phase: floa
     async with trio() as found:
         await settled(found)
         await elapse(phase * RETRY)
-        leading, first, left_at = found.leader.engine.leading, found.leader, now()
-        assert leading is not None
+        leading, first, left_at = found.leader.engine.member.lead, found.leader, now()
         await leading.resign(30.0)
         await until(lambda: found.leaders)
         assert found.leader is not first
@@ -248,8 +247,7 @@ async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_mark
         await settled(found)
         old = found.quorum.backup()
         for _ in range(3):
-            leading = found.leader.engine.leading
-            assert leading is not None
+            leading = found.leader.engine.member.lead
             await leading.resign(30.0)
             await until(lambda: found.leaders)
         found.world.let(Does.REFUSE, AZURE)

@@ -34,6 +34,7 @@ from failoverd.core.members import Member, Membership, Uncoordinated
 from failoverd.core.records import Policy, Source
 from failoverd.core.status import MembersStatus, MemberStanding
 from failoverd.runtime.members.ballots import MOST_BYTES
+from failoverd.runtime.members.leading import Leading
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does, ProberSight, World
 from failoverd.simulation.zonefile import Zonefile
@@ -383,8 +384,8 @@ async def test_who_resigns_is_missed_by_nobody_and_who_stops_is_missed_after_a_l
         await elapse(10 * LEASE)
         name = next(name for name, stage in found.stages.items() if stage is found.leader)
         other = next(each for each in NAMES if each != name)
-        assert found.leader.engine.leading is not None
-        assert await found.leader.engine.leading.resign(abstain=LEASE)
+        assert isinstance(found.leader.engine.lead, Leading)
+        assert await found.leader.engine.lead.resign(abstain=LEASE)
         await elapse(2 * LEASE)
         assert not found.told(other, MemberLost)
         await found.stages[name].stop()

@@ -65,7 +65,7 @@ class Herald:
             pause=partial(backoff, first=1.0, longest=60.0),
             emit=stage.emit,
             clock=now,
-            colleagues=stage.engine.notices,
+            colleagues=stage.engine.member.notices,
         )
         kept = people.kept.get(name)
         self.telling.resume(codec.load(NotificationsStatus, kept) if kept else None)

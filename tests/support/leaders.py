@@ -54,5 +54,4 @@ class PaperLeader:
         return self.reached
 
     async def hand_over(self, seconds: float, actor: str, reason: str, anyway: bool) -> Resigned:
-        leading = self if self.told.member else None
-        return await hand_over(leading, self.told, self.clock, seconds, actor, reason, anyway=anyway)
+        return await hand_over(self, self.told, self.clock, seconds, actor, reason, anyway=anyway)

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from failoverd.core.health.electorate import Vote, Votes
 from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import Family
+from failoverd.core.health.votes import Vote, Votes
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Endpoint, Policy
 from failoverd.foreign import quoted
+from failoverd.ports import Clock, WallClock
 from failoverd.runtime.members.versioned import VERSION, read_object
 
 MOST_BYTES: Final = 1 << 20
@@ -41,6 +42,16 @@ class MemberRun(NamedTuple):
     began: float
     journal: str
     host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a member says of itself: the time, steady, and as its machine has it now; its version; its process."""
+
+    clock: Clock
+    wall: WallClock
+    version: str = ""
+    run: MemberRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
