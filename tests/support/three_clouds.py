@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -40,7 +40,7 @@ from support.etcd import Member as EtcdMember
 from support.forked import TESTS, Forked, forked
 from support.machine_clocks import MachineClock
 from support.networks import Host, Network, network, unmakeable
-from support.relays import Relay, accepted
+from support.relays import Relay
 from support.servers import READY_WITHIN, ZONE, Key, program, unconfined
 
 CLOUDS: Final = ("azure", "oci", "aws")
@@ -120,8 +120,8 @@ class Region:
 
     host: Host
     addresses: tuple[str, ...]
-    _listening: list[asyncio.Server] = field(default_factory=list)
-    _answering: set[asyncio.Task[None]] = field(default_factory=set)
+    _listening: list[socket.socket] = field(default_factory=list)
+    _works: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def endpoints(self) -> list[str]:
@@ -130,34 +130,47 @@ class Region:
     async def start(self) -> None:
         for address in self.addresses:
             opened = self.host.opened()
+            opened.setblocking(False)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind((address, _HTTP))
-            self._listening.append(await asyncio.start_server(self._accept, sock=opened))
+            opened.listen()
+            self._listening.append(opened)
+            self._go_on(self._listen(opened))
 
     def stop(self) -> None:
         """Break it: connections are refused from now on."""
         while self._listening:
-            self._listening.pop().close()
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(_answer(reader, writer))
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+            self._listening.pop().shutdown(socket.SHUT_RDWR)
 
     async def end(self) -> None:
         """Whoever asked is gone: no connection is left over."""
         self.stop()
-        await accepted()
-        await asyncio.gather(*self._answering)
+        while self._works:
+            await asyncio.gather(*self._works)
+
+    async def _listen(self, opened: socket.socket) -> None:
+        """A server of asyncio loses a connection, open, that comes in the moment in which it is closed."""
+        with closing(opened), suppress(OSError):  # it was shut down
+            while True:
+                asked, _ = await asyncio.get_running_loop().sock_accept(opened)
+                self._go_on(_answer(asked))
+
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+async def _answer(asked: socket.socket) -> None:
+    loop, said = asyncio.get_running_loop(), b""
+    with closing(asked), suppress(OSError):  # a time-out is one
         async with asyncio.timeout(5):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(_OK)
-            await writer.drain()
-    writer.close()
+            while not said.endswith(b"\r\n\r\n"):
+                heard = await loop.sock_recv(asked, 1 << 16)
+                if not heard:
+                    return
+                said += heard
+            await loop.sock_sendall(asked, _OK)
 
 
 @dataclass(frozen=True)
