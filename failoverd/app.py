@@ -136,6 +136,7 @@ class Daemon:
             self._reloader = Reloader(
                 self._path, config, self._known, self._engine.runner, self._equip, self.emit, self._clock
             )
+            self._engine.member.follow_files(lambda: self._reloader.claims)
             self._self_check = SelfCheck(self._journal, self.emit, self._clock)
             self._orphans = Orphans(self._journal, self._engine.writer, self.emit, self._clock)
             await self._notify(config, stack)

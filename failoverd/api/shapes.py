@@ -382,7 +382,9 @@ class RosterTold(ToldModel):
     since: Moment = Field(description="when this member first heard of that leader, or that there is none")
     coordinated: bool = Field(description="it heard the coordinator lately enough to know who leads")
     heard_at: Moment | None = Field(description="when the coordinator last answered it; null while it never did")
-    trouble: str = Field(description="why the coordinator does not answer; empty while it does")
+    trouble: str = Field(
+        description="why the coordinator does not answer, or keeps this member from telling what it sees; empty without"
+    )
     lease_seconds: float = Field(validation_alias=AliasChoices("lease_seconds", "lease"))
     listens_since: Moment = Field(description="when this member began to listen to the others")
     twin: str = Field(
@@ -729,7 +731,7 @@ class ResignedTold(AnswerBody):
 
     member: str
     epoch: int = Field(description="in which it led")
-    stands_again_at: Moment = Field(description="before that it does not lead again")
+    stands_again_at: Moment = Field(description="before that it leads again only if nobody else led for a whole lease")
     told: bool = Field(
         description="the coordinator knows: another one can lead at once; or else when the lease is over"
     )

@@ -12,7 +12,7 @@ from typing import Final, TypedDict
 from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import AHEAD, KNOWN, WARNING, Announced, Override, Verb, about, as_planned, in_force
+from failoverd.core.overrides import AHEAD, WARNING, Announced, Override, Verb, about, as_planned, in_force
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
@@ -72,7 +72,7 @@ class Overrides:
         if not mine and not common:
             return ()
         now, words = self._clock(), sorted((*common, *mine), key=_age) if mine and common else (*common, *mine)
-        return tuple(word for word in words if word.until > now - KNOWN and word.scope.may_have_had(policy))
+        return tuple(word for word in words if word.known_by(now) and word.scope.may_have_had(policy))
 
     def drained(self, policy: Policy) -> frozenset[str]:
         """Regions that get none of the policy's traffic, because a person says so."""
@@ -97,7 +97,12 @@ class Overrides:
         return tuple(self._all().words.values())
 
     def get(self, override_id: str) -> Override | None:
-        return self._all().words.get(override_id)
+        """As `all` has it, without making all of it: who hears a thousand new words asks for each."""
+        self._look_at_plans()
+        kept, near = self._words.get(override_id), self._near.get(override_id)
+        if kept is None or not kept.planned or self._plans is None:
+            return kept or near
+        return as_planned(kept, near, self._clock())
 
     def in_force(self) -> tuple[Override, ...]:
         now = self._clock()
@@ -128,9 +133,7 @@ class Overrides:
 
     def _all(self) -> "_Known":
         """The words that are kept, as files say those now that they planned, and what they plan besides."""
-        now = self._clock()
-        if self._plans is not None and not self._looked <= now < self._looked + LONGEST:
-            self._look(self._plans, now)
+        now = self._look_at_plans()
         if self._known is None:
             words = dict(self._words)
             if self._plans is not None:
@@ -140,6 +143,13 @@ class Overrides:
                 words |= {**self._near, **begun}
             self._known = _Known.of(words)
         return self._known
+
+    def _look_at_plans(self) -> float:
+        """Know what files plan now; the time."""
+        now = self._clock()
+        if self._plans is not None and not self._looked <= now < self._looked + LONGEST:
+            self._look(self._plans, now)
+        return now
 
     def _look(self, plans: Plans, now: float) -> None:
         found = plans(now)
@@ -228,12 +238,12 @@ class Overrides:
 
     async def tell(self) -> float | None:
         """Tell what is due; says when there is something to tell next. Of several members the leader does."""
-        if not self._lead.leads:
-            return None
         now = self._clock()
-        for name in [name for name, word in self._words.items() if word.until <= now - KNOWN]:
+        for name in [name for name, word in self._words.items() if not word.known_by(now)]:
             del self._words[name]
             self._known = None
+        if not self._lead.leads:
+            return None
         due = await self._follow_plans(self._plans, now) if self._plans is not None else []
         for word in list(self._words.values()):
             if word.told is Announced.ENDED:

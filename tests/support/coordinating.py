@@ -214,6 +214,12 @@ class PaperQuorum:
             return None
         return self.put(key, value)
 
+    def take_away(self, key: str, after: int, epoch: int | None) -> bool:
+        if key not in self.kept or self.kept[key].changed != after or (epoch is not None and self.epoch != epoch):
+            return False
+        self._drop([key])
+        return True
+
     def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         found = {key: each for key, each in sorted(self.kept.items()) if key.startswith(below_key)}
         return {key: SharedValue(each.value, each.changed) for key, each in found.items()}, self.revision
@@ -279,6 +285,7 @@ class PaperCoordinator:
         campaigning: seconds that a campaign takes besides: of etcd, two things are asked.
         breaks: how often its watches were broken.
         holds: the lease that it knows of; 0: none.
+        denied: what begins so it may neither read nor write; empty: it may do everything.
     """
 
     quorum: PaperQuorum
@@ -289,6 +296,7 @@ class PaperCoordinator:
     campaigning: float = 0.0
     breaks: int = 0
     holds: int = 0
+    denied: str = ""
     _awake: asyncio.Event | None = None
     _granting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -335,12 +343,21 @@ class PaperCoordinator:
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
         return await self._call(lambda: self.quorum.swap(key, value, after, epoch))
 
+    async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
+        return await self._call(lambda: self.quorum.take_away(key, after, epoch))
+
     async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self.holds:
             await self._hold_lease()
+        self._require_permitted(*values)
         await self._call(lambda: self._said(values))
 
+    def _require_permitted(self, *keys: str) -> None:
+        if self.denied and any(key.startswith(self.denied) for key in keys):
+            raise CoordinationError("permission denied", reason="http_403", remedy="let the user")
+
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
+        self._require_permitted(below_key)
         return await self._call(lambda: self.quorum.entries(below_key))
 
     async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:

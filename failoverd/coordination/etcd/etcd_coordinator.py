@@ -70,17 +70,12 @@ class EtcdCoordinator:
             await self.gateway.ask("lease/revoke", {"ID": lease}, twice=True)
 
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
-        whole = encoded(self.prefix + key)
-        compare: list[dict[str, Any]] = [
-            {"key": whole, "target": "MOD", "result": "EQUAL", "mod_revision": str(after)},
-        ]
-        if epoch is not None:
-            leads = {"key": encoded(self.prefix + _LEADER), "target": "CREATE", "result": "EQUAL"}
-            compare.append({**leads, "create_revision": str(epoch)})
-        put = {"request_put": {"key": whole, "value": encoded(value)}}
-        said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [put]}, twice=False)
-        with self.gateway.reading():
-            return int(said["header"]["revision"]) if said.get("succeeded") else None
+        put = {"request_put": {"key": encoded(self.prefix + key), "value": encoded(value)}}
+        return await self._swap(key, put, after, epoch)
+
+    async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
+        taken = {"request_delete_range": {"key": encoded(self.prefix + key)}}
+        return await self._swap(key, taken, after, epoch) is not None
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self._lease_id:
@@ -122,6 +117,18 @@ class EtcdCoordinator:
 
     def _short(self, key: str) -> str:
         return key.removeprefix(self.prefix)
+
+    async def _swap(self, key: str, success: Mapping[str, Any], after: int, epoch: int | None) -> int | None:
+        """The revision of what was done, if the key was at that one, and (`epoch`) that leader's is there still."""
+        compare: list[dict[str, Any]] = [
+            {"key": encoded(self.prefix + key), "target": "MOD", "result": "EQUAL", "mod_revision": str(after)},
+        ]
+        if epoch is not None:
+            leads = {"key": encoded(self.prefix + _LEADER), "target": "CREATE", "result": "EQUAL"}
+            compare.append({**leads, "create_revision": str(epoch)})
+        said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [success]}, twice=False)
+        with self.gateway.reading():
+            return int(said["header"]["revision"]) if said.get("succeeded") else None
 
     async def _hold_lease(self) -> None:
         """Have one that lasts for the whole time from now on: a single one, whoever asks meanwhile."""

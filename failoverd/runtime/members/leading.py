@@ -13,8 +13,10 @@ beside: a coordinator that was restored from a backup counts from an older numbe
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Final
 
 from failoverd.core.control.plan import Plan
@@ -28,16 +30,31 @@ from failoverd.core.events import (
 )
 from failoverd.core.members import Membership, Uncoordinated
 from failoverd.core.records import Marker, Target
+from failoverd.foreign import quoted
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
-from failoverd.runtime.members.versioned import VERSION
+from failoverd.runtime.members.ballots import MOST_NAME
+from failoverd.runtime.members.versioned import VERSION, LaterVersionError, read_object
 from failoverd.runtime.members.yielding import Yielding
 from failoverd.runtime.naps import Nap
 
 LONGEST_RETRY: Final = 1.0
 """Seconds between two calls of the coordinator, at most; a tenth of the lease, where that is shorter."""
 
+HIGHEST_FLOOR: Final = 10**15
+"""Of epochs: a thousand changes of the coordinator a second for thirty thousand years. A marker that shows a higher one
+was written by no leader that the coordinator made: it outranks us until a person says otherwise. Would all epochs go on
+above it, they were soon none that a marker may say, and who reads JSON as floating point would round them."""
+
+NOBODY_KNOWN: Final = 300.0
+"""Seconds without the coordinator after which one that follows says that it knows of nobody who leads. Only by then: it
+may be cut off alone, which is a warning, and looks the same from there; yet if the leader went with the coordinator,
+nobody else could tell."""
+
 INSTALLATION: Final = "installation"
 """The key of what all members have in common whoever leads."""
+
+_AN_INSTANCE: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+"""It stands in each marker, between spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +111,17 @@ class Leading:
         self.candidate = membership.me.may_lead
         self._uncoordinated = membership.uncoordinated
         self._mine = False
-        self._until = 0.0  # nothing is begun after this
+        self._until = -inf  # nothing is begun after this
         self._floor = 0
         self._own_epoch = 0  # as the coordinator counts it
         self._abstains_until = 0.0
+        self._resigned_until = 0.0
+        self._vacant_since: float | None = None  # as the coordinator says, and said all the time since
         others = sum(each.may_lead for each in membership.members if each != membership.me)
         self._yielding = Yielding(coordinator.lease, others)
         self._vain_since: float | None = None  # the lease is held, and what there is to know is not learnt
         self._lost_at: float | None = None
+        self._told_nobody = False  # that it knows of nobody who leads
         self._told_leader: tuple[str, int] | None = None
         self._told_turn = False, False
         self._nap = Nap(clock)
@@ -117,6 +137,11 @@ class Leading:
     @property
     def leads(self) -> bool:
         return self._mine and self._clock() < self._until
+
+    @property
+    def left(self) -> float:
+        """What was begun in time has the other half of the lease to end."""
+        return max(0.0, self._until + self.lease / 2 - self._clock())
 
     @property
     def speaks(self) -> bool:
@@ -184,10 +209,18 @@ class Leading:
         """Not stand for so long, whoever leads."""
         self._abstains_until = max(self._abstains_until, self._clock() + seconds)
 
+    async def step_down(self, seconds: float, cause: str) -> bool:
+        """Resign because a person wants it, and not stand for so long. Whether the coordinator took it.
+
+        That is to let another one lead, and no word that nobody shall: where nobody led for a lease, it stands again.
+        """
+        self._resigned_until = self._clock() + seconds
+        return await self.resign(cause=cause)
+
     async def resign(self, abstain: float = 0.0, cause: str = "it resigned") -> bool:
         """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
         self._abstains_until = self._clock() + abstain
-        led, self._mine = self._mine, False
+        led, self._mine, self._until = self._mine, False, -inf
         if led:
             self._lose(cause)
             self._tell_turn()
@@ -234,17 +267,21 @@ class Leading:
     async def _find_voice(self) -> None:
         """Only read while the coordinator was not heard: by asking, who hears no answer would hold the lease for ever.
 
+        So would who cannot read what is to be known of the installation, and may not lead.
+
         Raises:
             CoordinationError: it is not heard yet.
         """
         if self.standing.trouble:
-            await self._coordinator.entries(INSTALLATION)
+            await self._installation()
 
     def _stands(self, now: float) -> bool:
         if not self.candidate or now < self._abstains_until:
             return False
-        vacant = not self.standing.leader and now - self.standing.since >= self.lease / 5
-        return vacant or not self._yielding.abstains(now)
+        vacant = now - self._vacant_since if self._vacant_since is not None else 0.0
+        if now < self._resigned_until:
+            return vacant >= self.lease
+        return vacant >= self.lease / 5 or not self._yielding.abstains(now)
 
     async def _give_way_if_hindered(self) -> None:
         """Let another member do what this one cannot do, if it leads and there is such a thing."""
@@ -272,18 +309,23 @@ class Leading:
             async with asyncio.timeout(self._patience):
                 await self._raise_floor(asked_at)
         elif self._mine:
-            self._mine = False
-            self._lose(f"{found.leader or 'nobody'} leads now")
+            self._mine, self._until = False, -inf
+            self._lose(f"{self.standing.leader or 'nobody'} leads now")
         self._tell_leader(found)
 
     def _mark_heard(self, found: Leadership, asked_at: float) -> None:
         before, now = self.standing, self._clock()
+        found = replace(found, leader=quoted(found.leader, MOST_NAME))  # somebody else may have written it
         self._own_epoch = found.epoch
         epoch = found.epoch + self._floor if found.leader else before.epoch
         same = (before.leader, before.epoch) == (found.leader, epoch)
         self.standing = KnownLeader(found.leader, epoch, before.since if same else now, asked_at)
+        if found.leader:
+            self._vacant_since = None
+        elif self._vacant_since is None:
+            self._vacant_since = asked_at
         if self._lost_at is not None:
-            lost_at, self._lost_at = self._lost_at, None
+            lost_at, self._lost_at, self._told_nobody = self._lost_at, None, False
             self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))
 
     async def _learn(self, asked_at: float) -> None:
@@ -310,28 +352,45 @@ class Leading:
                 await self._coordinator.resign()
 
     def _tell_leader(self, found: Leadership) -> None:
-        known = found.leader, self.standing.epoch
-        if not found.leader or known == self._told_leader:
+        known = leader, _ = self.standing.leader, self.standing.epoch
+        if not leader or known == self._told_leader:
             return
         was = self._told_leader[0] if self._told_leader is not None else ""
         self._told_leader = known
+        now, epoch, resigned_until = self._clock(), self.standing.epoch, self._resigned_until
+        all_the_same = resigned_until if found.mine and now < resigned_until else 0.0
+        if found.mine:
+            self._resigned_until = 0.0  # nobody else could: it stands like everybody from now on
         self._emit(
-            LeaderElected(at=self._clock(), leader=found.leader, epoch=self.standing.epoch, was=was, mine=found.mine)
+            LeaderElected(at=now, leader=leader, epoch=epoch, was=was, mine=found.mine, resigned_until=all_the_same)
         )
 
     def _lose(self, cause: str, *, uncoordinated: bool = False) -> None:
         now, epoch = self._clock(), self.epoch
+        self._told_nobody = uncoordinated
         self._emit(LeaderLost(at=now, leader=self.member, epoch=epoch, cause=cause, uncoordinated=uncoordinated))
 
     def _unheard(self, error: str) -> None:
         now = self._clock()
         self.standing = replace(self.standing, trouble=error)
+        self._vacant_since = None
         if self._lost_at is None:
             self._lost_at = now
             self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=self._may_be_lone))
         if self._mine and now >= self._until:
             self._mine = False
             self._lose("the coordinator did not answer, and the lease may end elsewhere", uncoordinated=True)
+        elif self.candidate and not self._mine and not self._told_nobody:
+            self._miss_leader(now, self._lost_at)
+
+    def _miss_leader(self, now: float, lost_at: float) -> None:
+        """Say that nobody is known to lead, once the coordinator was not heard for long."""
+        silent_for = now - (lost_at if self.standing.heard_at is None else self.standing.heard_at)
+        if silent_for < max(NOBODY_KNOWN, self.lease):
+            return
+        self._told_nobody = True
+        cause = f"{self.member} has not heard the coordinator for {silent_for:.0f}s"
+        self._emit(LeaderLost(at=now, leader=self.standing.leader, epoch=self.epoch, cause=cause, uncoordinated=True))
 
     # -- what is kept whoever leads ------------------------------------------------------------------------------------
 
@@ -360,7 +419,9 @@ class Leading:
         if self._ranks is None:
             return
         (marker, read_at), self._ranks = self._ranks, None
-        if asked_at < read_at or marker.epoch <= self.epoch or marker.instance != self.instance:
+        if asked_at < read_at or not self.epoch < marker.epoch <= HIGHEST_FLOOR:
+            return
+        if marker.instance != self.instance:
             return
         known, version = await self._installation()
         said = _Installation(self.instance, max(marker.epoch, known.floor if known is not None else 0))
@@ -385,11 +446,20 @@ class _Installation:
     def parsed(cls, value: bytes) -> "_Installation":
         """Raises CoordinationError: somebody else wrote something else there."""
         try:
-            said = json.loads(value)
-            return cls(str(said["instance"]), int(said["floor"]))
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            said = read_object(value, HIGHEST_FLOOR)
+            instance, floor = said["instance"], said["floor"]
+            if not isinstance(floor, int) or floor < 0 or not _AN_INSTANCE.fullmatch(instance):
+                raise ValueError("no marker can say that")  # noqa: TRY301 - as whatever else it may be
+        except LaterVersionError as error:
+            raise CoordinationError(
+                f"what stands under {INSTALLATION} in the coordinator cannot be read: {error}",
+                reason="later_version",
+                remedy="bring this member to the version of the others; until then it does not lead",
+            ) from error
+        except (ValueError, TypeError, KeyError) as error:
             raise CoordinationError(
                 f"what stands under {INSTALLATION} in the coordinator is not failoverd's",
                 reason="not_ours",
                 remedy="give this installation a prefix of its own; or delete that key, if nobody else has this prefix",
             ) from error
+        return cls(instance, floor)

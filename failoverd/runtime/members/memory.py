@@ -17,9 +17,11 @@ from failoverd import codec
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemoryRead, MemoryUnread
-from failoverd.core.overrides import Override
+from failoverd.core.overrides import AHEAD, KNOWN, LONGEST, Override
+from failoverd.foreign import quoted
 from failoverd.ports import Clock, Coordinator, Emit, SharedValue
-from failoverd.runtime.members.versioned import VERSION, read_object
+from failoverd.runtime.members.ballots import MOST_NAME
+from failoverd.runtime.members.versioned import LARGEST_EPOCH, VERSION, read_object
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
 from failoverd.runtime.supervising import CHANCE, backoff
@@ -34,8 +36,11 @@ PATIENCE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 """Seconds between two tries to read anew, where the coordinator does not answer."""
 
-_STATES: Final = "states"
-_WORDS: Final = "words"
+MOST_UNREAD: Final = 20
+"""Keys that cannot be read and are told of: somebody may have filled it with them."""
+
+STATES: Final = "states"
+WORDS: Final = "words"
 _HEARD: Final = "heard/"
 
 
@@ -83,6 +88,7 @@ class SharedMemory:
         parts: who takes up what stands in it, by what its keys begin with.
         known: set once everything was read, for the first time.
         moved: hears of policies for which the leader has written something.
+        runs: whether this member has a policy.
     """
 
     def __init__(
@@ -108,9 +114,10 @@ class SharedMemory:
         self._reached = asyncio.Condition()
         self._stale = asyncio.Event()
         self._unread: dict[str, float] = {}
-        self.parts: dict[str, Take] = {_STATES: self._take_states, _WORDS: self._take_words}
+        self.parts: dict[str, Take] = {STATES: self._take_states, WORDS: self._take_words}
         self.known = asyncio.Event()
         self.moved: Callable[[str], None] = _unheard
+        self.runs: Callable[[str], bool] = _any
 
     # -- following -----------------------------------------------------------------------------------------------------
 
@@ -161,8 +168,13 @@ class SharedMemory:
         They were said while the coordinator did not answer, or it lost them, or there was none yet.
         """
         for word in self._words.all():
-            begun = not word.planned or word.since <= self._clock()
-            if begun and (word.id in self._words.unshared or f"{SHARED}{_WORDS}/{word.id}" not in self._versions):
+            now = self._clock()
+            begun = not word.planned or word.since <= now
+            if (
+                begun
+                and word.known_by(now)
+                and (word.id in self._words.unshared or f"{SHARED}{WORDS}/{word.id}" not in self._versions)
+            ):
                 await self._words.keep(word)
 
     async def _watch(self, version: int) -> None:
@@ -174,9 +186,15 @@ class SharedMemory:
             await self._reach(value.version)
 
     def _lost(self, key: str) -> None:
-        """A person deleted it, for no member does: what is missing is told again by who knows it."""
+        """The leader took it away, for nobody needs it; or a person did, and it is told again by who knows it."""
         del self._versions[key]
-        self.again()
+        kind, _, name = key.removeprefix(SHARED).partition("/")
+        policy, _, _ = name.partition("/")
+        word = self._words.get(name) if kind == WORDS else None
+        if kind == STATES and not self.runs(policy):
+            self._states.forget(policy)
+        elif kind != WORDS or (word is not None and word.known_by(self._clock())):
+            self.again()
 
     def again(self) -> None:
         """This member leads no more, or something was lost: what it knows counts no more than what stands there."""
@@ -214,7 +232,7 @@ class SharedMemory:
             if kind not in self.parts:
                 continue
             try:
-                bodies[kind][name] = _unwrapped(shared.value)
+                bodies[kind][name] = unwrapped(shared.value)
             except ValueError as error:
                 self._tell_unread(key, error)
         for kind, found in bodies.items():
@@ -242,10 +260,16 @@ class SharedMemory:
         unread = dict[str, ValueError]()
         for name, body in bodies.items():
             try:
-                await self._take_word(override_of(name, body))
+                await self._take_word(self._sound(override_of(name, body)))
             except ValueError as error:
                 unread[name] = error
         return unread
+
+    def _sound(self, word: Override) -> Override:
+        """Raises ValueError for what nobody can have said: each word has an end, and it is near."""
+        if not word.until <= self._clock() + AHEAD + KNOWN:
+            raise ValueError(f"it would hold for longer than any word: {LONGEST / 3600:g}h")
+        return word
 
     async def _take_word(self, word: Override) -> None:
         known = self._words.get(word.id)
@@ -267,9 +291,11 @@ class SharedMemory:
             self._emit(MemoryRead(at=self._clock(), lasted=self._clock() - since))
 
     def _tell_unread(self, key: str, error: ValueError) -> None:
-        if key not in self._unread:
-            self._unread[key] = self._clock()
-            self._emit(MemoryUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
+        if key in self._unread or len(self._unread) >= MOST_UNREAD:
+            return
+        self._unread[key] = self._clock()
+        why = quoted(str(error).partition("\n")[0])
+        self._emit(MemoryUnread(at=self._clock(), key=quoted(key, MOST_NAME), error=why))
 
     # -- saying --------------------------------------------------------------------------------------------------------
 
@@ -278,7 +304,7 @@ class SharedMemory:
         if not self._leader.leads:
             return False
         epoch = self._leader.epoch_in_coordinator
-        parts = [(f"{_STATES}/{state.policy}/{key}", body) for key, body in parts_of(state).items()]
+        parts = [(f"{STATES}/{state.policy}/{key}", body) for key, body in parts_of(state).items()]
         try:
             async with asyncio.timeout(PATIENCE):
                 kept = await asyncio.gather(*(self.replace(key, body, epoch) for key, body in parts))
@@ -290,7 +316,7 @@ class SharedMemory:
 
     async def say(self, word: Override) -> bool:
         """Let every member know a word. Whether they will."""
-        return await self.put(f"{_WORDS}/{word.id}", codec.dump(word), within=self._coordinator.lease / 4)
+        return await self.put(f"{WORDS}/{word.id}", codec.dump(word), within=self._coordinator.lease / 4)
 
     async def put(self, name: str, body: str, epoch: int | None = None, *, within: float) -> bool:
         """The same as `replace`, for so many seconds, and False too where nobody knows whether it was done."""
@@ -324,9 +350,14 @@ def _wrapped(body: str) -> bytes:
     return f'{{"v":{VERSION},"body":{body}}}'.encode()
 
 
-def _unwrapped(value: bytes) -> codec.Json:
-    """Raises ValueError for what no member of this version wrote."""
-    said = read_object(value)
+def _any(_: str) -> bool:
+    """All that there are."""
+    return True
+
+
+def unwrapped(value: bytes) -> codec.Json:
+    """What a member put there, as JSON. Raises ValueError for what no member of this version wrote."""
+    said = read_object(value, LARGEST_EPOCH)
     if "body" not in said:
         raise ValueError("it has no body")
     return said["body"]

@@ -4,7 +4,7 @@ Who is alone is `runtime.lead.Alone`, which answers the same.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import Event
@@ -20,7 +20,9 @@ from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.shared_history import SharedHistory
 from failoverd.runtime.members.shared_notices import SharedNotices
+from failoverd.runtime.members.tidying import Tidying
 from failoverd.runtime.members.voting import Voting, VotingBoard, VotingTimetable
+from failoverd.runtime.orphans import Claims
 from failoverd.runtime.states import States
 
 
@@ -70,6 +72,8 @@ class Participant:
         self._memory: SharedMemory
         self._history: SharedHistory
         self._voting: Voting
+        self._tidying: Tidying
+        self._claims: Callable[[], Claims] = Claims  # until files were read, what they name
 
     def remember(
         self,
@@ -104,6 +108,17 @@ class Participant:
         about, members = self._introduction, self._membership
         self._voting = Voting(self._coordinator, members, board, timetable, policies, self._emit, about, self.lead)
         self._voting.chance = self._chance
+        self._memory.runs = lambda policy: policy in policies()
+        self._tidying = Tidying(self._coordinator, self.lead, lambda: self._policies_had(policies()), self._clock)
+
+    def follow_files(self, claims: Callable[[], Claims]) -> None:
+        """Know what the policy files name: what the members remember of it is kept, though it does not load."""
+        self._claims = claims
+
+    def _policies_had(self, running: Iterable[str]) -> frozenset[str] | None:
+        """Policies that some member has; None where a file does not say which one it is."""
+        claims = self._claims()
+        return frozenset({*running, *claims.unsure, *self._voting.policies_of_others()}) if claims.whole else None
 
     @property
     def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -114,6 +129,7 @@ class Participant:
             "shared history": self._history.run,
             "history of others": self._history.run_hearing,
             **self._voting.works,
+            "tidying": self._tidying.run,
         }
 
     async def _catch_up(self) -> None:

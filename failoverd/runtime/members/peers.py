@@ -41,6 +41,7 @@ class HeardMember:
         differing: the policies of which it runs another revision, or none.
         otherwise: whether its configuration says something else of the members.
         twin: where another daemon is that says that it is this member, while this one steps back for it.
+        trouble: of this member, why it is not heard by the others, or does not hear them, though somebody answers.
     """
 
     member: Member
@@ -52,6 +53,7 @@ class HeardMember:
     differing: tuple[str, ...] = ()
     otherwise: bool = False
     twin: str = ""
+    trouble: str = ""
 
 
 @dataclass(slots=True)
@@ -131,6 +133,12 @@ class Peers:
         )
 
     # -- what they say -------------------------------------------------------------------------------------------------
+
+    def policies(self) -> frozenset[str]:
+        """Which policies they say that they have."""
+        return frozenset(
+            name for other in self._others.values() for name, ballot in other.ballots.items() if ballot.revision
+        )
 
     def take_heartbeat(self, name: str, value: bytes | None) -> bool:
         """What stands there of another member; None: nothing any more. Whether it has gone."""
