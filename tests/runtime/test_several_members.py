@@ -7,7 +7,7 @@ import pytest
 from support.cluster import TIMEOUT, Dark, papers
 from support.coordinating import REFUSED, UNANSWERED, PaperQuorum
 from support.operating import undoable_of
-from support.stage import API, AT, AZURE, NORMAL, OCI, status
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
@@ -39,7 +39,7 @@ from failoverd.operations.concerns import Condition, of_members
 from failoverd.operations.judging import OverrideError
 from failoverd.runtime.members.leading import HIGHEST_FLOOR
 from failoverd.runtime.target_worker import SHADOW_READ
-from failoverd.simulation.faults import Fault, Moment, Script
+from failoverd.simulation.faults import Fault, Moment, Script, hang
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 from failoverd.telemetry.prose import say
@@ -657,6 +657,71 @@ async def test_what_a_person_deletes_in_the_coordinator_is_told_again_by_who_kno
         remembered = {key for key in stood if key.startswith(("shared/states/", "shared/words/"))}
         assert remembered
         assert remembered <= found.quorum.kept.keys()
+
+
+# -- a leader that cannot read what it leads ---------------------------------------------------------------------------
+
+
+def blind(found: Trio) -> tuple[Stage, str]:
+    """The leader, and another member that cannot read the zone from now on; who is left would lead after it."""
+    (name,) = found.leaders
+    wrong, other = (each for each in NAMES if each != name)
+    found.stages[wrong].dns.down = Permanent("the clocks differ", reason="clock_skewed")
+    found.ways[other].cut()  # so that it does not stand
+    return found.stages[name], other
+
+
+async def outlived(found: Trio, first: Stage, other: str, *fails: str) -> None:
+    """The leader dies, and those addresses with it; the one that cannot read leads."""
+    await first.kill()
+    del found.stages[next(name for name, stage in found.stages.items() if stage is first)]
+    found.world.let(Does.REFUSE, *fails)
+    await until(lambda: found.leaders and found.leaders != [other], within=LEASE + 2.0)
+    found.ways[other].mend()
+
+
+GIVES_WAY = LEASE / 2 + 5.0
+
+
+@virtually
+async def test_a_leader_that_cannot_read_what_others_wrote_last_gives_way_for_what_is_down() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, other = blind(found)
+        found.world.let(Does.REFUSE, OCI)
+        await until(first.steers(API, azure=100.0))
+        found.world.let(Does.ANSWER, OCI)
+        await until(first.steers(API, **NORMAL))
+        await elapse(1.0)
+        await outlived(found, first, other, AZURE)
+        await until(found.stages[other].steers(API, oci=100.0), within=GIVES_WAY)
+
+
+@virtually
+async def test_a_leader_that_cannot_read_gives_way_for_what_a_change_in_doubt_has_brought_back() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, other = blind(found)
+        found.world.let(Does.REFUSE, OCI)
+        await until(first.steers(API, azure=100.0))
+        found.world.let(Does.ANSWER, OCI)
+        first.dns.on_apply.append(hang(Moment.AFTER))
+        await until(lambda: first.shares(API) == NORMAL)
+        await outlived(found, first, other, OCI)
+        await until(found.stages[other].steers(API, azure=100.0), within=GIVES_WAY)
+
+
+@virtually
+async def test_a_leader_that_cannot_read_gives_way_for_what_a_change_in_doubt_may_not_have_taken_off() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, other = blind(found)
+        first.dns.on_apply.append(hang(Moment.BEFORE))
+        writes = len(first.dns.applies)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: len(first.dns.applies) > writes)
+        await outlived(found, first, other)
+        await until(found.stages[other].steers(API, oci=100.0), within=GIVES_WAY)
 
 
 @virtually

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from support.coordinating import PaperCoordinator, PaperQuorum
+from support.members import Skewed
 from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, playing
 from support.virtual import until, virtually
 
@@ -33,6 +34,7 @@ from failoverd.core.members import Member, Membership, Uncoordinated
 from failoverd.core.records import Policy, Source
 from failoverd.core.status import MembersStatus, MemberStanding
 from failoverd.runtime.members.ballots import MOST_BYTES
+from failoverd.runtime.members.leading import Leading
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does, ProberSight, World
 from failoverd.simulation.zonefile import Zonefile
@@ -64,13 +66,18 @@ class Places:
     stages: dict[str, Stage] = field(default_factory=dict)
     ways: dict[str, DeafToBallots] = field(default_factory=dict)
     uncoordinated: Uncoordinated = Uncoordinated.HOLD
+    machines: dict[str, Skewed] = field(default_factory=dict)
+    """The clocks of their machines; a daemon goes by what that of its own said when it began."""
 
     def made(self, name: str, names: tuple[str, ...], instance: str = "", network: str = "") -> Stage:
         members = tuple(Member(each, network or each.partition("-")[0]) for each in names)
         me = next(each for each in members if each.name == name)
         way = self.ways[name] = DeafToBallots(self.quorum, name)
         self.quorum.members.append(way)
+        machine = self.machines.setdefault(name, Skewed())
         self.stages[name] = Stage(
+            clock=Skewed(machine.off),
+            wall_clock=machine,
             zonefile=self.zonefile,
             world=World(now),
             instance=instance or name * 2,
@@ -407,6 +414,24 @@ async def test_a_lease_that_was_taken_away_or_a_coordinator_that_was_put_back_is
 
 
 @virtually
+async def test_who_resigns_is_missed_by_nobody_and_who_stops_is_missed_after_a_lease() -> None:
+    async with places() as found:
+        await elapse(10 * LEASE)
+        name = next(name for name, stage in found.stages.items() if stage is found.leader)
+        other = next(each for each in NAMES if each != name)
+        assert isinstance(found.leader.engine.lead, Leading)
+        assert await found.leader.engine.lead.resign(abstain=LEASE)
+        await elapse(2 * LEASE)
+        assert not found.told(other, MemberLost)
+        await found.stages[name].stop()
+        await elapse(2 * LEASE)
+        (lost,) = found.told(other, MemberLost)
+        assert isinstance(lost, MemberLost)
+        assert lost.member == name
+        assert lost.silent_for == pytest.approx(LEASE, abs=LEASE / 5)
+
+
+@virtually
 async def test_members_are_told_of_with_their_clocks_and_why_their_votes_do_not_count() -> None:
     async with places() as found:
         gone = next(name for name, stage in found.stages.items() if stage is not found.leader)
@@ -417,6 +442,26 @@ async def test_members_are_told_of_with_their_clocks_and_why_their_votes_do_not_
         await elapse(LEASE + 5.0)
         each = next(each for each in found.leader.engine.members().members if each.name == gone)
         assert (each.standing, each.uncounted) == (MemberStanding.SILENT, "silent")
+
+
+@virtually
+async def test_a_clock_that_is_set_while_a_daemon_runs_is_told_of_and_so_is_one_that_was_wrong_when_it_began() -> None:
+    async with places(of=Places(machines={"aws-1": Skewed(3_600.0)})) as found:
+
+        async def offsets(name: str) -> dict[str, int]:
+            await elapse(LEASE)
+            members = found.stages[name].engine.members().members
+            return {each.name: round(each.offset or 0.0) for each in members}
+
+        assert await offsets("oci-1") == {"azure-1": 0, "oci-1": 0, "aws-1": 3_600}
+        assert await offsets("aws-1") == {"azure-1": -3_600, "oci-1": -3_600, "aws-1": 0}
+        found.machines["aws-1"].off = 0.0  # NTP sets it, and the daemon goes by what it began with
+        assert await offsets("oci-1") == {"azure-1": 0, "oci-1": 0, "aws-1": 3_600}
+        found.machines["azure-1"].off = -3_600.0
+        assert await offsets("oci-1") == {"azure-1": -3_600, "oci-1": 0, "aws-1": 3_600}
+        writes = len(found.zonefile.writes)
+        await elapse(60.0)
+        assert len(found.zonefile.writes) == writes
 
 
 # -- endpoints that some probe for all ---------------------------------------------------------------------------------

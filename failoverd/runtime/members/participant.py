@@ -14,9 +14,9 @@ from failoverd.core.records import Policy
 from failoverd.core.status import MembersStatus
 from failoverd.ports import Clock, Coordinator, Emit, Telling
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.members.ballots import Introduction
 from failoverd.runtime.members.leading import Leading
 from failoverd.runtime.members.memory import SharedMemory
-from failoverd.runtime.members.publishing import Introduction
 from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.shared_history import SharedHistory
 from failoverd.runtime.members.shared_notices import SharedNotices

@@ -10,9 +10,9 @@ from failoverd.core.health.isolation import NEVER
 from failoverd.core.health.transitions import ProbeDue
 from failoverd.core.health.votes import Votes
 from failoverd.core.members import Member, Membership
-from failoverd.ports import Clock, Emit
+from failoverd.ports import Emit
 from failoverd.runtime.members.assigning import Assignment
-from failoverd.runtime.members.ballots import Ballot, MemberBeat
+from failoverd.runtime.members.ballots import Ballot, Introduction, MemberBeat
 from failoverd.runtime.members.refusals import Refusals
 
 MOST_POLICIES: Final = 10_000
@@ -36,7 +36,8 @@ class HeardMember:
         votes: whether its votes count.
         isolated: the address families in which it does not trust itself.
         version: of its failoverd.
-        clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
+        clock_offset: seconds by which its clock is ahead of this one's, at most: that of its machine, or the one that
+            it goes by, whichever is further off. None while nothing is known.
         differing: the policies of which it runs another revision, or none.
         otherwise: whether its configuration says something else of the members.
         twin: where another daemon is that says that it is this member, while this one steps back for it.
@@ -84,7 +85,7 @@ class Peers:
         obey: is called with the probes that others make due.
         assignment: who probes what.
         emit: is told of members that go and come, and of what is not counted.
-        clock: the time; steady.
+        introduction: what this one says of itself; the time is the same.
     """
 
     def __init__(
@@ -96,8 +97,9 @@ class Peers:
         obey: Callable[[Iterable[ProbeDue]], None],
         assignment: Assignment,
         emit: Emit,
-        clock: Clock,
+        introduction: Introduction,
     ) -> None:
+        clock = introduction.clock
         self._me = membership.me.name
         self._membership = membership
         self._lease = lease
@@ -107,6 +109,7 @@ class Peers:
         self._assignment = assignment
         self._emit = emit
         self._clock = clock
+        self._wall = introduction.wall
         self._others = {each.name: _Other(each) for each in membership.members if each.name != self._me}
         self._began = clock()
         self._refusals = Refusals(emit, clock)
@@ -199,10 +202,16 @@ class Peers:
             return  # it may have been said long ago
         was = self._is_heard(other) and before.isolated == said.isolated
         other.heard_at = other.spoke_at = self._clock()
-        other.clock_offset = said.at - self._clock()
+        other.clock_offset = self._clock_offset(said)
         if not was:  # it may have been started just now, and tells its ballots one after the other
             other.differing |= dict.fromkeys(other.differing.keys() - other.ballots.keys(), self._clock())
             self.look()
+
+    def _clock_offset(self, said: MemberBeat) -> float:
+        """Seconds by which it is ahead. Whoever sets a clock mends the machine, and not what a daemon began with."""
+        machines = said.at - self._wall()
+        daemons = machines if said.steady is None else said.steady - self._clock()
+        return max(machines, daemons, key=abs)
 
     def _hear(self, other: _Other, name: str) -> None:
         """Have the votes of a member on a policy counted, if they are on the same revision."""
@@ -247,7 +256,7 @@ class Peers:
         if heard and other.told_lost is not None:
             self._emit(MemberFound(at=now, member=who.name, network=who.network, lasted=now - other.told_lost))
             other.told_lost = None
-        silent_for = now - max(other.heard_at, self._began)
+        silent_for = now - (self._began if other.spoke_at is None else other.spoke_at)  # who left spoke just before
         if not heard and other.told_lost is None and silent_for > self._lease:
             other.told_lost = now - silent_for
             self._emit(MemberLost(at=now, member=who.name, network=who.network, silent_for=silent_for))
