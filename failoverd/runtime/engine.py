@@ -294,7 +294,7 @@ class Engine:
             "overrides": self.overrides.run,
         }
         if self.leading is not None and self.memory is not None:
-            own |= {"leading": self.leading.run, "common memory": self.memory.run}
+            own |= {"leading": self.leading.run, **self.memory.works}
         if self._history is not None:
             own |= {"shared history": self._history.run, "history of others": self._history.run_hearing}
         if self.voting is not None:

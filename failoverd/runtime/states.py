@@ -202,10 +202,10 @@ class _Kept:
         if not new and kept.get(HEAD) == head:
             kept |= touched  # each round makes values of its own of what it knew: they are compared once
             return
-        said: dict[str, object] = {**touched, HEAD: head}
-        kept |= said
+        said: dict[str, object] = {**new, HEAD: head}
+        kept |= {**touched, **said}
         if not await self._keeper.keep(replace(state, targets=new)):  # it is tried again with the next round
-            for key in [key for key in (*new, HEAD) if _same(kept.get(key), said[key])]:
+            for key in [key for key, value in said.items() if _same(kept.get(key), value)]:
                 del kept[key]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from failoverd.coordination.etcd.gateway import TOO_LARGE, Gateway, KeyValue, below, encoded
 from failoverd.core.errors import CoordinationError
-from failoverd.ports import Leadership, SharedValue
+from failoverd.ports import Leadership, Replacement, SharedValue
 
 _LEADER: Final = "leader"
 
@@ -70,17 +70,42 @@ class EtcdCoordinator:
             await self.gateway.ask("lease/revoke", {"ID": lease}, twice=True)
 
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
-        whole = encoded(self.prefix + key)
-        compare: list[dict[str, Any]] = [
-            {"key": whole, "target": "MOD", "result": "EQUAL", "mod_revision": str(after)},
-        ]
-        if epoch is not None:
-            leads = {"key": encoded(self.prefix + _LEADER), "target": "CREATE", "result": "EQUAL"}
-            compare.append({**leads, "create_revision": str(epoch)})
-        put = {"request_put": {"key": whole, "value": encoded(value)}}
-        said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [put]}, twice=False)
-        with self.gateway.reading():
-            return int(said["header"]["revision"]) if said.get("succeeded") else None
+        return (await self.replace_all({key: Replacement(value, after)}, epoch=epoch)).get(key)
+
+    async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
+        done: dict[str, int] = {}
+        for part in _transactions({key: each.value for key, each in values.items()}):
+            done |= await self._replaced({key: values[key] for key, _ in part}, epoch)
+        return done
+
+    async def _replaced(self, part: Mapping[str, Replacement], epoch: int | None) -> Mapping[str, int]:
+        """In one transaction; where something else stands in some places, once more without these."""
+        while part:
+            keys = {key: encoded(self.prefix + key) for key in part}
+            compare: list[dict[str, Any]] = [
+                {"key": keys[key], "target": "MOD", "result": "EQUAL", "mod_revision": str(each.after)}
+                for key, each in part.items()
+            ]
+            looks = [{"request_range": {"key": key, "keys_only": True}} for key in keys.values()]
+            if epoch is not None:
+                leader = encoded(self.prefix + _LEADER)
+                compare.append({"key": leader, "target": "CREATE", "result": "EQUAL", "create_revision": str(epoch)})
+                looks.append({"request_range": {"key": leader, "keys_only": True}})
+            puts = [{"request_put": {"key": keys[key], "value": encoded(each.value)}} for key, each in part.items()]
+            said = await self.gateway.ask(
+                "kv/txn", {"compare": compare, "success": puts, "failure": looks}, twice=False
+            )
+            with self.gateway.reading():
+                if said.get("succeeded"):
+                    return dict.fromkeys(part, int(said["header"]["revision"]))
+                stands = {self._short(each.key): each for each in _ranged(said)}
+            if epoch is not None and (_LEADER not in stands or stands[_LEADER].created != epoch):
+                return {}
+            left = {key: each for key, each in part.items() if _version(stands.get(key)) == each.after}
+            if len(left) == len(part):  # what it says contradicts itself
+                return {}
+            part = left
+        return {}
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self._lease_id:
@@ -152,6 +177,16 @@ class EtcdCoordinator:
                 return int(said["header"]["revision"])
             found = said["responses"][0].get("response_range", {}).get("kvs", ())
             return KeyValue.parse(found[0]) if found else None
+
+
+def _ranged(said: Mapping[str, Any]) -> Iterator[KeyValue]:
+    """Every key that a transaction has read."""
+    for response in said.get("responses", ()):
+        yield from map(KeyValue.parse, response.get("response_range", {}).get("kvs", ()))
+
+
+def _version(found: KeyValue | None) -> int:
+    return found.revision if found is not None else 0
 
 
 def _transactions(values: Mapping[str, bytes]) -> Iterator[Sequence[tuple[str, bytes]]]:

@@ -31,7 +31,7 @@ from failoverd.coordination.kubernetes.config_maps import Namespaced
 from failoverd.coordination.kubernetes.election import Election, LeaseRecord
 from failoverd.coordination.kubernetes.sessions import Sessions
 from failoverd.core.errors import CoordinationError
-from failoverd.ports import Clock, Leadership, SharedValue
+from failoverd.ports import Clock, Leadership, Replacement, SharedValue
 
 _AT_ONCE: Final = 16
 """Objects that are written at the same time."""
@@ -88,6 +88,22 @@ class KubernetesCoordinator:
             if refusal.overtaken:
                 return None
             raise
+
+    async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
+        """Each is an object of its own; the Lease is read before each part that is written at the same time."""
+        done: dict[str, int] = {}
+        left = list(values.items())
+        while left and (epoch is None or await self.election.leads(epoch)):
+            part, left = left[:_AT_ONCE], left[_AT_ONCE:]
+            ended = await asyncio.gather(
+                *(self.replace(key, each.value, after=each.after) for key, each in part), return_exceptions=True
+            )
+            for (key, _), version_now in zip(part, ended, strict=True):
+                if isinstance(version_now, BaseException):
+                    raise version_now
+                if version_now is not None:
+                    done[key] = version_now
+        return done
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
         said_for = ""
