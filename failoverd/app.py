@@ -136,6 +136,7 @@ class Daemon:
             self._reloader = Reloader(
                 self._path, config, self._known, self._engine.runner, self._equip, self.emit, self._clock
             )
+            self._engine.member.follow_files(lambda: self._reloader.claims)
             self._self_check = SelfCheck(self._journal, self.emit, self._clock)
             self._orphans = Orphans(self._journal, self._engine.writer, self.emit, self._clock)
             await self._notify(config, stack)
@@ -296,7 +297,7 @@ class Daemon:
                 pause=partial(backoff, first=1.0, longest=LONGEST_TELLING_PAUSE),
                 emit=self.emit,
                 clock=self._clock,
-                colleagues=self._engine.notices,
+                colleagues=self._engine.member.notices,
             )
         )
         self._sinks.append(self._notifications.take)
@@ -366,7 +367,7 @@ class Daemon:
     async def _hand_over(self, seconds: float, actor: str, reason: str, anyway: bool) -> Resigned:
         """For an operator."""
         engine = self._engine
-        return await hand_over(engine.leading, engine.members(), self._clock, seconds, actor, reason, anyway=anyway)
+        return await hand_over(engine.member.lead, engine.members(), self._clock, seconds, actor, reason, anyway=anyway)
 
     def _files(self) -> FilesStatus:
         """What of all that files say is not at work."""

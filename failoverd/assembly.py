@@ -87,7 +87,7 @@ async def coordinator_of(config: Config, stack: AsyncExitStack) -> Coordinator |
 
 
 async def _etcd(said: EtcdSettings, member: str, lease: float, stack: AsyncExitStack) -> Coordinator:
-    from failoverd.coordination.etcd.coordinator import EtcdCoordinator  # noqa: PLC0415 - HTTP, for those who want it
+    from failoverd.coordination.etcd.etcd_coordinator import EtcdCoordinator  # noqa: PLC0415 - HTTP, for those who want it
     from failoverd.coordination.etcd.gateway import Gateway  # noqa: PLC0415 - the same reason
     from failoverd.http_client import ShownCertificate, http_session  # noqa: PLC0415 - the same reason
 

@@ -421,6 +421,9 @@ class Coordinator(Protocol):
         Many of them take few calls, where the coordinator can do that. After an error nobody knows which were replaced.
         """
 
+    async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
+        """Take away what stands under a key at version `after`. Whether this did; False as `replace` gives None."""
+
     async def publish(self, values: Mapping[str, bytes]) -> None:
         """Say something for as long as this member lives: it is gone `lease` seconds after it last campaigned.
 

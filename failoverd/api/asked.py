@@ -105,7 +105,7 @@ class ResignAsked(AskedModel):
 
     comment: Words
     for_seconds: Annotated[float, Field(gt=0, le=LONGEST)] = Field(
-        default=60.0, description="how long it does not stand again"
+        default=60.0, description="how long it does not stand again, unless nobody leads for a lease"
     )
     anyway: bool = Field(default=False, description="although no other member is heard of that could lead")
 

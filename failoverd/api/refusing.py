@@ -20,6 +20,7 @@ _STATUS: Final = {
     "override_unknown": 404,
     "change_unknown": 404,
     "policy_unknown": 404,
+    "member_unknown": 404,
     "incident_unknown": 404,
     "record_unknown": 404,
     "no_change": 404,

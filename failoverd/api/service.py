@@ -97,7 +97,7 @@ from failoverd.operations.history import past
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Planned
 from failoverd.operations.reviewing import practised_at, review
-from failoverd.operations.slips import require_policy
+from failoverd.operations.slips import require_member, require_policy
 from failoverd.operations.timeline import timeline
 from failoverd.operations.why import Present, explained
 from failoverd.ports import Clock, Emit
@@ -383,6 +383,7 @@ class Service:
     def _history(self, query: HistoryQuery) -> HistoryTold:
         with HistoryReading(self._around.journal) as reading:
             require_policy(reading, query.policy)
+            require_member(reading, query.member)
             since = query.since if query.since is not None else 0.0
             return history_told(
                 past(

@@ -729,7 +729,7 @@ class ResignedTold(AnswerBody):
 
     member: str
     epoch: int = Field(description="in which it led")
-    stands_again_at: Moment = Field(description="before that it does not lead again")
+    stands_again_at: Moment = Field(description="before that it leads again only if nobody else led for a whole lease")
     told: bool = Field(
         description="the coordinator knows: another one can lead at once; or else when the lease is over"
     )

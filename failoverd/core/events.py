@@ -243,7 +243,8 @@ class ClockJumped(Event):
 class LeaderElected(Event):
     """One of several members writes from now on, `leader`, in this `epoch`. `mine`: it is who tells this.
 
-    `was` led before, as far as this member knows.
+    `was` led before, as far as this member knows. `resigned_until`: it had resigned for as long, and leads before that
+    because nobody else led for a whole lease; else 0.
     """
 
     name: ClassVar[str] = "leader.elected"
@@ -252,13 +253,15 @@ class LeaderElected(Event):
     epoch: int
     was: str = ""
     mine: bool = False
+    resigned_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderLost(Event):
-    """This member, which led, writes no more.
+    """The member `leader`, which led, writes no more; it says so itself.
 
     `uncoordinated`: for the coordinator does not answer it, so that it does not know of anybody who leads in its place.
+    Then one that followed says so as well, once that lasts: `leader`, or nobody, led when it was last answered.
     """
 
     name: ClassVar[str] = "leader.lost"
@@ -268,6 +271,11 @@ class LeaderLost(Event):
     epoch: int
     cause: str
     uncoordinated: bool = False
+
+    @property
+    def missed(self) -> bool:
+        """Whether another member than the one that led tells it."""
+        return bool(self.told_by) and self.told_by != self.leader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -324,6 +324,10 @@ class Override:
     def over_by(self, now: float) -> bool:
         return now >= self.ends
 
+    def known_by(self, now: float) -> bool:
+        """Whether anybody has to know of it still: it is in force, or to come, or a marker may name it."""
+        return self.until > now - KNOWN
+
     @property
     def warned_of(self) -> bool:
         """Whether its end is told before: not of a short one, nor of a drill, nor of an alert, which is prolonged."""

@@ -17,7 +17,7 @@ class Resigned:
 
     Attributes:
         epoch: in which it led.
-        stands_again_at: before that it does not lead again.
+        stands_again_at: before that it does not lead again, unless nobody else leads for a whole lease.
         told: the coordinator knows, so that another one can lead at once; otherwise when the lease is over.
     """
 
@@ -34,11 +34,11 @@ HandOver = Callable[[float, str, str, bool], Awaitable[Resigned]]
 class Resigning(Protocol):
     """Who leads, and can let another one."""
 
-    async def resign(self, abstain: float = 0.0, cause: str = "") -> bool: ...
+    async def step_down(self, seconds: float, cause: str) -> bool: ...
 
 
 async def hand_over(
-    leading: Resigning | None,
+    leading: Resigning,
     told: MembersStatus,
     clock: Clock,
     seconds: float,
@@ -47,13 +47,13 @@ async def hand_over(
     *,
     anyway: bool,
 ) -> Resigned:
-    """Let another member lead, and do not stand again for so many seconds.
+    """Let another member lead, and do not stand again for so many seconds, unless nobody leads for a whole lease.
 
     Raises:
         FailoverdError: `no_members`, `not_leader`, or `nobody_else` that could lead, unless that is wanted `anyway`.
             Nothing was changed.
     """
-    if leading is None:
+    if not told.member:
         words = "this daemon is alone: its configuration names no other members, so nobody could lead instead of it"
         raise FailoverdError(
             words, reason="no_members", remedy="to stop it, which moves no traffic: systemctl stop failoverd"
@@ -63,8 +63,8 @@ async def hand_over(
         raise FailoverdError(words, reason="not_leader", remedy="say it to the daemon of the member that leads")
     if not anyway and not others_to_lead(told):
         words = f"no other member is heard of that could lead instead of {told.member}: nobody would write"
-        remedy = f"{failoverctl('members')} says why; --anyway, if that is what you want"
+        remedy = f"{failoverctl('members')} says why; --anyway has it step down all the same, for a lease at least"
         raise FailoverdError(words, reason="nobody_else", remedy=remedy)
     epoch = told.epoch
-    known = await leading.resign(abstain=seconds, cause=f"{actor} asked it to resign: {reason}")
+    known = await leading.step_down(seconds, f"{actor} asked it to resign: {reason}")
     return Resigned(told.member, epoch, clock() + seconds, known)

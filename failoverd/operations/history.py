@@ -62,7 +62,7 @@ class PastMove:
 
     @classmethod
     def elsewhere(cls, applied: EventRow, later: Iterable[EventRow]) -> "PastMove":
-        """A change that another member made, by what it told of it; `later`: the events about it."""
+        """A change of which the journal has only what was told; `later`: the events about it."""
         facts, about = applied.facts, list(later)
         proofs = [each.facts for each in about if each.name == "change.verified"]
         took = [float(each["took"]) for each in proofs if not each.get("unconfirmed")]

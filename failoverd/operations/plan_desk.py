@@ -101,7 +101,7 @@ class PlanDesk:
         Raises:
             FailoverdError: they are no changes (`plan_unreadable`), too many ask, or another member leads.
         """
-        self._engine.require_lead()
+        self._engine.member.require_lead()
         said = await understood(changes)
         async with self._applies.place():
             at = _AtWork(self._engine, self._clock, actor)

@@ -23,6 +23,7 @@ from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.manual_command import manual_command
 from failoverd.runtime.override_book import changed, given
+from failoverd.runtime.proofs import Proofs
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 
@@ -51,7 +52,7 @@ class Applier:
     """Applies approved plans on behalf of `actor`.
 
     `unfenced` are the providers that have no fence of their own. `sending` counts those that are at their provider now.
-    `unproved` are those that an earlier process applied, and whose proof ended with it.
+    `proofs` are what is known of those that others applied.
     """
 
     states: States
@@ -62,7 +63,7 @@ class Applier:
     actor: str
     unfenced: frozenset[str] = frozenset()
     sending: int = 0
-    unproved: dict[Target, Plan] = field(default_factory=dict)
+    proofs: Proofs = field(default_factory=Proofs)
     _vain: "dict[Target, _Vain]" = field(default_factory=dict)
 
     async def apply(self, provider: Provider, outcome: Outcome, policy: Policy, *, actor: str = "") -> None:
@@ -158,12 +159,12 @@ class Applier:
 
     def prove_again(self, provider: Provider, observed: Observed) -> None:
         """Take up the proof that ended with an earlier process, where what that wrote stands still."""
-        plan = self.unproved.pop(observed.target, None)
+        plan = self.proofs.open.pop(observed.target, None)
         if plan is not None and plan.stands_in(observed):
             self.prove(provider, plan)
 
     def prove(self, provider: Provider, plan: Plan) -> None:
-        self.unproved.pop(plan.target, None)
+        self.proofs.open.pop(plan.target, None)
         self.prover.prove(provider, plan, news.id_of(self.states.of(plan.target.policy).incident))
 
     async def _settle_fenced(self, plan: Plan, error: Fenced) -> None:

@@ -10,14 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from failoverd import __version__
-from failoverd.core.control import news
 from failoverd.core.control.clearance import Objection
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
-from failoverd.core.control.rivals import UNNAMED, Rivalry
+from failoverd.core.control.progress import rivals_settled
 from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import CoordinationError
-from failoverd.core.events import ChangeVerified, Event, OverrideEvent, RivalSettled
+from failoverd.core.events import Event, OverrideEvent
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
 from failoverd.core.health.table import HealthTable
 from failoverd.core.members import Membership
@@ -27,7 +25,6 @@ from failoverd.core.rules import Rule
 from failoverd.core.status import MembersStatus, Status
 from failoverd.ports import (
     Authorities,
-    ChangeOutcome,
     Clock,
     Coordinator,
     Emit,
@@ -35,8 +32,6 @@ from failoverd.ports import (
     MetricsSource,
     Prober,
     Provider,
-    Settled,
-    Telling,
     Timetable,
     Urgency,
 )
@@ -48,17 +43,14 @@ from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lead import Alone, Lead
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.members.ballots import MemberRun
-from failoverd.runtime.members.leading import Leading
-from failoverd.runtime.members.memory import SharedMemory
-from failoverd.runtime.members.roster import roster
-from failoverd.runtime.members.shared_history import SharedHistory
-from failoverd.runtime.members.shared_notices import SharedNotices
-from failoverd.runtime.members.voting import Introduction, Voting
+from failoverd.runtime.members.participant import Participant
+from failoverd.runtime.members.publishing import Introduction
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.runtime.practising import Practising
 from failoverd.runtime.probing import Pace, Probing
+from failoverd.runtime.proofs import Proofs
 from failoverd.runtime.proving import DISPUTE_AFTER, Prover
 from failoverd.runtime.states import States
 from failoverd.runtime.supervising import supervise
@@ -130,17 +122,14 @@ class Engine:
     def __init__(self, said: Installation, around: Surroundings) -> None:
         emit, clock, chance, timetable = around.emit, around.clock, around.chance, around.timetable
         self._sinks = [emit]
-        self._membership = said.membership
         self.providers = around.providers
         self._clock = clock
         self.sentinels = said.sentinels
         self.writer = JournalWriter(around.journal, self.emit, clock)
-        self._heard: dict[str, tuple[int, bool]] = {}
-        self._sinks += [self.writer.take, self._follow]
-        self._began = clock()
-        self._run = MemberRun(self._began, said.instance, said.host) if said.instance else None
-        self.leading = self._member(said, around)
-        self.lead: Lead = self.leading or Alone(said.instance)
+        self.proofs = Proofs()
+        self._sinks += [self.writer.take, self.proofs.follow]
+        self.member = self._member(said, around)
+        self.lead: Lead = self.member.lead
         self.overrides = Overrides(self.writer, self.emit, clock, self.lead)
         self.states = States(self.writer, self.emit, self.overrides, self.lead)
         self.incidents = Incidents(self.states, clock)
@@ -154,7 +143,9 @@ class Engine:
             incidents=self.incidents,
             states=self.states,
             journal=self.writer,
-            applier=Applier(self.states, self.writer, self.prover, self.emit, clock, ITSELF, said.unfenced),
+            applier=Applier(
+                self.states, self.writer, self.prover, self.emit, clock, ITSELF, said.unfenced, proofs=self.proofs
+            ),
             names=NameLocks(),
             emit=self.emit,
             clock=clock,
@@ -175,84 +166,43 @@ class Engine:
             clock,
         )
         self.practising = Practising(self.states, self.board, self.shared, lambda: self.runner, self.emit, clock)
-        self._sinks.append(self.practising.take)
+        self.member.remember(self.states, self.writer, self.runner.heed, self._follow_leader, self.proofs.hear)
+        self.member.vote(self.board, self.probing, lambda: self.policies)
+        self._sinks += [self.practising.take, self.member.tell]
         self._background: list[asyncio.Task[None]] = []
-        self.notices: SharedNotices | None = None
-        self._history: SharedHistory | None = None
-        self.memory = self._remember(around.coordinator)
-        self.voting = self._vote(around.coordinator)
         self._named = said.instance
 
-    def _member(self, said: Installation, around: Surroundings) -> Leading | None:
+    def _member(self, said: Installation, around: Surroundings) -> Participant | Alone:
+        clock, instance = around.clock, said.instance
         if around.coordinator is None or said.membership is None:
-            return None
-        return Leading(
+            return Alone(instance)
+        run = MemberRun(clock(), instance, said.host) if instance else None
+        return Participant(
             around.coordinator,
             said.membership,
-            said.instance,
+            instance,
+            Introduction(clock, __version__, run),
             self.emit,
-            around.lease_clock or around.clock,
-            catch_up=self._catch_up,
-            turned=self._turned,
+            around.lease_clock or clock,
+            around.chance,
+            self._turned,
         )
-
-    def _remember(self, coordinator: Coordinator | None) -> SharedMemory | None:
-        """What the members remember together, where there are several."""
-        if coordinator is None or self.leading is None:
-            return None
-        found = SharedMemory(
-            coordinator, self.leading, self.states, self.overrides, self.runner.heed, self.emit, self._clock
-        )
-        found.chance = self.tools.chance
-        found.moved = lambda policy: self._work_on(policy, Urgency.ROUTINE)  # who follows sees what it became
-        self.states.share(found)
-        self.overrides.share(found.say)
-        self.notices = SharedNotices(self.leading, found)
-        self._history = SharedHistory(self.leading, found, self.writer, self._hear, self.emit, self._clock)
-        self._sinks.append(self._history.tell)
-        self.writer.share(self._history.settled)
-        return found
-
-    def _vote(self, coordinator: Coordinator | None) -> Voting | None:
-        """What the members see together, where there are several."""
-        if coordinator is None or self._membership is None or self.leading is None:
-            return None
-        found = Voting(
-            coordinator,
-            self._membership,
-            self.board,
-            self.probing,
-            lambda: self.policies,
-            self.emit,
-            self._clock,
-            Introduction(self._clock, __version__, self._run),
-        )
-        found.candidate, found.chance = self.leading, self.tools.chance
-        return found
 
     @property
     def instance(self) -> str:
         """The name of this installation in markers."""
         return self.lead.instance
 
-    async def _catch_up(self) -> None:
-        if self.memory is not None:
-            await self.memory.catch_up()
-
     def _turned(self) -> None:
         """This member leads from now on, or does no more."""
-        if self.memory is not None and not self.lead.leads:
-            self.memory.again()
-        if self.voting is not None:
-            self.voting.vote_alone(self.lead.lone)
         self.overrides.nap.wake()
         self.practising.nap.wake()
         self.runner.turned()
 
     def emit(self, event: Event) -> None:
         """Tell everybody, the journal last: what one of several members tells has its name."""
-        if self._membership is not None and not event.told_by:
-            event = replace(event, told_by=self._membership.me.name)
+        if self.member.name and not event.told_by:
+            event = replace(event, told_by=self.member.name)
         for sink in self._sinks:
             sink(event)
 
@@ -277,29 +227,17 @@ class Engine:
     ) -> None:
         """Take up what an earlier process left, and begin what goes on beside the policies.
 
-        `proofs` are its last changes, the oldest first, each with whether it was proved; None while that is open:
-        who waits for a word goes on waiting for the proof, whatever restarts meanwhile.
+        `proofs` are its last changes; see `Proofs.resume`.
         """
         self.overrides.load(overrides)
-        for plan, proved in proofs:
-            self.tools.applier.unproved.pop(plan.target, None)
-            if proved is None:
-                self.tools.applier.unproved[plan.target] = plan
-            else:
-                self._heard[str(plan.target)] = plan.generation, proved
+        self.proofs.resume(proofs)
         self.states.resume(states, interrupted)
         own = {
             "journal writer": self.writer.run,
             "decisions": self.writer.run_decisions,
             "overrides": self.overrides.run,
         }
-        if self.leading is not None and self.memory is not None:
-            own |= {"leading": self.leading.run, **self.memory.works}
-        if self._history is not None:
-            own |= {"shared history": self._history.run, "history of others": self._history.run_hearing}
-        if self.voting is not None:
-            own |= self.voting.works
-        for name, work in {**own, **beside}.items():
+        for name, work in {**own, **self.member.works, **beside}.items():
             self._supervise(name.replace("_", " "), work)
 
     def watch_sentinels(self, probers: Mapping[str, Prober]) -> None:
@@ -346,26 +284,7 @@ class Engine:
         return self.runner.previews(policy)
 
     def proof_heard(self, target: Target) -> tuple[int, bool]:
-        """The generation up to which no proof is open, as far as this process knows.
-
-        And whether the authoritative servers agree with it; False where nobody is to be asked, or could say so.
-        """
-        return self._heard.get(str(target), (0, False))
-
-    def _follow(self, event: Event) -> None:
-        if isinstance(event, ChangeVerified):
-            at = f"{event.record} at {event.provider}"
-            self._heard[at] = max((event.generation, not event.unconfirmed), self._heard.get(at, (0, False)))
-
-    def _hear(self, told: Telling) -> None:
-        """Another member did that: whoever leads next looks after the proof of a change that has none yet."""
-        unproved = self.tools.applier.unproved
-        if isinstance(told, Settled) and told.outcome is ChangeOutcome.APPLIED:
-            unproved[told.plan.target] = told.plan
-        elif isinstance(told, ChangeVerified):
-            self._follow(told)
-            for plan in [each for each in unproved.values() if each.id == told.change_id]:
-                del unproved[plan.target]
+        return self.proofs.heard(target)
 
     def objection(self, word: Override) -> Objection | None:
         """What stands against a drill that would begin now."""
@@ -374,32 +293,10 @@ class Engine:
     async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         """Heed an operator's word, in all policies that it concerns. Whether the journal keeps it."""
         if not self.lead.acts:
-            await self._tell_leader(word)
+            await self.member.tell_leader(word)
         kept = await self.overrides.put(word, event)
         self.runner.heed(word)
         return kept
-
-    async def _tell_leader(self, word: Override) -> None:
-        """A word that only this member heard moves nothing: whoever gives it has to know.
-
-        Raises:
-            CoordinationError: the leader does not hear of it.
-        """
-        if self.memory is None or not await self.memory.say(word):
-            raise self._not_leading("cannot let the leader know, for the coordinator does not answer it")
-
-    def require_lead(self) -> None:
-        """Raises CoordinationError: this is for the member that leads, and this one does not."""
-        if not self.lead.leads:
-            raise self._not_leading("what writes is for the leader")
-
-    def _not_leading(self, why: str) -> CoordinationError:
-        leader = self.leading.standing.leader if self.leading is not None else ""
-        return CoordinationError(
-            f"this member does not lead, and {why}: nothing was changed",
-            reason="not_leader",
-            remedy=f"say it to {leader or 'the member that leads'} itself; failoverctl members names it",
-        )
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:
         """A person says that who else wrote these names is gone: they are written as before. Returns the names.
@@ -409,32 +306,23 @@ class Engine:
         Raises:
             CoordinationError: this member does not lead.
         """
-        self.require_lead()
-        settled: set[tuple[str, str, str]] = set()
+        self.member.require_lead()
+        settled = set[str]()
         for policy in tuple(self.runner.policies):
-            state = self.states.of(policy)
-            for memory in state.targets.values():
-                target, precedence = memory.target, memory.precedence
-                if not scope.has_target(target):
-                    continue
-                after = replace(memory, rivalry=Rivalry(), precedence=precedence.released())
-                state = state.with_target(after)  # a last write may be seen yet
-                if memory.rivalry.since is None and not precedence.newer:
-                    continue
-                leader = (precedence.instance or UNNAMED,) if precedence.newer else ()
-                rivals = tuple(dict.fromkeys((*memory.rivalry.rivals, *leader)))
-                if (name := (target.provider, target.zone, target.key.name)) not in settled:  # its types share it
-                    settled.add(name)
-                    names = news.names(target, news.id_of(state.incident), self._clock())
-                    self.emit(RivalSettled(**names, rivals=rivals, by=by, comment=comment, epoch=precedence.newer))
-            self.states.put(state)
+            after, events = rivals_settled(self.states.of(policy), scope, by, comment, self._clock())
+            self.states.take((after, tuple(events.values())))
             await self.states.keep(policy)
+            settled |= {name for _, _, name in events}
         self.runner.tick()
-        return tuple(sorted({name for _, _, name in settled}))
+        return tuple(sorted(settled))
 
     def look_again(self, policy: str) -> None:
         """Somebody else wrote, or found something, in this process: the policy is worked on now."""
         self._work_on(policy, Urgency.CHANGE)
+
+    def _follow_leader(self, policy: str) -> None:
+        """Who leads has written: who follows sees what it became."""
+        self._work_on(policy, Urgency.ROUTINE)
 
     def _work_on(self, policy: str, urgency: Urgency) -> None:
         found = self.runner.reconcilers.get(policy)
@@ -469,10 +357,7 @@ class Engine:
         await self.runner.close()
         if hand_over is not None:
             await hand_over()
-        if self.leading is not None:
-            await self.leading.resign(abstain=float("inf"))
-        if self._history is not None:
-            await self._history.flush()  # nobody who leads next waits for it
+        await self.member.leave()
         await self.prover.close()
 
     async def close(self) -> None:
@@ -497,10 +382,7 @@ class Engine:
 
     def members(self) -> MembersStatus:
         """Who of several members writes; without a name where this one is alone."""
-        if self.leading is None or self._membership is None:
-            return MembersStatus(self._clock())
-        heard = self.voting.heard() if self.voting is not None else ()
-        return roster(self.leading, self._membership, heard, self._clock(), self._began)
+        return self.member.status(self._clock())
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""

@@ -1,6 +1,7 @@
 """The health board: what the check table says, as events, incidents, and calls to the policies that it is about."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Final, Protocol
 
 from failoverd.core.events import (
@@ -24,7 +25,7 @@ from failoverd.core.events import (
     VantageIsolated,
     VantageRejoined,
 )
-from failoverd.core.health.electorate import Electorate, Votes
+from failoverd.core.health.electorate import Electorate
 from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import Family
 from failoverd.core.health.region import RegionHealth, RegionState
@@ -43,6 +44,7 @@ from failoverd.core.health.transitions import (
     VantageTurned,
     Voted,
 )
+from failoverd.core.health.votes import Votes
 from failoverd.core.records import Endpoint, Policy, ProbeResult, RecordType
 from failoverd.core.status import EndpointStatus, RegionStatus, VantageStatus
 from failoverd.ports import Clock, Emit
@@ -294,32 +296,20 @@ class HealthBoard:
                 self._emit(QuorumRegained(at=now, live=turned.live))
 
     def _reachability(self, turned: ReachabilityTurned, now: float) -> None:
-        policy, endpoint = turned.policy.name, turned.endpoint
-        incident_id, evidence = self._incidents.id_of(policy), turned.evidence
-        if turned.reachable_from:
-            self._emit(
-                ReachabilitySplit(
-                    at=now,
-                    policy=policy,
-                    incident_id=incident_id,
-                    region=endpoint.region,
-                    endpoint=endpoint.text,
-                    evidence=evidence,
-                    reachable_from=turned.reachable_from,
-                    unreachable_from=turned.unreachable_from,
-                )
+        split = partial(
+            ReachabilitySplit, reachable_from=turned.reachable_from, unreachable_from=turned.unreachable_from
+        )
+        event = split if turned.reachable_from else ReachabilityRestored
+        self._emit(
+            event(
+                at=now,
+                policy=turned.policy.name,
+                incident_id=self._incidents.id_of(turned.policy.name),
+                region=turned.endpoint.region,
+                endpoint=turned.endpoint.text,
+                evidence=turned.evidence,
             )
-        else:
-            self._emit(
-                ReachabilityRestored(
-                    at=now,
-                    policy=policy,
-                    incident_id=incident_id,
-                    region=endpoint.region,
-                    endpoint=endpoint.text,
-                    evidence=evidence,
-                )
-            )
+        )
 
     def _vantage(self, turned: VantageTurned, now: float) -> None:
         self._to_say("")

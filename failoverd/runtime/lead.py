@@ -1,10 +1,14 @@
 """Whether this process may write, as everything that works on policies asks it: of several members one does."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from failoverd.core.control.plan import Plan
+from failoverd.core.events import Event
+from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Target
+from failoverd.core.status import MembersStatus
 
 
 class Lead(Protocol):
@@ -50,7 +54,7 @@ class Lead(Protocol):
 
 @dataclass(slots=True)
 class Alone:
-    """One member that nobody shares the work with."""
+    """One member that nobody shares the work with: its own lead, and to the engine what a `Participant` is."""
 
     instance: str = ""
     leads: bool = True
@@ -71,3 +75,44 @@ class Alone:
 
     def reached(self, target: Target) -> None:
         """As it should be."""
+
+    # -- what the engine asks of one of several members ----------------------------------------------------------------
+
+    name = ""
+    notices = None
+
+    @property
+    def lead(self) -> "Alone":
+        return self
+
+    @property
+    def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        return {}
+
+    def remember(self, *_: object) -> None:
+        """Its own journal does."""
+
+    def vote(self, *_: object) -> None:
+        """What it sees is so."""
+
+    def follow_files(self, *_: object) -> None:
+        """Nobody else has any."""
+
+    def tell(self, event: Event) -> None:
+        """Nobody else is there."""
+
+    async def tell_leader(self, word: Override) -> None:
+        """It knows."""
+
+    def require_lead(self) -> None:
+        """It leads."""
+
+    async def step_down(self, seconds: float, cause: str) -> bool:  # noqa: ARG002 - nobody else could lead
+        return False
+
+    async def leave(self) -> None:
+        """Nobody goes on."""
+
+    def status(self, now: float) -> MembersStatus:
+        """Who of several members writes: one without a name."""
+        return MembersStatus(now)

@@ -12,7 +12,7 @@ from typing import Final, TypedDict
 from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import AHEAD, KNOWN, WARNING, Announced, Override, Verb, about, as_planned, in_force
+from failoverd.core.overrides import AHEAD, WARNING, Announced, Override, Verb, about, as_planned, in_force
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
@@ -72,7 +72,7 @@ class Overrides:
         if not mine and not common:
             return ()
         now, words = self._clock(), sorted((*common, *mine), key=_age) if mine and common else (*common, *mine)
-        return tuple(word for word in words if word.until > now - KNOWN and word.scope.may_have_had(policy))
+        return tuple(word for word in words if word.known_by(now) and word.scope.may_have_had(policy))
 
     def drained(self, policy: Policy) -> frozenset[str]:
         """Regions that get none of the policy's traffic, because a person says so."""
@@ -228,12 +228,12 @@ class Overrides:
 
     async def tell(self) -> float | None:
         """Tell what is due; says when there is something to tell next. Of several members the leader does."""
-        if not self._lead.leads:
-            return None
         now = self._clock()
-        for name in [name for name, word in self._words.items() if word.until <= now - KNOWN]:
+        for name in [name for name, word in self._words.items() if not word.known_by(now)]:
             del self._words[name]
             self._known = None
+        if not self._lead.leads:
+            return None
         due = await self._follow_plans(self._plans, now) if self._plans is not None else []
         for word in list(self._words.values()):
             if word.told is Announced.ENDED:

@@ -282,6 +282,7 @@ class TargetWorker:
         self.agenda.revisit(wait if wait > 0.0 else None, Urgency.ROUTINE)
 
     def _look_at_rank(self, observed: Observed) -> None:
+        """Epochs go on above each that a marker of ours says, also where a person released it: see `epochs`."""
         marker = observed.marker
         if marker is not None and marker.owner == self._tools.owner:
             self._tools.states.lead.outranked(marker, self._seen_at)

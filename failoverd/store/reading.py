@@ -175,7 +175,10 @@ class HistoryReading(StatusReading):
         change_id: str | None = None,
         limit: int | None = 50,
     ) -> tuple[EventRow, ...]:
-        """`change.applied` of changes that another one of several members made: by policy, time (`since` <= at), id."""
+        """`change.applied` of changes that the journal has no more of: by policy, time (`since` <= at), id.
+
+        It did not work when they were made, or another member told of them in words that this version cannot read.
+        """
         ours = "NOT EXISTS (SELECT 1 FROM changes WHERE changes.change_id = events.change_id)"
         clauses = _given(
             [

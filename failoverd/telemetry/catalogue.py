@@ -51,10 +51,14 @@ _EVENTS: Final[Mapping[str, str]] = {
     "clock.jumped": (
         "The system clock was moved by `seconds`; times are told by the clock as it was at the start, until a restart."
     ),
-    "leader.elected": "One of several members, `leader`, writes from now on; `mine`: it is who tells this.",
+    "leader.elected": (
+        "One of several members, `leader`, writes from now on; `mine`: it is who tells this. `resigned_until`: it had "
+        "resigned until then, and leads already, because nobody else led for a whole lease."
+    ),
     "leader.lost": (
         "This member, which led, writes no more (`cause`); another one can lead. `uncoordinated`: the coordinator does "
-        "not answer it, and it cannot know whether one does."
+        "not answer it, and it cannot know whether one does. One that followed says so too, after five minutes without "
+        "the coordinator: `leader`, or nobody, led when that last answered."
     ),
     "coordinator.lost": (
         "What members agree by does not answer this one: it writes nothing once its lease may be over, or (`lone`) "
@@ -327,6 +331,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "request": "method and path",
     "requests": "how many there were in the long window",
     "restart_in": "when it starts again; seconds",
+    "resigned_until": "until when the leader had resigned that leads already, for nobody else did; else 0",
     "retry_in": "when it is tried again; seconds",
     "revision": "of the policy file: a hash of what it says",
     "rivals": "instances that write the same name",

@@ -147,11 +147,18 @@ def _(event: DaemonStopped) -> str:
 def _(event: LeaderElected) -> str:
     after = f", after {event.was}" if event.was and event.was != event.leader else ""
     who = f"this member, {event.leader}, leads" if event.mine else f"{event.leader} leads"
-    return f"{who} since now, in epoch {event.epoch}{after}: it alone writes"
+    whole = f"{who} since now, in epoch {event.epoch}{after}: it alone writes"
+    if not event.resigned_until:
+        return whole
+    until = moment(event.resigned_until)
+    return f"{whole}; it had resigned until {until}, but nobody else had led for a whole lease"
 
 
 @say.register
 def _(event: LeaderLost) -> str:
+    if event.missed:
+        led = f"{event.leader} led then, and its lease is over" if event.leader else "nobody led then"
+        return f"{event.told_by} knows of nobody who leads, so it writes nothing: {event.cause}; {led} by its clock"
     whole = f"{event.leader} leads no more and writes nothing: {event.cause}"
     return f"{whole}; until that answers, it cannot know whether another member leads" if event.uncoordinated else whole
 

@@ -6,6 +6,7 @@
 from pathlib import Path
 
 import pytest
+from support.commands import answered
 from support.three_clouds import ACTS, CLOUDS, LEASE, TAKEOVER, WITH_ETCD, three_clouds
 
 pytestmark = [pytest.mark.server, pytest.mark.members]
@@ -105,3 +106,18 @@ async def test_a_leader_that_loses_a_third_of_its_packets_moves_nothing_wrongly(
         world.net.heal()
         await world.regions[others[0]].start()
         await world.answer()
+
+
+async def test_who_resigned_for_an_hour_leads_again_where_all_others_were_killed(tmp_path: Path) -> None:
+    async with three_clouds(tmp_path) as world:
+        first, others = await world.begun()
+        config = world.seats[first].config
+        done = await answered("leader", "resign", "--for", "1h", "--reason", "a new disk", "--config", config)
+        assert done.code == 0, done.said
+        second = await world.led(*others, within=TAKEOVER)
+        _, epoch = await world.leader()
+        for each in (second, *(name for name in others if name != second)):
+            await world.kill(each)
+        await world.led(first, after=epoch, within=2 * LEASE + 2.0)
+        elected = await world.seats[first].running.event("leader.elected", leader=first, mine=True)
+        assert "nobody else had led for a whole lease" in elected["message"]

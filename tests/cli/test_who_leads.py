@@ -10,6 +10,7 @@ from support.commands import written
 from support.consoles import Console, console
 from support.leaders import PaperLeader, but, members
 
+from failoverd.core.events import LeaderElected
 from failoverd.core.status import Heartbeat, MembersStatus, MemberStanding
 from failoverd.operations.roll_call import ALONE
 from failoverd.store.journal import open_journal
@@ -185,6 +186,29 @@ async def test_with_the_daemon_dead_its_journal_says_who_led_last(tmp_path: Path
     told = await here.failoverctl("members")
     assert told.code == 12
     assert "it was so last: azure-1 leads in epoch 7" in " ".join(told.out.decode().split())
+
+
+async def test_history_of_a_name_that_no_member_has_or_had_says_which_ones_there_are(tmp_path: Path) -> None:
+    config, now = written(tmp_path), time.time()
+    async with open_journal(tmp_path / "journal.db", words=prose.told) as journal:
+        await journal.update_status([Heartbeat(now, 42, now - 900, "1.2.3", "running"), members(now)])
+        await journal.record([LeaderElected(at=now - 60, leader="azure-0", epoch=1, mine=True, told_by="azure-0")])
+    here = Console(config, None, [])  # type: ignore[arg-type]  # nobody works
+    slip = await here.failoverctl("history", "--member", "azure-2")
+    for known in ("azure-1", "azure-0"):  # one that is there, and one that told something once
+        told = await here.failoverctl("history", "--member", known)
+        assert "there is no member" not in told.said, told.said
+    assert slip.code == 2
+    assert "there is no member 'azure-2'; did you mean \"azure-1\"?; failoverctl members names them" in " ".join(
+        slip.err.split()
+    )
+
+
+async def test_a_daemon_answers_for_a_name_that_no_member_has_that_there_is_none(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        told = await here.failoverctl("history", "--member", "azure-2")
+    assert told.code == 2
+    assert "there is no member 'azure-2'" in told.err
 
 
 async def test_a_follower_says_whom_it_follows(tmp_path: Path) -> None:

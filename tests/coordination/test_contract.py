@@ -259,6 +259,40 @@ async def test_many_are_replaced_by_who_leads_and_none_of_them_by_another(server
 
 
 @of_each_engine
+async def test_a_value_is_taken_away_only_where_it_is_the_one_that_was_read(servers: Servers) -> None:
+    azure, oci = servers.member("azure"), servers.member("oci")
+    made = await written(azure, "words/1", "said", "said again")
+    assert not await oci.remove("words/1", after=made - 1)
+    _, known = await oci.entries("words/")
+    assert await oci.remove("words/1", after=made)
+    ((key, entry),) = await heard(azure.changes("words/", known), 1)
+    assert (key, entry.value) == ("words/1", None)
+    assert entry.version > known
+    assert (await azure.entries("words/"))[0] == {}
+    assert not await azure.remove("words/1", after=made)
+    assert await azure.replace("words/1", b"late", after=made) is None
+    anew = await azure.replace("words/1", b"anew", after=0)
+    assert anew is not None
+    assert not await oci.remove("words/1", after=made)
+    assert (await azure.entries("words/"))[0] == {"words/1": SharedValue(b"anew", anew)}
+
+
+@of_each_engine
+async def test_who_leads_takes_away_by_its_epoch_and_nobody_does_by_another(servers: Servers) -> None:
+    azure, oci = servers.member("azure"), servers.member("oci")
+    led = await azure.campaign()
+    made = await azure.replace("states/api", b"1", after=0, epoch=led.epoch)
+    assert made is not None
+    assert not await oci.remove("states/api", after=made, epoch=led.epoch + 1)
+    await azure.resign()
+    assert not await azure.remove("states/api", after=made, epoch=led.epoch)
+    assert (await oci.entries("states/"))[0] == {"states/api": SharedValue(b"1", made)}
+    led = await oci.campaign()
+    assert await oci.remove("states/api", after=made, epoch=led.epoch)
+    assert (await oci.entries("states/"))[0] == {}
+
+
+@of_each_engine
 async def test_what_was_replaced_stays_when_who_did_it_goes(servers: Servers) -> None:
     azure, oci = servers.member("azure"), servers.member("oci")
     led = await azure.campaign()
@@ -524,6 +558,8 @@ async def test_whatever_is_asked_of_who_does_not_answer_is_a_coordination_error(
         said = await asyncio.gather(
             azure.campaign(),
             azure.replace("states/api", b"1", after=0, epoch=led.epoch),
+            azure.remove("states/api", after=1, epoch=led.epoch),
+            azure.remove("states/api", after=1),
             azure.publish({"votes/azure": b"well"}),
             azure.entries("states/"),
             servers.member("oci").campaign(),

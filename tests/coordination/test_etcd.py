@@ -8,8 +8,8 @@ import pytest
 from support.engines import LEASE
 from support.etcd import Etcd, etcd
 
-from failoverd.coordination.etcd import coordinator
-from failoverd.coordination.etcd.coordinator import PAGE, EtcdCoordinator
+from failoverd.coordination.etcd import etcd_coordinator
+from failoverd.coordination.etcd.etcd_coordinator import PAGE, EtcdCoordinator
 from failoverd.coordination.etcd.gateway import MOST_BYTES, TOO_LARGE, Gateway, Unheard
 from failoverd.core.errors import CoordinationError
 from failoverd.http_client import http_session
@@ -169,8 +169,8 @@ async def test_more_keys_than_one_answer_has_are_read_in_order_and_none_twice(cl
 
 
 async def test_what_a_stranger_fills_it_with_is_not_all_read(cluster: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coordinator, "MOST_BYTES", 1_000)
-    monkeypatch.setattr(coordinator, "PAGE", 10)
+    monkeypatch.setattr(etcd_coordinator, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(etcd_coordinator, "PAGE", 10)
     async with members(cluster, "filled", "azure") as (azure,):
         for number in range(30):
             await azure.replace(f"words/{number}", b"x" * 100, after=0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from failoverd.coordination.etcd.coordinator import EtcdCoordinator
+from failoverd.coordination.etcd.etcd_coordinator import EtcdCoordinator
 from failoverd.coordination.etcd.gateway import Gateway
 from failoverd.core.errors import CoordinationError
 from failoverd.http_client import http_session

@@ -10,7 +10,7 @@ from support.stage import AWS, AZURE, OCI, policy, regions
 from support.vantages import FRESH, Vantages
 
 from failoverd.core.health.ballot_box import SELDOM
-from failoverd.core.health.electorate import Electorate, Vote, Votes
+from failoverd.core.health.electorate import Electorate, Voter
 from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import Family
 from failoverd.core.health.region import RegionState
@@ -22,7 +22,7 @@ from failoverd.core.health.transitions import (
     RegionTurned,
     Transition,
 )
-from failoverd.core.health.votes import Voter
+from failoverd.core.health.votes import Vote, Votes
 from failoverd.core.records import HealthRules
 
 RULES = HealthRules(fall=3, rise=2, recheck=0.5)

@@ -9,10 +9,11 @@ import pytest
 from support.scenes import HEALTHS, NOW, finding, result
 
 from failoverd.config.values import parse_percent, say_duration, say_percent
+from failoverd.core.health.counting import CountOutcome, count
+from failoverd.core.health.electorate import Voter
 from failoverd.core.health.endpoint import TABLE, CheckHealth, Health, Observation, combined, observe
 from failoverd.core.health.isolation import NEVER, CloudState, Doubt, Family, IsolationRules, SentinelState, assess
 from failoverd.core.health.region import RegionHealth, roll_up
-from failoverd.core.health.votes import CountOutcome, Voter, count
 from failoverd.core.records import HealthRules
 from failoverd.settings import parse_duration
 

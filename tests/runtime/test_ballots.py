@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.stage import API, AZURE, OCI, policy, regions
 
-from failoverd.core.health.electorate import Vote, Votes
 from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import Family
+from failoverd.core.health.votes import Vote, Votes
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Endpoint
 from failoverd.runtime.members.ballots import MOST_EVIDENCE, Ballot, MemberBeat, MemberRun

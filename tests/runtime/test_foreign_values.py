@@ -5,7 +5,7 @@ from support.stage import API, AZURE
 from support.trio import LEASE, settled, trio
 from support.virtual import until, virtually
 
-from failoverd.core.events import TaskCrashed
+from failoverd.core.events import CoordinatorLost, TaskCrashed
 from failoverd.simulation.virtual_time import elapse
 from failoverd.simulation.world import Does
 
@@ -51,7 +51,17 @@ async def test_whatever_stands_there_somebody_leads_and_the_dead_region_is_left(
         assert not [crashed for stage in found.stages.values() for crashed in stage.told(TaskCrashed)]
 
 
-@pytest.mark.parametrize("value", [b'{"instance":"i","floor":1e999}', b"[" * 200_000, b"7"])
+INSTALLATIONS = {
+    "an endless floor": b'{"v":1,"instance":"i","floor":1e999}',
+    "a floor below which no epoch fits into a marker": b'{"v":1,"instance":"i","floor":%d}' % 10**30,
+    "a negative floor": b'{"v":1,"instance":"i","floor":-1}',
+    "no version": b'{"instance":"i","floor":0}',
+    "what is nested deeply": b"[" * 200_000,
+    "a number": b"7",
+}
+
+
+@pytest.mark.parametrize("value", INSTALLATIONS.values(), ids=INSTALLATIONS)
 @virtually
 async def test_an_installation_that_cannot_be_read_is_named_with_what_to_do(value: bytes) -> None:
     async with trio() as found:
@@ -62,5 +72,22 @@ async def test_an_installation_that_cannot_be_read_is_named_with_what_to_do(valu
         del found.stages[first]
         await elapse(2 * LEASE)
         assert not [crashed for stage in found.stages.values() for crashed in stage.told(TaskCrashed)]
+        for stage in found.stages.values():
+            assert "is not failoverd's (not_ours)" in stage.told(CoordinatorLost)[-1].error
+            assert "or delete that key" in stage.told(CoordinatorLost)[-1].error
         found.quorum.delete("installation")
         await until(lambda: found.leaders, within=LEASE)
+
+
+@virtually
+async def test_who_cannot_read_an_installation_of_a_later_version_says_so_and_leaves_the_lease_to_who_can() -> None:
+    async with trio() as found:
+        await settled(found)
+        found.quorum.put("installation", b'{"v":2,"instance":"i","floor":0,"more":"what is not known here"}')
+        (first,) = found.leaders
+        await found.leader.kill()
+        del found.stages[first]
+        await elapse(3 * LEASE)
+        for stage in found.stages.values():
+            assert "a later version of failoverd wrote it" in stage.told(CoordinatorLost)[-1].error
+        assert not found.quorum.leader

@@ -5,11 +5,13 @@ from support.stage import API, AZURE, OCI, Stage
 from support.trio import LEASE, Trio, settled
 from support.virtual import until, virtually
 
-from failoverd.core.events import JournalFailed, SignalFound, SignalLost
+from failoverd.core.events import JournalFailed, LeaderLost, SignalFound, SignalLost
 from failoverd.core.members import Uncoordinated
+from failoverd.runtime.members.leading import NOBODY_KNOWN
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 from failoverd.telemetry.notifications.ledger import GRACE
+from failoverd.telemetry.prose import say
 
 LEFT = "region.left"
 
@@ -158,6 +160,45 @@ async def test_a_follower_that_is_cut_off_is_a_warning_alone() -> None:
         found.ways[name].mend()
         await elapse(60.0)
         assert not people.open()
+
+
+@virtually
+async def test_a_leader_that_goes_with_the_coordinator_is_told_to_be_gone_by_who_followed_it() -> None:
+    async with heralds() as (found, people):
+        await settled(found)
+        (name,) = found.leaders
+        await found.stages.pop(name).kill()
+        await people.heralds.pop(name).stop()
+        found.quorum.lose_quorum()
+        lost = now()
+        await until(lambda: ("leader.lost", "") in people.open(), within=2 * NOBODY_KNOWN)
+        assert now() - lost <= NOBODY_KNOWN + LEASE
+        await elapse(LEASE)
+        for stage in found.stages.values():
+            (told,) = stage.told(LeaderLost)
+            assert (told.leader, told.uncoordinated) == (name, True)
+            assert f"{told.told_by} knows of nobody who leads" in say(told)
+        found.quorum.regain_quorum()
+        await until(lambda: found.leaders, within=2 * LEASE)
+        await elapse(2 * GRACE)
+        assert not people.open()
+        for name, stage in found.stages.items():
+            missed = [event.told_by for event in stage.journal.events if isinstance(event, LeaderLost) and event.missed]
+            assert missed == [name]  # what the others believed is no history of all
+
+
+@virtually
+async def test_a_follower_that_is_cut_off_for_long_is_told_of_as_it_cannot_know_who_leads_until_it_can() -> None:
+    async with heralds() as (found, people):
+        await settled(found)
+        name = next(each for each in found.stages if each not in found.leaders)
+        found.ways[name].cut()
+        await elapse(NOBODY_KNOWN + LEASE)
+        assert ("leader.lost", "") in people.open()
+        found.ways[name].mend()
+        await elapse(60.0)
+        assert not people.open()
+        assert people.told(people.pager, "leader.lost")[-2:] == ["began", "ended"]
 
 
 @virtually

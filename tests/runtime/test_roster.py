@@ -6,8 +6,8 @@ from failoverd import __version__
 from failoverd.core.members import Member, MemberRole, Membership
 from failoverd.core.status import MembersStatus, MemberStanding
 from failoverd.runtime.members.leading import KnownLeader
+from failoverd.runtime.members.peers import HeardMember
 from failoverd.runtime.members.roster import roster
-from failoverd.runtime.members.voting import HeardMember
 
 NOW = 1_000.0
 AZURE_1, OCI_1 = Member("azure-1", "azure"), Member("oci-1", "oci")

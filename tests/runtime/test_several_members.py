@@ -27,10 +27,12 @@ from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.core.overrides import Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
+from failoverd.runtime.members.leading import HIGHEST_FLOOR
 from failoverd.runtime.target_worker import SHADOW_READ
 from failoverd.simulation.faults import Script, refused
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
+from failoverd.telemetry.prose import say
 
 
 @virtually
@@ -107,6 +109,61 @@ async def test_a_leader_that_is_stopped_hands_over_within_a_second() -> None:
         await first.stop()
         await until(lambda: found.leaders)
         assert now() - began <= 1.0 + RETRY
+
+
+async def resigned(found: Trio, seconds: float) -> str:
+    """The leader resigned for so long, as a person wanted, and another one leads."""
+    (name,) = found.leaders
+    leading = found.leader.engine.member.lead
+    assert await leading.step_down(seconds, "alex asked it to resign: a new disk")
+    await until(lambda: found.leaders and found.leaders != [name])
+    return name
+
+
+async def killed_but(found: Trio, *names: str) -> None:
+    for name in [each for each in found.stages if each not in names]:
+        await found.stages.pop(name).kill()
+
+
+@virtually
+async def test_who_resigned_stands_again_where_nobody_else_led_for_a_lease_and_says_why() -> None:
+    async with trio() as found:
+        await settled(found)
+        name = await resigned(found, 3_600.0)
+        ends, began = now() + 3_600.0, now()
+        await killed_but(found, name)
+        await until(lambda: found.leaders == [name], within=3 * LEASE)
+        assert 2 * LEASE - RETRY <= now() - began <= 2 * LEASE + 2 * RETRY
+        elected = found.stages[name].told(LeaderElected)[-1]
+        assert elected.mine
+        assert elected.resigned_until == pytest.approx(ends, abs=2 * RETRY)
+        assert "nobody else had led for a whole lease" in say(elected)
+
+
+@virtually
+async def test_who_resigned_counts_no_time_in_which_the_coordinator_did_not_answer() -> None:
+    async with trio() as found:
+        await settled(found)
+        name = await resigned(found, 3_600.0)
+        await killed_but(found, name)
+        await elapse(LEASE + 5.0)
+        found.ways[name].cut()
+        await elapse(10 * LEASE)
+        found.ways[name].mend()
+        back = now()
+        await until(lambda: found.leaders == [name], within=3 * LEASE)
+        assert now() - back >= LEASE - RETRY
+
+
+@virtually
+async def test_who_stops_leads_no_more_though_nobody_else_does() -> None:
+    async with trio() as found:
+        await settled(found)
+        (name,) = found.leaders
+        await killed_but(found, name)
+        await found.stages[name].engine.halt()
+        await elapse(5 * LEASE)
+        assert not found.leaders
 
 
 @virtually
@@ -243,9 +300,8 @@ async def test_who_hears_that_the_leader_left_asks_at_once_who_leads(phase: floa
     async with trio() as found:
         await settled(found)
         await elapse(phase * RETRY)
-        leading, first, left_at = found.leader.engine.leading, found.leader, now()
-        assert leading is not None
-        await leading.resign(30.0)
+        leading, first, left_at = found.leader.engine.member.lead, found.leader, now()
+        await leading.step_down(30.0, "it resigned")
         await until(lambda: found.leaders)
         assert found.leader is not first
         assert now() - left_at < RETRY / 10
@@ -274,9 +330,8 @@ async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_mark
         await settled(found)
         old = found.quorum.backup()
         for _ in range(3):
-            leading = found.leader.engine.leading
-            assert leading is not None
-            await leading.resign(30.0)
+            leading = found.leader.engine.member.lead
+            await leading.step_down(30.0, "it resigned")
             await until(lambda: found.leaders)
         found.world.let(Does.REFUSE, AZURE)
         await until(found.leader.steers(API, oci=100.0))
@@ -289,6 +344,44 @@ async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_mark
         assert [event for stage in found.stages.values() for event in stage.told(CoordinatorRestored)]
         writes = [write.marker.epoch for write in found.zonefile.writes]
         assert writes == sorted(writes)
+
+
+@pytest.mark.parametrize("epoch", [HIGHEST_FLOOR + 1, 10**18 - 1])
+@virtually
+async def test_a_marker_with_an_epoch_that_no_leader_came_to_is_left_until_a_person_says_that_nobody_leads_in_it(
+    epoch: int,
+) -> None:
+    """Else the epochs of all would jump there, and those that follow fit into no marker."""
+    async with trio() as found:
+        await settled(found)
+        before, marker = found.leader.engine.lead.epoch, found.zonefile.observe(AT).marker
+        assert marker is not None
+        found.zonefile.mark(AT, replace(marker, epoch=epoch).to_text())
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: found.leader.told(LeaderOutranked))
+        await elapse(3 * LEASE)
+        assert found.epoch == epoch
+        assert not [event for stage in found.stages.values() for event in stage.told(CoordinatorRestored)]
+        assert found.leader.engine.lead.epoch == before
+        assert await found.leader.engine.settle_rivals(Scope(), "alice@desk", "nobody of ours wrote it")
+        await until(found.leader.steers(API, oci=100.0))
+        await found.stages.pop(found.leaders[0]).kill()
+        await until(lambda: found.leaders, within=2 * LEASE)
+        found.world.let(Does.ANSWER, AZURE)
+        await until(found.leader.steers(API, **NORMAL))
+        assert found.leader.engine.lead.epoch < HIGHEST_FLOOR
+
+
+@virtually
+async def test_the_highest_epoch_that_is_believed_leaves_room_for_leaders_to_come() -> None:
+    async with trio() as found:
+        await settled(found)
+        marker = found.zonefile.observe(AT).marker
+        assert marker is not None
+        found.zonefile.mark(AT, replace(marker, epoch=HIGHEST_FLOOR).to_text())
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: found.leaders and found.leader.steers(API, oci=100.0)(), within=3 * LEASE)
+        assert found.epoch > HIGHEST_FLOOR
 
 
 @virtually

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from failoverd.coordination.etcd.coordinator import EtcdCoordinator
+from failoverd.coordination.etcd.etcd_coordinator import EtcdCoordinator
 from failoverd.coordination.etcd.gateway import Gateway
 from failoverd.core.errors import CoordinationError
 from failoverd.http_client import http_session

@@ -220,6 +220,12 @@ class PaperQuorum:
         swapped = {key: each.value for key, each in values.items() if stands[key] == each.after}
         return dict.fromkeys(swapped, self._put_all(swapped)) if swapped else {}
 
+    def take_away(self, key: str, after: int, epoch: int | None) -> bool:
+        if key not in self.kept or self.kept[key].changed != after or (epoch is not None and self.epoch != epoch):
+            return False
+        self._drop([key])
+        return True
+
     def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         found = {key: each for key, each in sorted(self.kept.items()) if key.startswith(below_key)}
         return {key: SharedValue(each.value, each.changed) for key, each in found.items()}, self.revision
@@ -343,6 +349,9 @@ class PaperCoordinator:
 
     async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
         return await self._call(lambda: self.quorum.swap_all(values, epoch))
+
+    async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
+        return await self._call(lambda: self.quorum.take_away(key, after, epoch))
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self.holds:

@@ -21,7 +21,7 @@ from support.etcd import Etcd, etcd
 from support.kube_api import NAMESPACE, KubeServer, kube_api
 from support.kube_apiserver import kube_apiserver
 
-from failoverd.coordination.etcd.coordinator import EtcdCoordinator
+from failoverd.coordination.etcd.etcd_coordinator import EtcdCoordinator
 from failoverd.coordination.etcd.gateway import Gateway
 from failoverd.coordination.kubernetes.api_server import ApiServer
 from failoverd.coordination.kubernetes.config_maps import Namespaced

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from support.notices import Inbox
@@ -65,7 +65,7 @@ class Herald:
             pause=partial(backoff, first=1.0, longest=60.0),
             emit=stage.emit,
             clock=now,
-            colleagues=stage.engine.notices,
+            colleagues=stage.engine.member.notices,
         )
         kept = people.kept.get(name)
         self.telling.resume(codec.load(NotificationsStatus, kept) if kept else None)
@@ -87,8 +87,9 @@ class Herald:
     async def _look(self) -> None:
         while True:
             await elapse(BEAT)
-            runner = self._stage.engine.runner
-            overview = Overview.of([self._stage.board.vantage(), *runner.standing()])
+            engine = self._stage.engine
+            led = replace(engine.members(), members=())  # who leads; that one is not heard is told elsewhere
+            overview = Overview.of([self._stage.board.vantage(), led, *engine.runner.standing()])
             self.telling.look(overview)
 
 

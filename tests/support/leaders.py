@@ -44,9 +44,9 @@ class PaperLeader:
     causes: list[str] = field(default_factory=list)
     abstained: float = 0.0
 
-    async def resign(self, abstain: float = 0.0, cause: str = "") -> bool:
+    async def step_down(self, seconds: float, cause: str) -> bool:
         self.causes.append(cause)
-        self.abstained = abstain
+        self.abstained = seconds
         if self.reached:
             self.told = but(self.told, "azure-1", standing=MemberStanding.FOLLOWS)
             self.told = but(self.told, "oci-1", standing=MemberStanding.LEADS)
@@ -54,5 +54,4 @@ class PaperLeader:
         return self.reached
 
     async def hand_over(self, seconds: float, actor: str, reason: str, anyway: bool) -> Resigned:
-        leading = self if self.told.member else None
-        return await hand_over(leading, self.told, self.clock, seconds, actor, reason, anyway=anyway)
+        return await hand_over(self, self.told, self.clock, seconds, actor, reason, anyway=anyway)

@@ -11,13 +11,12 @@ from itertools import count
 from typing import TypeVar
 
 from failoverd.core.health.assignment import PolicyShares
-from failoverd.core.health.electorate import Electorate
+from failoverd.core.health.electorate import Electorate, Voter
 from failoverd.core.health.endpoint import Health, Verdict
 from failoverd.core.health.isolation import NEVER, Family
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.health.table import HealthTable
 from failoverd.core.health.transitions import Fed, ProbeDue, Transition, Voted
-from failoverd.core.health.votes import Voter
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RecordType, Timings
 

@@ -29,7 +29,7 @@ from failoverd.operations.glance import asked_for
 from failoverd.operations.history import past
 from failoverd.operations.overview import RUNNING, SILENT, daemon_state, overview
 from failoverd.operations.reviewing import practised_at, review
-from failoverd.operations.slips import require_policy
+from failoverd.operations.slips import require_member, require_policy
 from failoverd.operations.why import Present, explained
 from failoverd.store.reading import HistoryReading
 from failoverd.store.statuses import StatusReading
@@ -88,6 +88,7 @@ def history_read(
 ) -> tuple[HistoryTold, float | None]:
     with opened(HistoryReading(journal_of(config))) as reading:
         require_policy(reading, policy)
+        require_member(reading, member)
         return history_told(past(reading, now, policy=policy, since=since, limit=limit, member=member)), _alive(reading)
 
 

@@ -23,7 +23,7 @@ A = TypeVar("A", bound=AnswerBody)
 PATIENCE: Final = 3.0
 """Seconds that a daemon has to answer: the journal is there at once, and a person waits."""
 
-_NOTHING_SUCH: Final = frozenset({"policy_unknown", "incident_unknown", "record_unknown"})
+_NOTHING_SUCH: Final = frozenset({"policy_unknown", "member_unknown", "incident_unknown", "record_unknown"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -391,7 +391,7 @@ def resign(line: Line, lasts: str, *, anyway: bool) -> Exit:
         say(
             console,
             (done.member, "bold"),
-            f" leads no more; until {phrases.moment(done.stands_again_at)} it does not stand again",
+            f" leads no more; until {phrases.moment(done.stands_again_at)} it stands again only if nobody else leads",
         )
         say(console, await _next_leader(admin, done))
         return Exit.FINE

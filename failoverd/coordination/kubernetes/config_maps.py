@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from failoverd.coordination.kubernetes.api_server import Json, version
+from failoverd.coordination.kubernetes.api_server import CONFIG_MAPS, ApiRequest, ApiVerb, Json, version
 from failoverd.core.errors import CoordinationError
 
 _INSTALLATION: Final = "failoverd/installation"
@@ -101,6 +101,14 @@ class Namespaced:
             },
             "binaryData": {key: b64encode(value).decode() for key, value in data.items()},
         }
+
+
+def deletion(name: str, seen: int = 0) -> ApiRequest:
+    """To delete one in that version only; 0: in any."""
+    body: Json = {"apiVersion": "v1", "kind": "DeleteOptions"}
+    if seen:
+        body["preconditions"] = {"resourceVersion": str(seen)}
+    return ApiRequest(ApiVerb.DELETE, CONFIG_MAPS, name, body=body)
 
 
 def _value(found: Json) -> bytes:

@@ -25,9 +25,10 @@ from failoverd.coordination.kubernetes.api_server import (
     ApiRequest,
     ApiServer,
     ApiVerb,
+    Json,
     version,
 )
-from failoverd.coordination.kubernetes.config_maps import Namespaced
+from failoverd.coordination.kubernetes.config_maps import Namespaced, deletion
 from failoverd.coordination.kubernetes.election import Election, LeaseRecord
 from failoverd.coordination.kubernetes.sessions import Sessions
 from failoverd.core.errors import CoordinationError
@@ -81,13 +82,13 @@ class KubernetesCoordinator:
             return None
         body = self.installation.value(key, value, self.member, after=after)
         name = self.installation.value_name(key) if after else ""
-        asked = ApiRequest(ApiVerb.UPDATE if after else ApiVerb.CREATE, CONFIG_MAPS, name, body=body)
-        try:
-            return version(await self.server.ask(asked))
-        except ApiRefusal as refusal:
-            if refusal.overtaken:
-                return None
-            raise
+        done = await self._swap(ApiRequest(ApiVerb.UPDATE if after else ApiVerb.CREATE, CONFIG_MAPS, name, body=body))
+        return version(done) if done is not None else None
+
+    async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
+        if epoch is not None and not await self.election.leads(epoch):
+            return False
+        return await self._swap(deletion(self.installation.value_name(key), after)) is not None
 
     async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
         """Each is an object of its own; the Lease is read before each part that is written at the same time."""
@@ -125,6 +126,15 @@ class KubernetesCoordinator:
                     if each.key.startswith(below_key):
                         gone = kind == "DELETED"
                         yield each.key, SharedValue(None if gone else each.value, each.version)
+
+    async def _swap(self, asked: ApiRequest) -> Json | None:
+        """What it answers; None if something else stands there by now."""
+        try:
+            return await self.server.ask(asked)
+        except ApiRefusal as refusal:
+            if refusal.overtaken:
+                return None
+            raise
 
     async def _put_all(self, values: Mapping[str, bytes], session: str) -> None:
         """Each is an object of its own. Those that can be written are, whatever becomes of the others."""

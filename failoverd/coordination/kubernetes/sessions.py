@@ -23,7 +23,7 @@ from failoverd.coordination.kubernetes.api_server import (
     Json,
     version,
 )
-from failoverd.coordination.kubernetes.config_maps import SESSION, Namespaced
+from failoverd.coordination.kubernetes.config_maps import SESSION, Namespaced, deletion
 from failoverd.ports import Clock
 
 _FRESH: Final = 0.05
@@ -156,11 +156,8 @@ class Sessions:
 
     async def _delete(self, name: str, seen: int = 0) -> bool:
         """Delete it, in that version only; 0: in any. Whether it is gone."""
-        body: Json = {"apiVersion": "v1", "kind": "DeleteOptions"}
-        if seen:
-            body["preconditions"] = {"resourceVersion": str(seen)}
         try:
-            await self.server.ask(ApiRequest(ApiVerb.DELETE, CONFIG_MAPS, name, body=body))
+            await self.server.ask(deletion(name, seen))
         except ApiRefusal as refusal:
             if not refusal.overtaken:
                 raise

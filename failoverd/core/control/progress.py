@@ -15,7 +15,16 @@ from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.signals import accused
 from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
 from failoverd.core.errors import NO_EFFECT, FailoverdError
-from failoverd.core.events import Event, FailbackStepped, IncidentClosed, IncidentOpened, TargetDelayed, TargetResumed
+from failoverd.core.events import (
+    Event,
+    FailbackStepped,
+    IncidentClosed,
+    IncidentOpened,
+    RivalSettled,
+    TargetDelayed,
+    TargetResumed,
+)
+from failoverd.core.overrides import Scope
 from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.core.status import TargetState
 
@@ -184,6 +193,38 @@ def overtaken(plans: tuple[Plan, ...], generation: int) -> tuple[Plan, ...]:
 
 def _same(one: Plan, other: Plan) -> bool:
     return one.marker == other.marker and one.after == other.after
+
+
+# -- who else writes ---------------------------------------------------------------------------------------------------
+
+
+def rivals_settled(
+    state: PolicyState, scope: Scope, by: str, comment: str, now: float
+) -> tuple[PolicyState, Mapping[tuple[str, str, str], RivalSettled]]:
+    """A person says that who else wrote the names of a scope is gone: the state, and what to tell of each name.
+
+    By provider, zone and name, for the types of a name share it. Whoever still writes it is found again, after a few
+    writes; a newer leader than those that did, at once.
+    """
+    told: dict[tuple[str, str, str], RivalSettled] = {}
+    for memory in state.targets.values():
+        target, known = memory.target, memory.precedence
+        if not scope.has_target(target):
+            continue
+        after = replace(memory, rivalry=rivals.Rivalry(), precedence=known.released())
+        state = state.with_target(after)  # a last write may be seen yet
+        if memory.rivalry.since is None and not known.newer:
+            continue
+        leader = (known.instance or rivals.UNNAMED,) if known.newer else ()
+        event = RivalSettled(
+            **news.names(target, news.id_of(state.incident), now),
+            rivals=tuple(dict.fromkeys((*memory.rivalry.rivals, *leader))),
+            by=by,
+            comment=comment,
+            epoch=known.newer,
+        )
+        told.setdefault((target.provider, target.zone, target.key.name), event)
+    return state, told
 
 
 # -- providers that cannot be asked ------------------------------------------------------------------------------------

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from failoverd.core.health.electorate import UNSEEN, Electorate, Vote, Votes, agreed
+from failoverd.core.health.counting import Count, CountOutcome, agreed, count
+from failoverd.core.health.electorate import Electorate, Voter
 from failoverd.core.health.endpoint import Health, Verdict
 from failoverd.core.health.isolation import NEVER, Family
 from failoverd.core.health.policy_health import Dispute, EndpointHealth, PolicyHealth
 from failoverd.core.health.transitions import QuorumTurned, ReachabilityTurned
-from failoverd.core.health.votes import Count, CountOutcome, Voter, count, speaks
+from failoverd.core.health.votes import UNSEEN, Vote, Votes
 from failoverd.core.members import too_few
 
 SELDOM: Final = 4
@@ -72,7 +73,7 @@ class BallotBox:
         mine, before = self._isolated(), self._speaking
         self._voters = {family: found.asked(family, doubts_itself=family in mine) for family in Family}
         self._speaking = {
-            family: frozenset(each.name for each in voters if speaks(each, now, found.fresh))
+            family: frozenset(each.name for each in voters if each.speaks(now, found.fresh))
             for family, voters in self._voters.items()
         }
         self._counted.clear()

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from failoverd.core.health.electorate import UNSEEN, Vote, Votes
 from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, combined, steady, verdict
 from failoverd.core.health.isolation import NEVER, family_of
 from failoverd.core.health.latency import Latencies
 from failoverd.core.health.region import SERVING, RegionHealth, RegionState, would_be_down
 from failoverd.core.health.vantage import FailureTrack
+from failoverd.core.health.votes import UNSEEN, Vote, Votes
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, Endpoint, HealthRules, Model, Policy, ProbeResult, RecordType, RegionSpec
 from failoverd.core.status import EndpointStatus

@@ -26,7 +26,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from failoverd.core.health.ballot_box import BallotBox, contested, differing, looked_into, votes_of
-from failoverd.core.health.electorate import Electorate, Vote, Votes
+from failoverd.core.health.electorate import Electorate
 from failoverd.core.health.endpoint import (
     ALIVE,
     CheckHealth,
@@ -72,6 +72,7 @@ from failoverd.core.health.transitions import (
     Voted,
 )
 from failoverd.core.health.vantage import Vantage
+from failoverd.core.health.votes import Vote, Votes
 from failoverd.core.probe_reasons import ProbeOutcome
 from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RecordType
 from failoverd.core.status import EndpointStatus, RegionStatus, VantageStatus

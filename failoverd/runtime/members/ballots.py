@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from failoverd.core.health.electorate import Vote, Votes
 from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import Family
+from failoverd.core.health.votes import Vote, Votes
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Endpoint, Policy
 from failoverd.foreign import quoted

@@ -29,12 +29,22 @@ from failoverd.core.events import (
 from failoverd.core.members import Membership, Uncoordinated
 from failoverd.core.records import Marker, Target
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
-from failoverd.runtime.members.versioned import VERSION
+from failoverd.runtime.members.versioned import VERSION, LaterVersionError, read_object
 from failoverd.runtime.members.yielding import Yielding
 from failoverd.runtime.naps import Nap
 
 LONGEST_RETRY: Final = 1.0
 """Seconds between two calls of the coordinator, at most; a tenth of the lease, where that is shorter."""
+
+HIGHEST_FLOOR: Final = 10**15
+"""Of epochs: a thousand changes of the coordinator a second for thirty thousand years. A marker that shows a higher one
+was written by no leader that the coordinator made: it outranks us until a person says otherwise. Would all epochs go on
+above it, they were soon none that a marker may say, and who reads JSON as floating point would round them."""
+
+NOBODY_KNOWN: Final = 300.0
+"""Seconds without the coordinator after which one that follows says that it knows of nobody who leads. Only by then: it
+may be cut off alone, which is a warning, and looks the same from there; yet if the leader went with the coordinator,
+nobody else could tell."""
 
 INSTALLATION: Final = "installation"
 """The key of what all members have in common whoever leads."""
@@ -98,10 +108,13 @@ class Leading:
         self._floor = 0
         self._own_epoch = 0  # as the coordinator counts it
         self._abstains_until = 0.0
+        self._resigned_until = 0.0
+        self._vacant_since: float | None = None  # as the coordinator says, and said all the time since
         others = sum(each.may_lead for each in membership.members if each != membership.me)
         self._yielding = Yielding(coordinator.lease, others)
         self._vain_since: float | None = None  # the lease is held, and what there is to know is not learnt
         self._lost_at: float | None = None
+        self._told_nobody = False  # that it knows of nobody who leads
         self._told_leader: tuple[str, int] | None = None
         self._told_turn = False, False
         self._nap = Nap(clock)
@@ -184,6 +197,14 @@ class Leading:
         """Not stand for so long, whoever leads."""
         self._abstains_until = max(self._abstains_until, self._clock() + seconds)
 
+    async def step_down(self, seconds: float, cause: str) -> bool:
+        """Resign because a person wants it, and not stand for so long. Whether the coordinator took it.
+
+        That is to let another one lead, and no word that nobody shall: where nobody led for a lease, it stands again.
+        """
+        self._resigned_until = self._clock() + seconds
+        return await self.resign(cause=cause)
+
     async def resign(self, abstain: float = 0.0, cause: str = "it resigned") -> bool:
         """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
         self._abstains_until = self._clock() + abstain
@@ -234,17 +255,21 @@ class Leading:
     async def _find_voice(self) -> None:
         """Only read while the coordinator was not heard: by asking, who hears no answer would hold the lease for ever.
 
+        So would who cannot read what is to be known of the installation, and may not lead.
+
         Raises:
             CoordinationError: it is not heard yet.
         """
         if self.standing.trouble:
-            await self._coordinator.entries(INSTALLATION)
+            await self._installation()
 
     def _stands(self, now: float) -> bool:
         if not self.candidate or now < self._abstains_until:
             return False
-        vacant = not self.standing.leader and now - self.standing.since >= self.lease / 5
-        return vacant or not self._yielding.abstains(now)
+        vacant = now - self._vacant_since if self._vacant_since is not None else 0.0
+        if now < self._resigned_until:
+            return vacant >= self.lease
+        return vacant >= self.lease / 5 or not self._yielding.abstains(now)
 
     async def _give_way_if_hindered(self) -> None:
         """Let another member do what this one cannot do, if it leads and there is such a thing."""
@@ -282,8 +307,12 @@ class Leading:
         epoch = found.epoch + self._floor if found.leader else before.epoch
         same = (before.leader, before.epoch) == (found.leader, epoch)
         self.standing = KnownLeader(found.leader, epoch, before.since if same else now, asked_at)
+        if found.leader:
+            self._vacant_since = None
+        elif self._vacant_since is None:
+            self._vacant_since = asked_at
         if self._lost_at is not None:
-            lost_at, self._lost_at = self._lost_at, None
+            lost_at, self._lost_at, self._told_nobody = self._lost_at, None, False
             self._emit(CoordinatorRegained(at=now, lasted=now - lost_at))
 
     async def _learn(self, asked_at: float) -> None:
@@ -315,23 +344,42 @@ class Leading:
             return
         was = self._told_leader[0] if self._told_leader is not None else ""
         self._told_leader = known
+        now, epoch, resigned_until = self._clock(), self.standing.epoch, self._resigned_until
+        all_the_same = resigned_until if found.mine and now < resigned_until else 0.0
+        if found.mine:
+            self._resigned_until = 0.0  # nobody else could: it stands like everybody from now on
         self._emit(
-            LeaderElected(at=self._clock(), leader=found.leader, epoch=self.standing.epoch, was=was, mine=found.mine)
+            LeaderElected(
+                at=now, leader=found.leader, epoch=epoch, was=was, mine=found.mine, resigned_until=all_the_same
+            )
         )
 
     def _lose(self, cause: str, *, uncoordinated: bool = False) -> None:
         now, epoch = self._clock(), self.epoch
+        self._told_nobody = uncoordinated
         self._emit(LeaderLost(at=now, leader=self.member, epoch=epoch, cause=cause, uncoordinated=uncoordinated))
 
     def _unheard(self, error: str) -> None:
         now = self._clock()
         self.standing = replace(self.standing, trouble=error)
+        self._vacant_since = None
         if self._lost_at is None:
             self._lost_at = now
             self._emit(CoordinatorLost(at=now, error=error, leads=self.leads, lone=self._may_be_lone))
         if self._mine and now >= self._until:
             self._mine = False
             self._lose("the coordinator did not answer, and the lease may end elsewhere", uncoordinated=True)
+        elif self.candidate and not self._mine and not self._told_nobody:
+            self._miss_leader(now, self._lost_at)
+
+    def _miss_leader(self, now: float, lost_at: float) -> None:
+        """Say that nobody is known to lead, once the coordinator was not heard for long."""
+        silent_for = now - (lost_at if self.standing.heard_at is None else self.standing.heard_at)
+        if silent_for < max(NOBODY_KNOWN, self.lease):
+            return
+        self._told_nobody = True
+        cause = f"{self.member} has not heard the coordinator for {silent_for:.0f}s"
+        self._emit(LeaderLost(at=now, leader=self.standing.leader, epoch=self.epoch, cause=cause, uncoordinated=True))
 
     # -- what is kept whoever leads ------------------------------------------------------------------------------------
 
@@ -362,6 +410,8 @@ class Leading:
         (marker, read_at), self._ranks = self._ranks, None
         if asked_at < read_at or marker.epoch <= self.epoch or marker.instance != self.instance:
             return
+        if marker.epoch > HIGHEST_FLOOR:
+            return
         known, version = await self._installation()
         said = _Installation(self.instance, max(marker.epoch, known.floor if known is not None else 0))
         if await self._coordinator.replace(INSTALLATION, said.dumped, after=version) is None:
@@ -385,11 +435,24 @@ class _Installation:
     def parsed(cls, value: bytes) -> "_Installation":
         """Raises CoordinationError: somebody else wrote something else there."""
         try:
-            said = json.loads(value)
-            return cls(str(said["instance"]), int(said["floor"]))
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            said = read_object(value)
+            return cls(str(said["instance"]), _floor(said["floor"]))
+        except LaterVersionError as error:
+            raise CoordinationError(
+                f"what stands under {INSTALLATION} in the coordinator cannot be read: {error}",
+                reason="later_version",
+                remedy="bring this member to the version of the others; until then it does not lead",
+            ) from error
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise CoordinationError(
                 f"what stands under {INSTALLATION} in the coordinator is not failoverd's",
                 reason="not_ours",
                 remedy="give this installation a prefix of its own; or delete that key, if nobody else has this prefix",
             ) from error
+
+
+def _floor(said: object) -> int:
+    """Raises ValueError for what no member would have written."""
+    if not isinstance(said, int) or not 0 <= said <= HIGHEST_FLOOR:
+        raise ValueError("it is no floor of epochs")
+    return said

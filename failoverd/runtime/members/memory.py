@@ -9,9 +9,9 @@ Losing the coordinator loses nothing: each member goes on with what it knows, an
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from failoverd import codec
 from failoverd.core.control.state import PolicyState, TargetMemory
@@ -35,10 +35,10 @@ PATIENCE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 """Seconds between two tries to read anew, where the coordinator does not answer."""
 
-_STATES: Final = "states"
-_WORDS: Final = "words"
+STATES: Final = "states"
+WORDS: Final = "words"
 _HEARD: Final = "heard/"
-_OWN: Final = f"{SHARED}{_STATES}/"
+_OWN: Final = f"{SHARED}{STATES}/"
 """What this member has to learn nothing from when it hears what it wrote. A leader writes much of that."""
 
 
@@ -86,6 +86,7 @@ class SharedMemory:
         parts: who takes up what stands in it, by what its keys begin with.
         known: set once everything was read, for the first time.
         moved: hears of policies for which the leader has written something.
+        runs: whether this member has a policy.
     """
 
     def __init__(
@@ -112,12 +113,13 @@ class SharedMemory:
         self._stale = asyncio.Event()
         self._unread: dict[str, float] = {}
         self._gathering = Gathering(self._replace_all)
-        self.parts: dict[str, Take] = {_STATES: self._take_states, _WORDS: self._take_words}
+        self.parts: dict[str, Take] = {STATES: self._take_states, WORDS: self._take_words}
         self.known = asyncio.Event()
         self.moved: Callable[[str], None] = _unheard
+        self.runs: Callable[[str], bool] = _any
 
     @property
-    def works(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What goes on, each by itself."""
         return {"common memory": self.run, "states for others": self._gathering.run}
 
@@ -170,8 +172,13 @@ class SharedMemory:
         They were said while the coordinator did not answer, or it lost them, or there was none yet.
         """
         for word in self._words.all():
-            begun = not word.planned or word.since <= self._clock()
-            if begun and (word.id in self._words.unshared or f"{SHARED}{_WORDS}/{word.id}" not in self._versions):
+            now = self._clock()
+            begun = not word.planned or word.since <= now
+            if (
+                begun
+                and word.known_by(now)
+                and (word.id in self._words.unshared or f"{SHARED}{WORDS}/{word.id}" not in self._versions)
+            ):
                 await self._words.keep(word)
 
     async def _watch(self, version: int) -> None:
@@ -185,9 +192,15 @@ class SharedMemory:
             await self._reach(value.version)
 
     def _lost(self, key: str) -> None:
-        """A person deleted it, for no member does: what is missing is told again by who knows it."""
+        """The leader took it away, for nobody needs it; or a person did, and it is told again by who knows it."""
         del self._versions[key]
-        self.again()
+        kind, _, name = key.removeprefix(SHARED).partition("/")
+        policy, _, _ = name.partition("/")
+        word = self._words.get(name) if kind == WORDS else None
+        if kind == STATES and not self.runs(policy):
+            self._states.forget(policy)
+        elif kind != WORDS or (word is not None and word.known_by(self._clock())):
+            self.again()
 
     def again(self) -> None:
         """This member leads no more, or something was lost: what it knows counts no more than what stands there."""
@@ -225,7 +238,7 @@ class SharedMemory:
             if kind not in self.parts:
                 continue
             try:
-                bodies[kind][name] = _unwrapped(shared.value)
+                bodies[kind][name] = unwrapped(shared.value)
             except ValueError as error:
                 self._tell_unread(key, error)
         for kind, found in bodies.items():
@@ -288,7 +301,7 @@ class SharedMemory:
         """Remember what is new of a policy; only the leader does. Whether all of it is."""
         if not self._leader.leads:
             return False
-        parts = {f"{_STATES}/{state.policy}/{key}": body for key, body in parts_of(state).items()}
+        parts = {f"{STATES}/{state.policy}/{key}": body for key, body in parts_of(state).items()}
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self._gathering.put(parts, self._leader.epoch_in_coordinator)
@@ -308,7 +321,7 @@ class SharedMemory:
 
     async def say(self, word: Override) -> bool:
         """Let every member know a word. Whether they will."""
-        return await self.put(f"{_WORDS}/{word.id}", codec.dump(word), within=self._coordinator.lease / 4)
+        return await self.put(f"{WORDS}/{word.id}", codec.dump(word), within=self._coordinator.lease / 4)
 
     async def put(self, name: str, body: str, epoch: int | None = None, *, within: float) -> bool:
         """The same as `replace`, for so many seconds, and False too where nobody knows whether it was done."""
@@ -342,8 +355,13 @@ def _wrapped(body: str) -> bytes:
     return f'{{"v":{VERSION},"body":{body}}}'.encode()
 
 
-def _unwrapped(value: bytes) -> codec.Json:
-    """Raises ValueError for what no member of this version wrote."""
+def _any(_: str) -> bool:
+    """All that there are."""
+    return True
+
+
+def unwrapped(value: bytes) -> codec.Json:
+    """What a member put there, as JSON. Raises ValueError for what no member of this version wrote."""
     said = read_object(value)
     if "body" not in said:
         raise ValueError("it has no body")

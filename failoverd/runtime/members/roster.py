@@ -6,7 +6,7 @@ from failoverd import __version__
 from failoverd.core.members import Membership
 from failoverd.core.status import MembersStatus, MemberStanding, MemberStatus
 from failoverd.runtime.members.leading import Leading
-from failoverd.runtime.members.voting import HeardMember
+from failoverd.runtime.members.peers import HeardMember
 
 
 def roster(

@@ -27,7 +27,6 @@ _OF_ANYBODY: Final = (
     events.HistoryUntold,
     events.IncidentClosed,
     events.IncidentOpened,
-    events.LeaderLost,
     events.OverrideEvent,
     events.OverridesLost,
     events.PlanHeld,
@@ -47,6 +46,8 @@ def belongs(event: Event, *, writes: bool) -> bool:
     """Whether an event belongs into the history of all members. `writes`: who tells it does."""
     if isinstance(event, events.LeaderElected):
         return event.mine
+    if isinstance(event, events.LeaderLost):
+        return not event.missed  # the one that led may have led on: who misses it knows no better
     return isinstance(event, _OF_ANYBODY) or (writes and isinstance(event, _OF_WHO_WRITES))
 
 

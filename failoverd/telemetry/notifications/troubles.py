@@ -449,7 +449,8 @@ def _is_heard(sight: Sight, notice: Notice) -> bool:
 
 
 def _leads(sight: Sight, _: Notice) -> bool:
-    return sight.leads
+    members = sight.overview.members
+    return sight.leads or (members is not None and members.coordinated and bool(members.leader))
 
 
 def _written(sight: Sight, _: Notice) -> bool:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failoverd.core.health.counting import Count, CountOutcome, count
+from failoverd.core.health.electorate import Voter
 from failoverd.core.health.endpoint import Health
-from failoverd.core.health.votes import Count, CountOutcome, Voter, count
 
 NOW, FRESH = 1_000.0, 15.0
 WELL, ILL, SLOW, NEW = Health.HEALTHY, Health.UNHEALTHY, Health.DEGRADED, Health.UNKNOWN

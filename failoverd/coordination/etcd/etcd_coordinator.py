@@ -70,42 +70,18 @@ class EtcdCoordinator:
             await self.gateway.ask("lease/revoke", {"ID": lease}, twice=True)
 
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
-        return (await self.replace_all({key: Replacement(value, after)}, epoch=epoch)).get(key)
+        put = {"request_put": {"key": encoded(self.prefix + key), "value": encoded(value)}}
+        return await self._swap(key, put, after, epoch)
+
+    async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
+        taken = {"request_delete_range": {"key": encoded(self.prefix + key)}}
+        return await self._swap(key, taken, after, epoch) is not None
 
     async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
         done: dict[str, int] = {}
         for part in _transactions({key: each.value for key, each in values.items()}):
             done |= await self._replaced({key: values[key] for key, _ in part}, epoch)
         return done
-
-    async def _replaced(self, part: Mapping[str, Replacement], epoch: int | None) -> Mapping[str, int]:
-        """In one transaction; where something else stands in some places, once more without these."""
-        while part:
-            keys = {key: encoded(self.prefix + key) for key in part}
-            compare: list[dict[str, Any]] = [
-                {"key": keys[key], "target": "MOD", "result": "EQUAL", "mod_revision": str(each.after)}
-                for key, each in part.items()
-            ]
-            looks = [{"request_range": {"key": key, "keys_only": True}} for key in keys.values()]
-            if epoch is not None:
-                leader = encoded(self.prefix + _LEADER)
-                compare.append({"key": leader, "target": "CREATE", "result": "EQUAL", "create_revision": str(epoch)})
-                looks.append({"request_range": {"key": leader, "keys_only": True}})
-            puts = [{"request_put": {"key": keys[key], "value": encoded(each.value)}} for key, each in part.items()]
-            said = await self.gateway.ask(
-                "kv/txn", {"compare": compare, "success": puts, "failure": looks}, twice=False
-            )
-            with self.gateway.reading():
-                if said.get("succeeded"):
-                    return dict.fromkeys(part, int(said["header"]["revision"]))
-                stands = {self._short(each.key): each for each in _ranged(said)}
-            if epoch is not None and (_LEADER not in stands or stands[_LEADER].created != epoch):
-                return {}
-            left = {key: each for key, each in part.items() if _version(stands.get(key)) == each.after}
-            if len(left) == len(part):  # what it says contradicts itself
-                return {}
-            part = left
-        return {}
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self._lease_id:
@@ -147,6 +123,47 @@ class EtcdCoordinator:
 
     def _short(self, key: str) -> str:
         return key.removeprefix(self.prefix)
+
+    async def _swap(self, key: str, success: Mapping[str, Any], after: int, epoch: int | None) -> int | None:
+        """The revision of what was done, if the key was at that one, and (`epoch`) that leader's is there still."""
+        compare = self._unchanged({key: after}, epoch)
+        said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [success]}, twice=False)
+        with self.gateway.reading():
+            return int(said["header"]["revision"]) if said.get("succeeded") else None
+
+    def _unchanged(self, after: Mapping[str, int], epoch: int | None) -> list[Mapping[str, Any]]:
+        """The condition that keys are at these revisions, and (`epoch`) that leader's is there still."""
+        compare: list[Mapping[str, Any]] = [
+            {"key": encoded(self.prefix + key), "target": "MOD", "result": "EQUAL", "mod_revision": str(revision)}
+            for key, revision in after.items()
+        ]
+        if epoch is not None:
+            leads = {"key": encoded(self.prefix + _LEADER), "target": "CREATE", "result": "EQUAL"}
+            compare.append({**leads, "create_revision": str(epoch)})
+        return compare
+
+    async def _replaced(self, part: Mapping[str, Replacement], epoch: int | None) -> Mapping[str, int]:
+        """In one transaction; where something else stands in some places, once more without these."""
+        while part:
+            puts = [(encoded(self.prefix + key), encoded(each.value)) for key, each in part.items()]
+            looks = [key for key, _ in puts] + [encoded(self.prefix + _LEADER)]
+            body = {
+                "compare": self._unchanged({key: each.after for key, each in part.items()}, epoch),
+                "success": [{"request_put": {"key": key, "value": value}} for key, value in puts],
+                "failure": [{"request_range": {"key": key, "keys_only": True}} for key in looks],
+            }
+            said = await self.gateway.ask("kv/txn", body, twice=False)
+            with self.gateway.reading():
+                if said.get("succeeded"):
+                    return dict.fromkeys(part, int(said["header"]["revision"]))
+                stands = {self._short(each.key): each for each in _ranged(said)}
+            if epoch is not None and (_LEADER not in stands or stands[_LEADER].created != epoch):
+                return {}
+            left = {key: each for key, each in part.items() if _version(stands.get(key)) == each.after}
+            if len(left) == len(part):  # what it says contradicts itself
+                return {}
+            part = left
+        return {}
 
     async def _hold_lease(self) -> None:
         """Have one that lasts for the whole time from now on: a single one, whoever asks meanwhile."""
