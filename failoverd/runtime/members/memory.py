@@ -19,7 +19,7 @@ from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemoryRead, MemoryUnread
 from failoverd.core.overrides import Override
 from failoverd.ports import Clock, Coordinator, Emit, Replacement, SharedValue
-from failoverd.runtime.members.gathering import Gathering
+from failoverd.runtime.members.gathered_writes import GatheredWrites
 from failoverd.runtime.members.versioned import VERSION, read_object
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
@@ -112,7 +112,7 @@ class SharedMemory:
         self._reached = asyncio.Condition()
         self._stale = asyncio.Event()
         self._unread: dict[str, float] = {}
-        self._gathering = Gathering(self._replace_all)
+        self._gathered = GatheredWrites(self._replace_all)
         self.parts: dict[str, Take] = {STATES: self._take_states, WORDS: self._take_words}
         self.known = asyncio.Event()
         self.moved: Callable[[str], None] = _unheard
@@ -121,7 +121,7 @@ class SharedMemory:
     @property
     def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What goes on, each by itself."""
-        return {"common memory": self.run, "states for others": self._gathering.run}
+        return {"common memory": self.run, "states for others": self._gathered.run}
 
     # -- following -----------------------------------------------------------------------------------------------------
 
@@ -304,7 +304,7 @@ class SharedMemory:
         parts = {f"{STATES}/{state.policy}/{key}": body for key, body in parts_of(state).items()}
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._gathering.put(parts, self._leader.epoch_in_coordinator)
+                return await self._gathered.put(parts, self._leader.epoch_in_coordinator)
         except TimeoutError:
             return False
 

@@ -26,7 +26,7 @@ class _Waiting:
     written: asyncio.Future[bool]
 
 
-class Gathering:
+class GatheredWrites:
     """What waits to be written by `write`. `run` is endless."""
 
     def __init__(self, write: Write) -> None:

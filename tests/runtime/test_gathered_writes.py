@@ -13,7 +13,7 @@ from support.virtual import until, virtually
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import key_of
 from failoverd.core.errors import CoordinationError
-from failoverd.runtime.members.gathering import AT_ONCE, Gathering
+from failoverd.runtime.members.gathered_writes import AT_ONCE, GatheredWrites
 from failoverd.simulation.virtual_time import elapse
 from failoverd.simulation.world import Does
 
@@ -36,8 +36,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def gathering(desk: Desk) -> AsyncIterator[Gathering]:
-    found = Gathering(desk.write)
+async def gathering(desk: Desk) -> AsyncIterator[GatheredWrites]:
+    found = GatheredWrites(desk.write)
     task = asyncio.create_task(found.run())
     try:
         yield found
