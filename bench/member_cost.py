@@ -27,8 +27,10 @@ PER_POLICY = 10
 LEASE = 20
 _REGIONS = ("azure-eastus", "oci-ashburn")
 _PORT = 8080
-_START_WITHIN, _CHANGE_WITHIN = 900.0, 600.0
+_START_WITHIN, _CHANGE_WITHIN = 420.0, 300.0
+_TOLD_EACH = 20.0
 _SECOND, _POLL = 1.0, 0.1
+_IN_TIME = 0.97
 _AFTER = 10.0
 """Seconds after the last change: what has to be told is told then."""
 
@@ -107,10 +109,10 @@ def _measured(load: Load, members: int, tell: Callable[[str], None]) -> Cost:
         ):
             estate.start()
             leader = estate.await_leader()
-            watch = _Watch(estate, leader, server)
+            watch = _Watch(estate, leader, server, _now_and_then(tell, f"{members} member(s): {{}} records moved"))
             estate.until(lambda: watch.moved() >= load.policies, "every record is there", _START_WITHIN, _SECOND)
             tell(f"{members} member(s): {load.policies} records are there")
-            estate.until(lambda: _quiet(watch, load, members), "every endpoint is probed in time", _START_WITHIN)
+            estate.until(lambda: _quiet(watch, load, members, tell), "every endpoint is probed in time", _START_WITHIN)
             steady = watch.period(lambda: False, load.seconds)
             tell(f"{members} member(s), steady: {_in_words(steady)}")
             cost = _fail(watch, load, places, steady)
@@ -118,10 +120,26 @@ def _measured(load: Load, members: int, tell: Callable[[str], None]) -> Cost:
             return cost
 
 
-def _quiet(watch: "_Watch", load: Load, members: int) -> bool:
+def _now_and_then(tell: Callable[[str], None], words: str) -> Callable[[int], None]:
+    """Tells a number in these words, and is silent for a while then."""
+    told_at = time.monotonic()
+
+    def say(number: int) -> None:
+        nonlocal told_at
+        if time.monotonic() >= told_at + _TOLD_EACH:
+            told_at = time.monotonic()
+            tell(words.format(number))
+
+    return say
+
+
+def _quiet(watch: "_Watch", load: Load, members: int, tell: Callable[[str], None]) -> bool:
     """Whether probes come as often as they should. Takes an interval."""
     found = watch.period(lambda: False, load.every)
-    return found.probes >= 0.97 * members * load.endpoints * found.seconds / load.every
+    share = found.probes / (members * load.endpoints * found.seconds / load.every)
+    if share < _IN_TIME:
+        tell(f"{members} member(s): {share:.0%} of the probes come in time")
+    return share >= _IN_TIME
 
 
 def _in_words(period: Period) -> str:
@@ -182,8 +200,9 @@ def _check(estate: Installation, load: Load, second: set[str]) -> None:
 class _Watch:
     """One installation, and who answers its probes."""
 
-    def __init__(self, estate: Installation, leader: Seat, server: Nginx) -> None:
+    def __init__(self, estate: Installation, leader: Seat, server: Nginx, say: Callable[[int], None]) -> None:
         self.estate = estate
+        self._say = say
         self.seats = [leader, *estate.others(leader)]
         self._server = server
         self._since = {seat.name: 0 for seat in estate.seats}
@@ -196,6 +215,7 @@ class _Watch:
             events = seat.events
             begin, self._read[seat.name] = self._read[seat.name], len(events)
             self._moved |= {each.get("record") for each in events[begin:] if each.get("event") == "change.applied"}
+        self._say(len(self._moved))
         return len(self._moved)
 
     def forget(self) -> None:

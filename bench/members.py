@@ -1,6 +1,6 @@
 """Three members beside one alone: how soon traffic leaves, who takes over when, and what it costs.
 
-    bench/members.py                              about 45 minutes; prints the tables
+    bench/members.py                              about 40 minutes; prints the tables
     bench/members.py --write docs/performance.md  and its part of the page
     bench/members.py --only beside --rounds 1 --faults 2 --output json
 
@@ -35,12 +35,13 @@ def options(arguments: list[str]) -> argparse.Namespace:
     """Parse the command line: how much of each part is measured, `seed`, `output` and `write`."""
     found = parser("bench/members.py", __doc__ or "")
     found.add_argument("--only", choices=PARTS, action="append", help="this part; may be given again")
-    found.add_argument("--rounds", type=number(1, 100), default=4, help="beside: how often each is started anew (4)")
+    found.add_argument("--rounds", type=number(1, 100), default=3, help="beside: how often each is started anew (3)")
     found.add_argument("--faults", type=number(1, 100), default=8, help="beside: faults in each of these (8)")
-    found.add_argument("--times", type=number(1, 100), default=5, help="takeover: how often each kind is done (5)")
+    found.add_argument("--times", type=number(1, 100), default=4, help="takeover: how often each kind is done (4)")
     found.add_argument("--policies", type=number(10, 10_000), default=1_000, help="cost: policies of ten (1000)")
     found.add_argument("--every", type=number(1, 3_600), default=30, help="cost: seconds between probes of one (30)")
-    found.add_argument("--seconds", type=number(5, 3_600), default=120, help="cost: how long it is watched (120)")
+    found.add_argument("--seconds", type=number(5, 3_600), default=60, help="cost: how long it is watched (60)")
+    found.add_argument("--within", type=number(1, 3_600), default=45, help="minutes until it is called failed (45)")
     found.add_argument("--seed", type=int, default=1, help="decides the moments of the faults (1)")
     return found.parse_args(arguments)
 

@@ -25,6 +25,9 @@ _MOST_PUTS = 2.0
 _MOST_CPU = 1.5
 """Of one member's processor time, for each of three, while nothing happens."""
 
+_MOST_MOVING = 2.0
+"""Of the time that one alone needs until all answers had changed, for three on the same machine."""
+
 _PATRONI = "https://patroni.readthedocs.io/en/latest/dynamic_configuration.html"
 _KUBERNETES = "https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/"
 _DOCUMENTED = (
@@ -123,6 +126,11 @@ def _cost_goals(run: MembersRun) -> Iterator[Goal]:
         ratio = max(_shares(steady)) / _shares(alone.steady)[0]
         text = f"{what}: no member of three takes more than {_MOST_CPU:g} times the CPU of one alone"
         yield Goal(text, f"{ratio:.2f} times", ratio <= _MOST_CPU)
+        ratio = three.all_moved / alone.all_moved
+        text = f"{run.load.endpoints:,} endpoints, a region fails: all answers changed within {_MOST_MOVING:g} times"
+        yield Goal(
+            f"{text} what one alone needs{STRIVEN}", f"{ratio:.2f} times", ratio <= _MOST_MOVING, binding=False
+        )  # all of it runs on the processors of one machine
     if three.handed_over is not None:
         yield Goal(
             f"{run.load.endpoints:,} endpoints, leader {Fate.TOLD}: another one leads within {_MOST_HANDED_OVER:g} s",

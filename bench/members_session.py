@@ -30,7 +30,7 @@ def main() -> None:
         result = MembersRun(moved, taken, weight, costs, at)
         return Findings(tables(result), part(result), as_json(result), goals(result))
 
-    hold(_AUTHOR, chosen, run)
+    hold(_AUTHOR, chosen, run, within=60.0 * chosen.within)
 
 
 if __name__ == "__main__":

@@ -25,18 +25,20 @@ class Findings:
     goals: Iterable[Goal]
 
 
-def hold(author: str, chosen: Namespace, measure: Callable[[], Findings]) -> NoReturn:
+def hold(author: str, chosen: Namespace, measure: Callable[[], Findings], *, within: float = 0.0) -> NoReturn:
     """Run a benchmark and leave, with the status that it says: 0, or 1 when a goal is missed or it failed.
 
-    `author` is the script that writes this part of the page.
+    `author` is the script that writes this part of the page. After `within` seconds it failed; 0: it may take any time.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that everything that was started ends
+    for number in (signal.SIGTERM, signal.SIGINT):
+        _leave_at(number, "stopped; everything that was started has ended")
+    _leave_at(signal.SIGALRM, f"the benchmark failed: it did not end within {within / 60:g} minutes")
+    signal.setitimer(signal.ITIMER_REAL, within)
     try:
         bring_loopback_up()
         allow_many_files()
         findings = measure()
-    except KeyboardInterrupt:
-        sys.exit("stopped; everything that was started has ended")
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
     except FileNotFoundError as error:
         sys.exit(f"the benchmark failed: {error}; make bench installs what it needs")
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
@@ -49,6 +51,17 @@ def hold(author: str, chosen: Namespace, measure: Callable[[], Findings]) -> NoR
     for goal in missed:
         tell(f"goal missed: {goal.text}: {goal.found}")
     sys.exit(1 if any(goal.binding for goal in missed) else 0)
+
+
+def _leave_at(number: signal.Signals, words: str) -> None:
+    """Unwind, so that everything that was started ends, whoever asks for that once more meanwhile."""
+
+    def leave(*_: object) -> NoReturn:
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(words)
+
+    signal.signal(number, leave)
 
 
 def tell(line: str) -> None:

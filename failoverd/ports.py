@@ -383,6 +383,13 @@ class SharedValue:
     version: int
 
 
+class Replacement(NamedTuple):
+    """A value, and the version of what it replaces; 0: nothing stands there."""
+
+    value: bytes
+    after: int
+
+
 class Coordinator(Protocol):
     """Where members agree: one lease, and values that all of them see.
 
@@ -409,6 +416,12 @@ class Coordinator(Protocol):
 
         None, having changed nothing, if something else stands there by now, or (`epoch`) somebody else leads or nobody.
         What is replaced stays, whatever becomes of who did it.
+        """
+
+    async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
+        """The same of many: the new version of each that was replaced. One that was not keeps no other from it.
+
+        Many of them take few calls, where the coordinator can do that. After an error nobody knows which were replaced.
         """
 
     async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:

@@ -38,7 +38,7 @@ class Reconciler:
     def wake(self, urgency: Urgency = Urgency.ROUTINE, *, more: bool = False) -> None:
         """Something may have changed: work on every target soon. `more`: other news is about to come."""
         for worker in self._workers:
-            worker.agenda.call(urgency, more=more)
+            worker.wake(urgency, more=more)
 
     def turned(self) -> None:
         """This member writes from now on, or does no more: work on every target now, what is down first."""

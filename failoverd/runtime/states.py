@@ -196,15 +196,24 @@ class _Kept:
     async def keep(self, state: PolicyState) -> None:
         """Give it what is new."""
         kept = self._parts.setdefault(state.policy, {})
-        new = {key: memory for key, memory in state.targets.items() if kept.get(key) is not memory}
+        touched = {key: memory for key, memory in state.targets.items() if kept.get(key) is not memory}
+        new = {key: memory for key, memory in touched.items() if not _same(kept.get(key), memory)}
         head = _head(state)
         if not new and kept.get(HEAD) == head:
+            kept |= touched  # each round makes values of its own of what it knew: they are compared once
             return
         said: dict[str, object] = {**new, HEAD: head}
-        kept |= said
+        kept |= {**touched, **said}
         if not await self._keeper.keep(replace(state, targets=new)):  # it is tried again with the next round
-            for key in [key for key, value in said.items() if kept.get(key) is value]:
+            for key in [key for key, value in said.items() if _same(kept.get(key), value)]:
                 del kept[key]
+
+
+def _same(kept: object, value: object) -> bool:
+    """Whether who takes up the one misses nothing of the other."""
+    if isinstance(kept, TargetMemory) and isinstance(value, TargetMemory):
+        return _awake(kept) == _awake(value)
+    return kept == value
 
 
 def _completed(memory: TargetMemory, good: LastGood | None, changes: Sequence[PastChange]) -> TargetMemory:

@@ -211,6 +211,13 @@ class TargetWorker:
             with self._rounds:
                 await self._round()
 
+    def wake(self, urgency: Urgency, *, more: bool = False) -> None:
+        """Something may have changed. `more`: other news is about to come, and worth a moment.
+
+        A member that does not write only looks: once at all that comes within such a moment.
+        """
+        self.agenda.call(urgency, more=more or not self._tools.states.lead.acts)
+
     async def _round(self) -> None:
         """One round at the target, whatever goes wrong."""
         self._outcome = None

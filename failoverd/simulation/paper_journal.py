@@ -44,6 +44,7 @@ class PaperJournal:
         broken: raised by every call while it is set; `full` only by those that write.
         stuck: makes every call wait for it.
         tries: how often events were to be recorded.
+        keeps: how often a state was to be kept.
         told: up to which number what each other member told is here.
         heard: told of each plan that is to be written, in the moment of its decision.
     """
@@ -62,6 +63,7 @@ class PaperJournal:
     stuck: asyncio.Event | None = None
     script: Script | None = None
     tries: int = 0
+    keeps: int = 0
     told: dict[str, int] = field(default_factory=dict)
     heard: Callable[[Plan], None] = lambda plan: None  # noqa: ARG005 - what it is called with
 
@@ -130,6 +132,7 @@ class PaperJournal:
         return tuple(self.answers.items())
 
     async def keep(self, state: PolicyState) -> None:
+        self.keeps += 1
         await self._turn(writes=True)
         self.states[state.policy, ""] = replace(state, targets={}, overrides=())
         self.states |= {(state.policy, key): memory for key, memory in state.targets.items()}

@@ -11,7 +11,7 @@ from support.engines import ETCD, KUBE_APISERVER_AND_ETCD, KUBERNETES, LEASE, ME
 from support.kube_apiserver import real
 
 from failoverd.core.errors import Compacted, CoordinationError
-from failoverd.ports import Coordinator, Leadership, SharedValue
+from failoverd.ports import Coordinator, Leadership, Replacement, SharedValue
 
 ENGINES = [
     pytest.param(MEMORY, id=MEMORY.name),
@@ -226,6 +226,36 @@ async def test_who_leads_replaces_by_its_epoch_and_nobody_does_by_another(server
     await azure.resign()
     assert await azure.replace("states/api", b"2", after=made, epoch=led.epoch) is None
     assert (await oci.entries("states/"))[0]["states/api"] == SharedValue(b"1", made)
+
+
+@of_each_engine
+async def test_of_many_that_are_replaced_together_those_are_where_nothing_else_stands_by_now(servers: Servers) -> None:
+    azure, oci = servers.member("azure"), servers.member("oci")
+    keys = [f"states/p{number:03}" for number in range(150)]
+    made = await azure.replace_all({key: Replacement(b"1", 0) for key in keys})
+    assert made.keys() == set(keys)
+    other = await oci.replace(keys[7], b"2", after=made[keys[7]])
+    assert other is not None
+    gone, never = Replacement(b"3", 10**6), Replacement(b"3", 0)
+    wanted = {key: Replacement(b"3", made[key]) for key in keys} | {"states/gone": gone, "states/new": never}
+    done = await azure.replace_all(wanted)
+    assert done.keys() == {*keys, "states/new"} - {keys[7]}
+    assert all(version > other for version in done.values())
+    found, known = await oci.entries("states/")
+    assert found == {key: SharedValue(b"3", done[key]) for key in done} | {keys[7]: SharedValue(b"2", other)}
+    assert known >= max(done.values())
+
+
+@of_each_engine
+async def test_many_are_replaced_by_who_leads_and_none_of_them_by_another(servers: Servers) -> None:
+    azure, oci = servers.member("azure"), servers.member("oci")
+    led = await azure.campaign()
+    values = {f"states/p{number}": Replacement(b"1", 0) for number in range(20)}
+    assert await oci.replace_all(values, epoch=led.epoch + 1) == {}
+    assert (await azure.replace_all(values, epoch=led.epoch)).keys() == values.keys()
+    await azure.resign()
+    assert await azure.replace_all({"states/new": Replacement(b"1", 0)}, epoch=led.epoch) == {}
+    assert (await oci.entries("states/"))[0].keys() == values.keys()
 
 
 @of_each_engine

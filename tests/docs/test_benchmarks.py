@@ -1,6 +1,7 @@
 """What the benchmarks compute from what they see. What they see is measured in `bench/`, never in a test."""
 
 import random
+import signal
 import subprocess
 import sys
 from math import inf
@@ -288,11 +289,11 @@ def installed(
     )
 
 
-def weighed(cpu: tuple[float, ...], puts: int, handed_over: float | None = None) -> MemberCost:
+def weighed(cpu: tuple[float, ...], puts: int, handed_over: float | None = None, moved: float = 6.0) -> MemberCost:
     """A hundred seconds in which nothing happens, and ten in which a region fails."""
     etcd = (1.0,) * len(cpu) if handed_over is not None else ()
     failing = Period(10.0, cpu, etcd, 5_000, 900.0, 5_010)
-    return MemberCost(len(cpu), Period(100.0, cpu, etcd, puts), failing, 3.0, 6.0, (1,) * len(cpu), handed_over)
+    return MemberCost(len(cpu), Period(100.0, cpu, etcd, puts), failing, 3.0, moved, (1,) * len(cpu), handed_over)
 
 
 def reached(run: MembersRun) -> list[bool]:
@@ -328,8 +329,8 @@ def test_a_region_that_is_killed_with_the_leader_may_take_the_lease_and_to_be_se
 
 def test_the_dearest_of_three_is_beside_the_one_alone() -> None:
     alone = weighed((10.0,), 0)
-    assert reached(installed(costs=(alone, weighed((14.0, 11.0, 14.9), 200, 0.4)))) == [True, True, True]
-    assert reached(installed(costs=(alone, weighed((14.0, 11.0, 15.1), 201, 1.1)))) == [False, False, False]
+    assert reached(installed(costs=(alone, weighed((14.0, 11.0, 14.9), 200, 0.4, 12.0)))) == [True] * 4
+    assert reached(installed(costs=(alone, weighed((14.0, 11.0, 15.1), 201, 1.1, 12.1)))) == [False] * 4
 
 
 def test_what_was_not_measured_of_members_has_no_table() -> None:
@@ -338,3 +339,44 @@ def test_what_was_not_measured_of_members_has_no_table() -> None:
     assert "| 3 | nothing happens | 100 | 0 | 10.0% | 9.0%, 8.0% | 1.0%, 1.0%, 1.0% | 1.5 | 0 | 0.0 |" in text
     assert "| 3 | 3.0 | 6.0 | 5,000 | 5.0 | 27.0 | 3.0 | 0, 0, 0 | 0.40 |" in text
     assert "another one leads after" not in text
+
+
+# -- how a benchmark ends ----------------------------------------------------------------------------------------------
+
+HELD = """
+import subprocess, sys
+sys.path.append("tests")
+from argparse import Namespace
+from bench import sessions
+
+def measure():
+    process = subprocess.Popen(["sleep", "300"])
+    try:
+        print(process.pid, flush=True)
+        process.wait()
+    finally:
+        process.kill()
+        process.wait()
+
+sessions.bring_loopback_up = sessions.allow_many_files = lambda: None
+sessions.hold("bench/x.py", Namespace(output="text", write=None), measure, within=float(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("within", "by", "words"), [(0.5, None, "did not end within"), (0, "SIGTERM", "stopped"), (0, "SIGINT", "stopped")]
+)
+def test_a_benchmark_that_is_stopped_or_takes_too_long_ends_what_it_started(
+    within: float, by: str | None, words: str
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD, str(within)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as session:
+        assert session.stdout is not None
+        started = int(session.stdout.readline())
+        if by is not None:
+            session.send_signal(signal.Signals[by])
+        _, said = session.communicate(timeout=60)
+    assert session.returncode == 1
+    assert words in said
+    assert not Path(f"/proc/{started}").exists()

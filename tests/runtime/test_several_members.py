@@ -39,7 +39,7 @@ from failoverd.operations.concerns import Condition, of_members
 from failoverd.operations.judging import OverrideError
 from failoverd.runtime.members.leading import HIGHEST_FLOOR
 from failoverd.runtime.target_worker import SHADOW_READ
-from failoverd.simulation.faults import Fault, Moment, Script, hang
+from failoverd.simulation.faults import Fault, Moment, Script, hang, refused
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 from failoverd.telemetry.prose import say
@@ -56,6 +56,32 @@ async def test_one_of_three_writes_and_the_others_know_who() -> None:
             (elected,) = other.told(LeaderElected)
             assert (elected.leader, elected.mine) == (found.leaders[0], False)
             assert other.states.of("api").of(AT).last_good == found.leader.states.of("api").of(AT).last_good
+
+
+@virtually
+async def test_an_hour_in_which_nothing_happens_writes_no_state_in_the_common_memory_and_none_in_a_journal() -> None:
+    async with trio() as found:
+        await settled(found)
+        await elapse(120.0)
+        written = found.states_written()
+        assert len(written) > len(NAMES)
+        assert all(written.values())
+        await elapse(3_600.0)
+        assert found.states_written() == written
+
+
+@virtually
+async def test_an_hour_of_a_provider_that_does_not_answer_writes_no_state_either() -> None:
+    async with trio() as found:
+        await settled(found)
+        await elapse(120.0)
+        for provider in (each for stage in found.stages.values() for each in papers(stage)):
+            provider.down = refused()
+        await until(lambda: all(stage.told(TargetDelayed) for stage in found.stages.values()))
+        await elapse(120.0)
+        written = found.states_written()
+        await elapse(3_600.0)
+        assert found.states_written() == written
 
 
 @virtually

@@ -13,6 +13,7 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import JournalFailed
 from failoverd.core.records import Observed
+from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.override_book import Overrides
@@ -102,6 +103,25 @@ async def test_a_state_is_written_when_a_restart_would_miss_something_and_comes_
     assert desk.journal.states == kept
     (found,) = desk.journal.states_kept()
     assert found == desk.states.of(NAME)
+
+
+@virtually
+async def test_a_round_that_found_nothing_new_and_tries_that_failed_write_nothing() -> None:
+    """Each round makes a value of its own of what it recalls; a restart would miss nothing of these."""
+    desk = Desk()
+    desk.applied("chg-1", 8, 100.0)
+    await desk.states.keep(NAME)
+    for failures in range(3):
+        memory = await desk.states.recall(TARGET, 0.0)
+        told = replace(memory.told, failures=failures, delay=("timeout", {"attempt": failures}))
+        tried = replace(memory, state=TargetState.DELAYED, told=told)
+        desk.states.put(desk.states.of(NAME).with_target(tried))
+        await desk.states.keep(NAME)
+    assert desk.journal.keeps == 1
+    desk.applied("chg-2", 9, 200.0)
+    await desk.states.keep(NAME)
+    (found,) = desk.journal.states_kept()
+    assert found.of(TARGET).generation == 9
 
 
 @virtually

@@ -16,7 +16,7 @@ from itertools import count
 from typing import Final, NamedTuple, NoReturn, TypeVar
 
 from failoverd.core.errors import Compacted, CoordinationError
-from failoverd.ports import Leadership, SharedValue
+from failoverd.ports import Leadership, Replacement, SharedValue
 
 T = TypeVar("T")
 
@@ -202,17 +202,23 @@ class PaperQuorum:
         return Leadership(found.value.decode(), found.created, mine=found.lease == lease)
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
+        return self._put_all({key: value}, lease)
+
+    def _put_all(self, values: Mapping[str, bytes], lease: int = 0) -> int:
+        """In one revision."""
         self.revision += 1
-        created = self.kept[key].created if key in self.kept else self.revision
-        self.kept[key] = Kept(value, created, self.revision, lease)
-        self._tell([Happened(self.revision, key, SharedValue(value, self.revision))])
+        for key, value in values.items():
+            created = self.kept[key].created if key in self.kept else self.revision
+            self.kept[key] = Kept(value, created, self.revision, lease)
+        self._tell([Happened(self.revision, key, SharedValue(value, self.revision)) for key, value in values.items()])
         return self.revision
 
-    def swap(self, key: str, value: bytes, after: int, epoch: int | None) -> int | None:
-        stands = self.kept[key].changed if key in self.kept else 0
-        if stands != after or (epoch is not None and self.epoch != epoch):
-            return None
-        return self.put(key, value)
+    def swap_all(self, values: Mapping[str, Replacement], epoch: int | None) -> Mapping[str, int]:
+        if epoch is not None and self.epoch != epoch:
+            return {}
+        stands = {key: self.kept[key].changed if key in self.kept else 0 for key in values}
+        swapped = {key: each.value for key, each in values.items() if stands[key] == each.after}
+        return dict.fromkeys(swapped, self._put_all(swapped)) if swapped else {}
 
     def take_away(self, key: str, after: int, epoch: int | None) -> bool:
         if key not in self.kept or self.kept[key].changed != after or (epoch is not None and self.epoch != epoch):
@@ -341,7 +347,10 @@ class PaperCoordinator:
         await self._call(lambda: self.quorum.end(lease))
 
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
-        return await self._call(lambda: self.quorum.swap(key, value, after, epoch))
+        return (await self.replace_all({key: Replacement(value, after)}, epoch=epoch)).get(key)
+
+    async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
+        return await self._call(lambda: self.quorum.swap_all(values, epoch))
 
     async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
         return await self._call(lambda: self.quorum.take_away(key, after, epoch))

@@ -62,6 +62,11 @@ class Trio:
     def others(self) -> list[Stage]:
         return [stage for stage in self.stages.values() if not stage.engine.lead.leads]
 
+    def states_written(self) -> dict[str, int]:
+        """What was written so far: the version of each state in the common memory, and how often a journal kept one."""
+        said = {key: each.changed for key, each in self.quorum.kept.items() if key.startswith("shared/states/")}
+        return said | {name: journal.keeps for name, journal in self.journals.items()}
+
     @property
     def epoch(self) -> int:
         marker = self.zonefile.observe(AT).marker

@@ -13,7 +13,7 @@ from typing import Any, Final
 from failoverd.coordination.etcd.gateway import TOO_LARGE, Gateway, KeyValue, below, encoded
 from failoverd.core.errors import CoordinationError
 from failoverd.foreign import shown_name
-from failoverd.ports import Leadership, SharedValue
+from failoverd.ports import Leadership, Replacement, SharedValue
 
 _LEADER: Final = "leader"
 
@@ -78,6 +78,12 @@ class EtcdCoordinator:
         taken = {"request_delete_range": {"key": encoded(self.prefix + key)}}
         return await self._swap(key, taken, after, epoch) is not None
 
+    async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
+        done: dict[str, int] = {}
+        for part in _transactions({key: each.value for key, each in values.items()}):
+            done |= await self._replaced({key: values[key] for key, _ in part}, epoch)
+        return done
+
     async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self._lease_id:
             await self._hold_lease()
@@ -121,15 +127,44 @@ class EtcdCoordinator:
 
     async def _swap(self, key: str, success: Mapping[str, Any], after: int, epoch: int | None) -> int | None:
         """The revision of what was done, if the key was at that one, and (`epoch`) that leader's is there still."""
-        compare: list[dict[str, Any]] = [
-            {"key": encoded(self.prefix + key), "target": "MOD", "result": "EQUAL", "mod_revision": str(after)},
+        compare = self._unchanged({key: after}, epoch)
+        said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [success]}, twice=False)
+        with self.gateway.reading():
+            return int(said["header"]["revision"]) if said.get("succeeded") else None
+
+    def _unchanged(self, after: Mapping[str, int], epoch: int | None) -> list[Mapping[str, Any]]:
+        """The condition that keys are at these revisions, and (`epoch`) that leader's is there still."""
+        compare: list[Mapping[str, Any]] = [
+            {"key": encoded(self.prefix + key), "target": "MOD", "result": "EQUAL", "mod_revision": str(revision)}
+            for key, revision in after.items()
         ]
         if epoch is not None:
             leads = {"key": encoded(self.prefix + _LEADER), "target": "CREATE", "result": "EQUAL"}
             compare.append({**leads, "create_revision": str(epoch)})
-        said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [success]}, twice=False)
-        with self.gateway.reading():
-            return int(said["header"]["revision"]) if said.get("succeeded") else None
+        return compare
+
+    async def _replaced(self, part: Mapping[str, Replacement], epoch: int | None) -> Mapping[str, int]:
+        """In one transaction; where something else stands in some places, once more without these."""
+        while part:
+            puts = [(encoded(self.prefix + key), encoded(each.value)) for key, each in part.items()]
+            looks = [key for key, _ in puts] + [encoded(self.prefix + _LEADER)]
+            body = {
+                "compare": self._unchanged({key: each.after for key, each in part.items()}, epoch),
+                "success": [{"request_put": {"key": key, "value": value}} for key, value in puts],
+                "failure": [{"request_range": {"key": key, "keys_only": True}} for key in looks],
+            }
+            said = await self.gateway.ask("kv/txn", body, twice=False)
+            with self.gateway.reading():
+                if said.get("succeeded"):
+                    return dict.fromkeys(part, int(said["header"]["revision"]))
+                stands = {self._short(each.key): each for each in _ranged(said)}
+            if epoch is not None and (_LEADER not in stands or stands[_LEADER].created != epoch):
+                return {}
+            left = {key: each for key, each in part.items() if _version(stands.get(key)) == each.after}
+            if len(left) == len(part):  # what it says contradicts itself
+                return {}
+            part = left
+        return {}
 
     async def _hold_lease(self) -> None:
         """Have one that lasts for the whole time from now on: a single one, whoever asks meanwhile."""
@@ -160,6 +195,16 @@ class EtcdCoordinator:
                 return int(said["header"]["revision"])
             found = said["responses"][0].get("response_range", {}).get("kvs", ())
             return KeyValue.parse(found[0]) if found else None
+
+
+def _ranged(said: Mapping[str, Any]) -> Iterator[KeyValue]:
+    """Every key that a transaction has read."""
+    for response in said.get("responses", ()):
+        yield from map(KeyValue.parse, response.get("response_range", {}).get("kvs", ()))
+
+
+def _version(found: KeyValue | None) -> int:
+    return found.revision if found is not None else 0
 
 
 def _transactions(values: Mapping[str, bytes]) -> Iterator[Sequence[tuple[str, bytes]]]:

@@ -33,7 +33,7 @@ from failoverd.coordination.kubernetes.election import Election, LeaseRecord
 from failoverd.coordination.kubernetes.sessions import YOUNG, Sessions
 from failoverd.core.errors import CoordinationError
 from failoverd.foreign import shown_name
-from failoverd.ports import Clock, Leadership, SharedValue
+from failoverd.ports import Clock, Leadership, Replacement, SharedValue
 
 _AT_ONCE: Final = 8
 """Objects that are written at the same time: half of the connections that there are, for the Lease must not wait."""
@@ -96,6 +96,22 @@ class KubernetesCoordinator:
         if epoch is not None and not await self.election.leads(epoch):
             return False
         return await self._swap(deletion(self.installation.value_name(key), after)) is not None
+
+    async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
+        """Each is an object of its own; the Lease is read before each part that is written at the same time."""
+        done: dict[str, int] = {}
+        left = list(values.items())
+        while left and (epoch is None or await self.election.leads(epoch)):
+            part, left = left[:_AT_ONCE], left[_AT_ONCE:]
+            ended = await asyncio.gather(
+                *(self.replace(key, each.value, after=each.after) for key, each in part), return_exceptions=True
+            )
+            for (key, _), version_now in zip(part, ended, strict=True):
+                if isinstance(version_now, BaseException):
+                    raise version_now
+                if version_now is not None:
+                    done[key] = version_now
+        return done
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
         """One call after the other: many at once would all be given up before the first of them was done."""

@@ -9,7 +9,7 @@ Losing the coordinator loses nothing: each member goes on with what it knows, an
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,8 +19,9 @@ from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemoryRead, MemoryUnread
 from failoverd.core.overrides import AHEAD, KNOWN, LONGEST, Override
 from failoverd.foreign import quoted
-from failoverd.ports import Clock, Coordinator, Emit, SharedValue
+from failoverd.ports import Clock, Coordinator, Emit, Replacement, SharedValue
 from failoverd.runtime.members.ballots import MOST_NAME
+from failoverd.runtime.members.gathered_writes import GatheredWrites
 from failoverd.runtime.members.versioned import LARGEST_EPOCH, VERSION, read_object
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
@@ -42,6 +43,8 @@ MOST_UNREAD: Final = 20
 STATES: Final = "states"
 WORDS: Final = "words"
 _HEARD: Final = "heard/"
+_OWN: Final = f"{SHARED}{STATES}/"
+"""What this member has to learn nothing from when it hears what it wrote. A leader writes much of that."""
 
 
 Unread = Mapping[str, ValueError]
@@ -73,7 +76,7 @@ class _Found:
 
 
 class SharedMemory:
-    """The members' common memory, as one of them uses it. `run` is endless.
+    """The members' common memory, as one of them uses it. Everything in `works` is endless.
 
     Args:
         coordinator: where it is.
@@ -114,10 +117,16 @@ class SharedMemory:
         self._reached = asyncio.Condition()
         self._stale = asyncio.Event()
         self._unread: dict[str, float] = {}
+        self._gathered = GatheredWrites(self._replace_all)
         self.parts: dict[str, Take] = {STATES: self._take_states, WORDS: self._take_words}
         self.known = asyncio.Event()
         self.moved: Callable[[str], None] = _unheard
         self.runs: Callable[[str], bool] = _any
+
+    @property
+    def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What goes on, each by itself."""
+        return {"common memory": self.run, "states for others": self._gathered.run}
 
     # -- following -----------------------------------------------------------------------------------------------------
 
@@ -179,10 +188,12 @@ class SharedMemory:
 
     async def _watch(self, version: int) -> None:
         async for key, value in self._coordinator.changes(SHARED, version):
+            own = key.startswith(_OWN) and self._versions.get(key) == value.version  # it wrote that itself
             self._versions[key] = value.version
             if value.value is None:
                 self._lost(key)
-            await self._take({key: value})
+            if not own:
+                await self._take({key: value})
             await self._reach(value.version)
 
     def _lost(self, key: str) -> None:
@@ -303,16 +314,23 @@ class SharedMemory:
         """Remember what is new of a policy; only the leader does. Whether all of it is."""
         if not self._leader.leads:
             return False
-        epoch = self._leader.epoch_in_coordinator
-        parts = [(f"{STATES}/{state.policy}/{key}", body) for key, body in parts_of(state).items()]
+        parts = {f"{STATES}/{state.policy}/{key}": body for key, body in parts_of(state).items()}
         try:
             async with asyncio.timeout(PATIENCE):
-                kept = await asyncio.gather(*(self.replace(key, body, epoch) for key, body in parts))
-        except (CoordinationError, TimeoutError):
+                return await self._gathered.put(parts, self._leader.epoch_in_coordinator)
+        except TimeoutError:
             return False
-        if not all(kept):
+
+    async def _replace_all(self, bodies: Mapping[str, str], epoch: int) -> Collection[str]:
+        """Put JSON in the place of what is known to stand there, if this member still leads; which of it was put."""
+        places = {f"{SHARED}{name}": body for name, body in bodies.items()}
+        values = {key: Replacement(_wrapped(body), self._versions.get(key, 0)) for key, body in places.items()}
+        said = await self._coordinator.replace_all(values, epoch=epoch)
+        for key, version in said.items():
+            self._versions[key] = max(version, self._versions.get(key, 0))
+        if len(said) < len(values):
             self._leader.look()  # somebody else may lead by now
-        return all(kept)
+        return {key.removeprefix(SHARED) for key in said}
 
     async def say(self, word: Override) -> bool:
         """Let every member know a word. Whether they will."""

@@ -125,7 +125,7 @@ class Participant:
         """What goes on, each by itself, for ever."""
         return {
             "leading": self.lead.run,
-            "common memory": self._memory.run,
+            **self._memory.works,
             "shared history": self._history.run,
             "history of others": self._history.run_hearing,
             **self._voting.works,
