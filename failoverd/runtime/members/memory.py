@@ -333,8 +333,24 @@ class SharedMemory:
         return {key.removeprefix(SHARED) for key in said}
 
     async def say(self, word: Override) -> bool:
-        """Let every member know a word. Whether they will."""
-        return await self.put(f"{WORDS}/{word.id}", codec.dump(word), within=self._coordinator.lease / 4)
+        """Let every member know a word. Whether they will.
+
+        Somebody else may share the same word in that moment (that it is about to end, say): then it is said once more, as
+        soon as that is known here, unless the word is over by that.
+        """
+        name, body = f"{WORDS}/{word.id}", codec.dump(word)
+        key = f"{SHARED}{name}"
+        before = self._versions.get(key, 0)
+        try:
+            async with asyncio.timeout(self._coordinator.lease / 4):
+                if await self.replace(name, body):
+                    return True
+                async with self._reached:
+                    await self._reached.wait_for(lambda: self._versions.get(key, 0) != before)
+                known = self._words.get(word.id)
+                return not (known is not None and known.said_after(word)) and await self.replace(name, body)
+        except (CoordinationError, TimeoutError):
+            return False
 
     async def put(self, name: str, body: str, epoch: int | None = None, *, within: float) -> bool:
         """The same as `replace`, for so many seconds, and False too where nobody knows whether it was done."""
