@@ -42,7 +42,7 @@ MOST_UNREAD: Final = 20
 
 STATES: Final = "states"
 WORDS: Final = "words"
-_HEARD: Final = "heard/"
+HEARD: Final = "heard"
 _OWN: Final = f"{SHARED}{STATES}/"
 """What this member has to learn nothing from when it hears what it wrote. A leader writes much of that."""
 
@@ -91,7 +91,7 @@ class SharedMemory:
         parts: who takes up what stands in it, by what its keys begin with.
         known: set once everything was read, for the first time.
         moved: hears of policies for which the leader has written something.
-        runs: whether this member has a policy.
+        needs: whether this member has a policy, and its file a target, or (`HEAD`) any.
     """
 
     def __init__(
@@ -121,7 +121,12 @@ class SharedMemory:
         self.parts: dict[str, Take] = {STATES: self._take_states, WORDS: self._take_words}
         self.known = asyncio.Event()
         self.moved: Callable[[str], None] = _unheard
-        self.runs: Callable[[str], bool] = _any
+        self.needs: Callable[[str, str], bool] = _any
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """The version of each key that stands there, as far as this member knows."""
+        return self._versions
 
     @property
     def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -200,11 +205,13 @@ class SharedMemory:
         """The leader took it away, for nobody needs it; or a person did, and it is told again by who knows it."""
         del self._versions[key]
         kind, _, name = key.removeprefix(SHARED).partition("/")
-        policy, _, _ = name.partition("/")
+        policy, _, target = name.partition("/")
         word = self._words.get(name) if kind == WORDS else None
-        if kind == STATES and not self.runs(policy):
+        if kind == STATES and not self.needs(policy, HEAD):
             self._states.forget(policy)
-        elif kind != WORDS or (word is not None and word.known_by(self._clock())):
+        elif kind == STATES and not self.needs(policy, target):
+            self._states.forget_target(policy, target)
+        elif kind == STATES or (word is not None and word.known_by(self._clock())):
             self.again()
 
     def again(self) -> None:
@@ -218,7 +225,7 @@ class SharedMemory:
         Raises:
             CoordinationError: it cannot be known now.
         """
-        key = f"{SHARED}{_HEARD}{self._leader.member}"
+        key = f"{SHARED}{HEARD}/{self._leader.member}"
         said = await self._coordinator.replace(key, _wrapped("{}"), after=self._versions.get(key, 0))
         if said is None:
             self._stale.set()
@@ -335,8 +342,8 @@ class SharedMemory:
     async def say(self, word: Override) -> bool:
         """Let every member know a word. Whether they will.
 
-        Somebody else may share the same word in that moment (that it is about to end, say): then it is said once more, as
-        soon as that is known here, unless the word is over by that.
+        Somebody else may share the same word in that moment (that it is about to end, say): then it is said once more,
+        as soon as that is known here, unless the word is over by that.
         """
         name, body = f"{WORDS}/{word.id}", codec.dump(word)
         key = f"{SHARED}{name}"
@@ -384,7 +391,7 @@ def _wrapped(body: str) -> bytes:
     return f'{{"v":{VERSION},"body":{body}}}'.encode()
 
 
-def _any(_: str) -> bool:
+def _any(_: str, __: str) -> bool:
     """All that there are."""
     return True
 
