@@ -1,13 +1,14 @@
 """Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
 from support.coordinating import REFUSED, UNANSWERED, PaperQuorum
 from support.operating import undoable_of
-from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, status
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, playing, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
@@ -1000,3 +1001,24 @@ async def test_a_word_that_is_prolonged_at_a_follower_while_the_leader_ends_it_s
         found.ways[name].delay = 0.0
         await elapse(5.0)
         assert not heeding(found)
+
+
+@virtually
+async def test_who_was_started_while_the_coordinator_answers_nobody_takes_nothing_off_before_it_was_heard() -> None:
+    """It cannot know who led last, nor what people said since its journal was written."""
+    before = Trio(uncoordinated=Uncoordinated.FAILING_OUT)
+    async with trio(of=before) as found:
+        await settled(found)
+    again = replace(before, stages={}, ways={})
+    again.quorum.lose_quorum()
+    stages = [again.made(name) for name in NAMES]
+    async with AsyncExitStack() as rest:
+        for stage in stages:
+            await rest.enter_async_context(playing(API, stage=stage))
+        await elapse(120.0)
+        again.world.let(Does.REFUSE, AZURE)
+        await elapse(300.0)
+        assert not any(stage.engine.lead.acts for stage in stages)
+        assert stages[0].shares(API) == NORMAL
+        again.quorum.regain_quorum()
+        await until(lambda: takes_out(again))
