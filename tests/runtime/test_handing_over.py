@@ -113,6 +113,24 @@ async def test_each_member_tells_of_its_own_troubles_by_its_name() -> None:
 
 
 @virtually
+async def test_the_trouble_of_a_member_that_is_none_any_more_is_told_to_be_over_by_the_leader_once() -> None:
+    """It was taken out of the files while its disk was full: by itself it says nothing any more."""
+    async with heralds() as (found, people):
+        await settled(found)
+        (name, stage), *_ = ((name, each) for name, each in found.stages.items() if name not in found.leaders)
+        stage.emit(JournalFailed(at=now(), reason="journal_io", error="the disk is full"))
+        await elapse(20.0)
+        left = found.quorum.kept[f"shared/notices/own/{name}"].value
+        assert b"the disk is full" in left
+        found.quorum.put("shared/notices/own/old-1", left.replace(name.encode(), b"old-1"))  # as that one left it
+        await elapse(60.0)
+        await gone(found, people)
+        await elapse(60.0)
+        assert people.told(people.pager, "journal.failed").count("ended old-1") == 1
+        assert people.told(people.chat, "journal.failed").count("ended old-1") == 1
+
+
+@virtually
 async def test_what_each_member_sees_is_told_by_the_leader_and_known_to_the_next_one() -> None:
     async with heralds() as (found, people):
         await settled(found)

@@ -146,7 +146,7 @@ async def test_the_state_of_a_target_goes_a_day_after_it_went_out_of_the_file_of
 async def test_what_a_member_told_goes_once_it_has_been_none_for_a_day() -> None:
     found = Tidied(members={"azure-1", "oci-1", "aws-1"})
     of_all = {"installation-wide/thing", "notices/leader"}
-    told = {f"{each}/{name}" for name in found.members for each in ("heard", "notices/handed")}
+    told = {f"{each}/{name}" for name in found.members for each in ("heard", "notices/handed", "notices/own")}
     told |= {f"events/{name}/{number}" for name in found.members for number in (0, 255)}
     for key in of_all | told:
         found.remember(key)

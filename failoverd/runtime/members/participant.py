@@ -98,7 +98,7 @@ class Participant:
         memory.chance, memory.moved = self._chance, moved
         states.share(memory)
         states.overrides.share(memory.say)
-        self.notices = SharedNotices(self.lead, memory)
+        self.notices = SharedNotices(self.lead, memory, self._membership)
         self._history = SharedHistory(self.lead, memory, journal, hear, self._emit, self._clock)
         journal.share(self._history.settled)
         self._memory = memory

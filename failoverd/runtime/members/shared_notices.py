@@ -2,6 +2,9 @@
 
 The leader keeps it under one key. Another member, which told people of something while nobody could know who leads,
 hands that over under a key of its own; the leader takes it up, and empties that.
+
+What is a member's own trouble it tells by itself, and keeps under a key of its own as well: should it be taken out of
+the files while that lasts, nobody else could tell that it is over.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +13,7 @@ from typing import Final
 
 from failoverd import codec
 from failoverd.core.events import Level
+from failoverd.core.members import Membership
 from failoverd.core.status import Notice
 from failoverd.runtime.members.leading import Leading
 from failoverd.runtime.members.memory import PATIENCE, SharedMemory, Unread
@@ -25,7 +29,7 @@ MOST: Final = 64
 
 _LEADERS: Final = "leader"
 HANDED: Final = "handed"
-_HANDED: Final = f"{HANDED}/"
+OWN: Final = "own"
 
 
 class SharedNotices:
@@ -34,11 +38,14 @@ class SharedNotices:
     Attributes:
         told: what the leader told people of, and did not tell the end of; None while that is not known.
         handed: the same of members that spoke while nobody could know who leads, by name.
+        left: their own troubles, of those that are none of the members any more, by name.
     """
 
-    def __init__(self, leading: Leading, memory: SharedMemory) -> None:
+    def __init__(self, leading: Leading, memory: SharedMemory, membership: Membership) -> None:
         self.told: tuple[Notice, ...] | None = None
         self.handed: Mapping[str, tuple[Notice, ...]] = {}
+        self.left: Mapping[str, tuple[Notice, ...]] = {}
+        self._names = frozenset(each.name for each in membership.members)
         self._leading = leading
         self._memory = memory
         memory.parts[NOTICES] = self.take
@@ -66,8 +73,12 @@ class SharedNotices:
                 continue
             if name == _LEADERS:
                 self.told = notices
-            elif name.startswith(_HANDED) and (name.removeprefix(_HANDED) in self.handed or len(self.handed) < MOST):
-                self.handed = {**self.handed, name.removeprefix(_HANDED): notices}
+                continue
+            kind, _, member = name.partition("/")
+            if kind == HANDED and (member in self.handed or len(self.handed) < MOST):
+                self.handed = {**self.handed, member: notices}
+            elif kind == OWN and member not in self._names and (member in self.left or len(self.left) < MOST):
+                self.left = {**self.left, member: tuple(each for each in notices if each.member == member)}
         return unread
 
     async def keep(self, notices: tuple[Notice, ...]) -> bool:
@@ -76,12 +87,21 @@ class SharedNotices:
 
     async def hand_over(self, notices: tuple[Notice, ...]) -> bool:
         """Leave to the leader what this member told of. Whether it is kept for it."""
-        return await self._put(f"{_HANDED}{self.member}", notices)
+        return await self._put(f"{HANDED}/{self.member}", notices)
 
     async def took(self, member: str) -> bool:
         """What a member handed over is taken up. Whether nobody takes it up again."""
         self.handed = {**self.handed, member: ()}
-        return await self._put(f"{_HANDED}{member}", (), self._leading.epoch_in_coordinator)
+        return await self._put(f"{HANDED}/{member}", (), self._leading.epoch_in_coordinator)
+
+    async def keep_own(self, notices: tuple[Notice, ...]) -> bool:
+        """Let the others know what this member tells of itself. Whether they do."""
+        return await self._put(f"{OWN}/{self.member}", notices)
+
+    async def ended(self, member: str) -> bool:
+        """The end of what one told that is none of the members is told. Whether nobody tells it again."""
+        self.left = {**self.left, member: ()}
+        return await self._put(f"{OWN}/{member}", (), self._leading.epoch_in_coordinator)
 
     async def _put(self, name: str, notices: tuple[Notice, ...], epoch: int | None = None) -> bool:
         return await self._memory.put(f"{NOTICES}/{name}", fitting(notices), epoch, within=PATIENCE)

@@ -22,7 +22,7 @@ from failoverd.core.errors import CoordinationError
 from failoverd.ports import Clock, Coordinator
 from failoverd.runtime.members.memory import HEARD, SHARED, STATES, WORDS, unwrapped
 from failoverd.runtime.members.shared_history import EVENTS
-from failoverd.runtime.members.shared_notices import HANDED, NOTICES
+from failoverd.runtime.members.shared_notices import HANDED, NOTICES, OWN
 from failoverd.state_parts import HEAD, override_of
 
 EVERY: Final = 3_600.0
@@ -64,7 +64,7 @@ class Needs:
             return self.policies is None or (first in self.policies and not dropped)
         if kind in {EVENTS, HEARD}:
             return first in self.members
-        return (kind, first) != (NOTICES, HANDED) or rest in self.members
+        return kind != NOTICES or first not in {HANDED, OWN} or rest in self.members
 
 
 class Tidying:

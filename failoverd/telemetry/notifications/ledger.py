@@ -102,6 +102,10 @@ class TroubleLedger:
 
     # -- one of several members ----------------------------------------------------------------------------------------
 
+    def end(self, told: Iterable[Notice], now: float) -> list[Notice]:
+        """What one told of itself that is none of the members any more: it is no trouble of anybody's."""
+        return [self._ended(notice, now) for notice in told if notice.kind in BY_KIND and is_own(notice)]
+
     @property
     def own(self) -> tuple[Notice, ...]:
         """What this member tells of, whoever leads."""

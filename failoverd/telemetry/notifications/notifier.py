@@ -60,6 +60,7 @@ class Colleagues(Protocol):
         leads: whether it does because it leads.
         told: what the leader told people of, and did not tell the end of; None while that is not known.
         handed: the same of members that spoke while they could not know who leads, by name: for the leader to go on.
+        left: their own troubles, of those that are none of the members any more, by name: for the leader to end.
     """
 
     @property
@@ -72,6 +73,8 @@ class Colleagues(Protocol):
     def told(self) -> tuple[Notice, ...] | None: ...
     @property
     def handed(self) -> Mapping[str, tuple[Notice, ...]]: ...
+    @property
+    def left(self) -> Mapping[str, tuple[Notice, ...]]: ...
 
     async def keep(self, notices: tuple[Notice, ...]) -> bool:
         """Let the others know what this one, which leads, told of. Whether they do."""
@@ -82,6 +85,12 @@ class Colleagues(Protocol):
     async def took(self, member: str) -> bool:
         """What that member handed over is taken up, and kept. Whether nobody takes it up again."""
 
+    async def keep_own(self, notices: tuple[Notice, ...]) -> bool:
+        """Let the others know what this one tells of itself. Whether they do."""
+
+    async def ended(self, member: str) -> bool:
+        """The end of what that one left is told, and kept. Whether nobody tells it again."""
+
 
 class Nobody:
     """There is one member alone."""
@@ -91,6 +100,7 @@ class Nobody:
     leads = True
     told: tuple[Notice, ...] | None = None
     handed: Mapping[str, tuple[Notice, ...]] = MappingProxyType({})
+    left: Mapping[str, tuple[Notice, ...]] = MappingProxyType({})
 
     async def keep(self, notices: tuple[Notice, ...]) -> bool:  # noqa: ARG002 - nobody has to know
         return True
@@ -99,6 +109,12 @@ class Nobody:
         return True
 
     async def took(self, member: str) -> bool:  # noqa: ARG002 - the same
+        return True
+
+    async def keep_own(self, notices: tuple[Notice, ...]) -> bool:  # noqa: ARG002 - the same
+        return True
+
+    async def ended(self, member: str) -> bool:  # noqa: ARG002 - the same
         return True
 
 
@@ -137,6 +153,8 @@ class Notifications:
         self._before: tuple[Notice, ...] = ()
         self._handing: tuple[Notice, ...] = ()
         self._took: set[str] = set()
+        self._ended: set[str] = set()
+        self._own: tuple[Notice, ...] = ()  # as the others know it
         self._lacks = False
         self._fresh: dict[Key, Notice] = {}
         self._leaving: dict[Key, Notice] = {}  # what is kept at this moment, and goes out then
@@ -175,7 +193,8 @@ class Notifications:
         self._take_over_handed()
         sight = Sight(overview, self._journal_works, self._colleagues.leads)
         self._tell(self._ledger.look(sight, self._runbook_of, self._clock()))
-        if not self._journal_works or self._lacks or self._kept != self._receivers():
+        lacks = self._lacks or self._own != self._mine
+        if not self._journal_works or lacks or self._kept != self._receivers():
             self._dirty.set()
 
     def work(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -215,13 +234,17 @@ class Notifications:
         self._leads = leads
 
     def _take_over_handed(self) -> None:
-        """Go on with what others told while they could not know who speaks."""
+        """Go on with what others told while they could not know who speaks; end what went with who told it."""
         if not self._leads:
             return
         for member, notices in self._colleagues.handed.items():
             if notices and member not in self._took:
                 self._took.add(member)
                 self._resume(self._ledger.join(notices), again=False)
+        for member, notices in self._colleagues.left.items():
+            if notices and member not in self._ended:
+                self._ended.add(member)
+                self._resume(self._ledger.end(notices, self._clock()))
 
     def _resume(self, notices: Sequence[Notice], *, again: bool = True) -> None:
         for outbox in self.outboxes:
@@ -231,14 +254,25 @@ class Notifications:
             self._lacks = True
             self._dirty.set()
 
+    @property
+    def _mine(self) -> tuple[Notice, ...]:
+        """Troubles of this member itself."""
+        return tuple(each for each in self._ledger.own if each.member == self._colleagues.member)
+
     async def _share(self) -> None:
         """Let the others know what was told; or the leader what is left to it."""
+        own = self._mine
+        if own != self._own and await self._colleagues.keep_own(own):
+            self._own = own
         if self._colleagues.leads and self._ledger.speaks:
             kept = await self._colleagues.keep(self._ledger.common)
             self._lacks = not kept
             for member in [*self._took] if kept else ():
                 if await self._colleagues.took(member):
                     self._took.discard(member)
+            for member in [*self._ended] if kept else ():
+                if await self._colleagues.ended(member):
+                    self._ended.discard(member)
         elif self._ledger.speaks:
             self._lacks = False  # nobody can be told; once somebody can, it is handed over
         elif not self._handing or await self._colleagues.hand_over(self._handing):
