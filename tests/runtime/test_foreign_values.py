@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from support.coordinating import LEADER
 from support.stage import API, AZURE
-from support.trio import LEASE, drain, settled, trio
+from support.trio import LEASE, NAMES, drain, settled, trio
 from support.virtual import until, virtually
 
-from failoverd import codec
+from failoverd import codec, foreign
 from failoverd.core.events import (
     CoordinatorLost,
     DecisionCrashed,
@@ -21,8 +21,8 @@ from failoverd.core.events import (
     VoteRefused,
 )
 from failoverd.core.overrides import Scope
+from failoverd.foreign import MOST_NAME, keep_secret
 from failoverd.operations.concerns import Condition, of_members
-from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.memory import MOST_UNREAD
 from failoverd.runtime.members.refusals import MOST as MOST_REFUSALS
 from failoverd.simulation.virtual_time import elapse, now
@@ -196,6 +196,17 @@ async def test_who_is_said_to_lead_by_somebody_else_says_that_it_does_not() -> N
         told = found.stages[name].engine.members()
         assert not told.led
         assert "is said to lead, and does not write" in " ".join(each.text for each in of_members(told, now()))
+
+
+@virtually
+async def test_a_password_that_is_part_of_a_members_name_hides_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "_secrets", {})
+    for name in NAMES:
+        keep_secret(name.partition("-")[0])
+    async with trio() as found:
+        await settled(found)
+        assert all(stage.engine.members().led for stage in found.stages.values())
+        assert {stage.engine.members().leader for stage in found.stages.values()} == set(found.leaders)
 
 
 @virtually

@@ -18,9 +18,8 @@ from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemoryRead, MemoryUnread
 from failoverd.core.overrides import AHEAD, KNOWN, LONGEST, Override
-from failoverd.foreign import quoted
+from failoverd.foreign import quoted, shown_name
 from failoverd.ports import Clock, Coordinator, Emit, Replacement, SharedValue
-from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.gathered_writes import GatheredWrites
 from failoverd.runtime.members.versioned import LARGEST_EPOCH, VERSION, read_object
 from failoverd.runtime.override_book import Overrides
@@ -306,7 +305,7 @@ class SharedMemory:
             return
         self._unread[key] = self._clock()
         why = quoted(str(error).partition("\n")[0])
-        self._emit(MemoryUnread(at=self._clock(), key=quoted(key, MOST_NAME), error=why))
+        self._emit(MemoryUnread(at=self._clock(), key=shown_name(key), error=why))
 
     # -- saying --------------------------------------------------------------------------------------------------------
 
