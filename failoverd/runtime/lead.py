@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Protocol
+from typing import Final, Protocol
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.events import Event
@@ -14,7 +14,7 @@ from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Target
 from failoverd.core.status import MembersStatus
 
-_LOOK = 0.5
+_LOOK: Final = 0.5
 """Seconds between two looks at what is left of the lease."""
 
 

@@ -34,7 +34,7 @@ PATIENCE: Final = 0.5
 """Seconds that a write to a provider waits for this memory. It is not what makes that safe: the fence is."""
 
 LONGEST_PAUSE: Final = 10.0
-"""Seconds between two tries to read anew, where the coordinator does not answer."""
+"""Seconds between two tries, where the coordinator does not answer."""
 
 MOST_UNREAD: Final = 20
 """Keys that cannot be read and are told of: somebody may have filled it with them."""
