@@ -70,12 +70,12 @@ class EtcdCoordinator:
             await self.gateway.ask("lease/revoke", {"ID": lease}, twice=True)
 
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
-        put = {"request_put": {"key": encoded(self.prefix + key), "value": encoded(value)}}
-        return await self._swap(key, put, after, epoch)
+        return (await self.replace_all({key: Replacement(value, after)}, epoch=epoch)).get(key)
 
     async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
         taken = {"request_delete_range": {"key": encoded(self.prefix + key)}}
-        return await self._swap(key, taken, after, epoch) is not None
+        body = {"compare": self._unchanged({key: after}, epoch), "success": [taken]}
+        return bool((await self.gateway.ask("kv/txn", body, twice=False)).get("succeeded"))
 
     async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
         done: dict[str, int] = {}
@@ -123,13 +123,6 @@ class EtcdCoordinator:
 
     def _short(self, key: str) -> str:
         return key.removeprefix(self.prefix)
-
-    async def _swap(self, key: str, success: Mapping[str, Any], after: int, epoch: int | None) -> int | None:
-        """The revision of what was done, if the key was at that one, and (`epoch`) that leader's is there still."""
-        compare = self._unchanged({key: after}, epoch)
-        said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [success]}, twice=False)
-        with self.gateway.reading():
-            return int(said["header"]["revision"]) if said.get("succeeded") else None
 
     def _unchanged(self, after: Mapping[str, int], epoch: int | None) -> list[Mapping[str, Any]]:
         """The condition that keys are at these revisions, and (`epoch`) that leader's is there still."""
