@@ -1,7 +1,6 @@
 """Whether this process may write, as everything that works on policies asks it: of several members one does."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -143,15 +142,17 @@ async def within_lease(left: Callable[[], float]) -> AsyncIterator[None]:
         yield
         return
     async with asyncio.timeout(first) as limit:
+        timer: asyncio.TimerHandle
 
         def look() -> None:
+            nonlocal timer
             now, more = loop.time(), left()
             if now < (limit.when() or now):  # one that is over comes next, and before whatever was waited for
                 limit.reschedule(now + more)
-                timers.append(loop.call_later(_LOOK, look))
+                timer = loop.call_later(_LOOK, look)
 
-        timers = deque([loop.call_later(_LOOK, look)], maxlen=1)
+        timer = loop.call_later(_LOOK, look)
         try:
             yield
         finally:
-            timers.pop().cancel()
+            timer.cancel()
