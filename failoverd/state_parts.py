@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from failoverd import codec
 from failoverd.core.control.state import PolicyState, TargetMemory, key_of
 from failoverd.core.overrides import Override
+from failoverd.core.records import WHOLE
 
 T = TypeVar("T")
 
@@ -43,6 +44,8 @@ def override_of(override_id: str, body: codec.Json) -> Override:
     """An operator's word. Raises ValueError, also for another one's."""
     word = _loaded(Override, body)
     _require_same(word.id, override_id)
+    if not all(0 <= share <= WHOLE for share in word.shares.values()):
+        raise ValueError(f"the shares of {override_id} are none")
     return word
 
 

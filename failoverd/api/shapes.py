@@ -382,7 +382,9 @@ class RosterTold(ToldModel):
     since: Moment = Field(description="when this member first heard of that leader, or that there is none")
     coordinated: bool = Field(description="it heard the coordinator lately enough to know who leads")
     heard_at: Moment | None = Field(description="when the coordinator last answered it; null while it never did")
-    trouble: str = Field(description="why the coordinator does not answer; empty while it does")
+    trouble: str = Field(
+        description="why the coordinator does not answer, or keeps this member from telling what it sees; empty without"
+    )
     lease_seconds: float = Field(validation_alias=AliasChoices("lease_seconds", "lease"))
     listens_since: Moment = Field(description="when this member began to listen to the others")
     twin: str = Field(

@@ -433,7 +433,7 @@ class MembersStatus:
         since: when it first heard of that leader, or that there is none.
         coordinated: it heard the coordinator lately enough to know who leads.
         heard_at: when the coordinator last answered it; None while it never did.
-        trouble: why it does not answer now; empty while it does.
+        trouble: why it does not answer now, or keeps this member from telling what it sees; empty while it does.
         lease: seconds of silence after which another one may lead.
         listens_since: when it began to listen to the others.
         twin: where another daemon is that is this member as well, while this one steps back for it; empty without one.
@@ -459,6 +459,12 @@ class MembersStatus:
     def has_listened(self) -> bool:
         """Whether it would have heard of each member by now that is there."""
         return self.at - self.listens_since > self.lease
+
+    @property
+    def led(self) -> bool:
+        """Whether one of the members leads, and is not this one without writing: anybody can write in a name there."""
+        is_member = self.leader in {each.name for each in self.members}
+        return self.coordinated and is_member and (self.leads or self.leader != self.member)
 
     @property
     def voting(self) -> tuple[MemberStatus, ...]:

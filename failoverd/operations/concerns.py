@@ -325,9 +325,12 @@ def of_members(told: MembersStatus, now: float) -> Iterator[Concern]:
         text = f"the coordinator does not answer {told.member}, which {_left_to_it(told)}"
         remedy = f"{told.trouble or 'it was not asked yet'}; it is asked again all the time, and no restart is needed"
         yield Concern(Condition.PERSON, "", "coordinator", text, remedy, told.heard_at)
-    elif not told.leader:
+    elif told.trouble:
+        text = f"the coordinator answers {told.member}, and keeps it from telling what it sees, or hearing others"
+        yield Concern(Condition.PERSON, "", "coordinator", text, told.trouble, told.heard_at)
+    elif not told.led and not told.twin:
         lasts = now - told.since > _TWO_LEASES * told.lease
-        text, remedy = "nobody leads: no member writes", f"look at the members that may lead: {_MEMBERS}"
+        text, remedy = _of_no_leader(told)
         yield Concern(Condition.PERSON if lasts else Condition.MOVED, "", "leader", text, remedy, told.since)
     yield from _of_settings(told)
     if not told.coordinated:
@@ -340,6 +343,15 @@ def of_members(told: MembersStatus, now: float) -> Iterator[Concern]:
     if apart := membership.clocks_apart(told):
         text = f"clocks differ from that of {told.member}: {few(apart, _NAMED)}"
         yield Concern(Condition.MOVED, "", "clocks", text, "set them by NTP, on each member's machine")
+
+
+def _of_no_leader(told: MembersStatus) -> tuple[str, str]:
+    if not told.leader:
+        return "nobody leads: no member writes", f"look at the members that may lead: {_MEMBERS}"
+    remedy = "if no daemon holds it, delete the key `leader` of this installation in etcd (or its Lease)"
+    if told.leader == told.member:
+        return f"{told.member} is said to lead, and does not write", remedy
+    return f"{told.leader} leads, and is none of the members: no member writes", remedy
 
 
 def _of_settings(told: MembersStatus) -> Iterator[Concern]:

@@ -21,6 +21,7 @@ from failoverd.core.reasons import LimitCheck
 from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.lead import within_lease
 from failoverd.runtime.manual_command import manual_command
 from failoverd.runtime.override_book import changed, given
 from failoverd.runtime.proofs import Proofs
@@ -240,12 +241,31 @@ class _Write:
             raise Fenced(f"{self.plan.target} is not written by this member: {other}", reason="not_leader")
         self.applier.sending += 1
         try:
-            self.seen = await self.provider.apply(self.approved)
+            self.seen = await (self._apply() if fenced else self._apply_within_lease())
         except Transient as error:
             if not await self._took_effect():
                 raise error from None
         finally:
             self.applier.sending -= 1
+
+    async def _apply(self) -> Observed | None:
+        return await self.provider.apply(self.approved)
+
+    async def _apply_within_lease(self) -> Observed | None:
+        """Nobody compares what is sent: so nothing more of it is, once another member may lead.
+
+        One request may be on its way in that moment. If it comes after what the next leader wrote, that one finds a
+        difference and writes anew.
+        """
+        try:
+            async with within_lease(lambda: self.applier.states.lead.left):
+                return await self._apply()
+        except TimeoutError:
+            raise Transient(
+                f"{self.plan.target} was being written when the lease of this member was over; the rest was not sent",
+                reason="lease_over",
+                remedy="nothing to do: whoever leads now reads what stands there, and writes what is missing",
+            ) from None
 
     async def _took_effect(self) -> bool:
         """Whether a write whose answer was lost is there all the same."""

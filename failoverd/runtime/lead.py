@@ -1,7 +1,11 @@
 """Whether this process may write, as everything that works on policies asks it: of several members one does."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Protocol
 
 from failoverd.core.control.plan import Plan
@@ -9,6 +13,9 @@ from failoverd.core.events import Event
 from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Target
 from failoverd.core.status import MembersStatus
+
+_LOOK = 0.5
+"""Seconds between two looks at what is left of the lease."""
 
 
 class Lead(Protocol):
@@ -20,6 +27,7 @@ class Lead(Protocol):
         acts: whether it writes anything: it leads, or is lone.
         candidate: whether it ever does: a vantage only looks.
         speaks: whether it is for this member to tell people: it leads, or it may and cannot know who does.
+        left: seconds until another member may lead, for which what it has begun may go on. Grows with each renewal.
         epoch: of the leader, as far as this member knows; one member alone is epoch 0.
         instance: the name of this installation in markers.
     """
@@ -34,6 +42,8 @@ class Lead(Protocol):
     def candidate(self) -> bool: ...
     @property
     def speaks(self) -> bool: ...
+    @property
+    def left(self) -> float: ...
     @property
     def epoch(self) -> int: ...
     @property
@@ -62,6 +72,7 @@ class Alone:
     acts: bool = True
     candidate: bool = True
     speaks: bool = True
+    left: float = inf
     epoch: int = 0
 
     def refuses(self, plan: Plan, *, fenced: bool) -> str:  # noqa: ARG002 - it may write whatever it is
@@ -116,3 +127,31 @@ class Alone:
     def status(self, now: float) -> MembersStatus:
         """Who of several members writes: one without a name."""
         return MembersStatus(now)
+
+
+@asynccontextmanager
+async def within_lease(left: Callable[[], float]) -> AsyncIterator[None]:
+    """For as long as something is left, which may become more meanwhile.
+
+    A process that was frozen finds this deadline over before it gets to take its next step.
+
+    Raises:
+        TimeoutError: nothing is left.
+    """
+    loop, first = asyncio.get_running_loop(), left()
+    if not isfinite(first):
+        yield
+        return
+    async with asyncio.timeout(first) as limit:
+
+        def look() -> None:
+            now, more = loop.time(), left()
+            if now < (limit.when() or now):  # one that is over comes next, and before whatever was waited for
+                limit.reschedule(now + more)
+                timers.append(loop.call_later(_LOOK, look))
+
+        timers = deque([loop.call_later(_LOOK, look)], maxlen=1)
+        try:
+            yield
+        finally:
+            timers.pop().cancel()

@@ -97,7 +97,12 @@ class Overrides:
         return tuple(self._all().words.values())
 
     def get(self, override_id: str) -> Override | None:
-        return self._all().words.get(override_id)
+        """As `all` has it, without making all of it: who hears a thousand new words asks for each."""
+        self._look_at_plans()
+        kept, near = self._words.get(override_id), self._near.get(override_id)
+        if kept is None or not kept.planned or self._plans is None:
+            return kept or near
+        return as_planned(kept, near, self._clock())
 
     def in_force(self) -> tuple[Override, ...]:
         now = self._clock()
@@ -128,9 +133,7 @@ class Overrides:
 
     def _all(self) -> "_Known":
         """The words that are kept, as files say those now that they planned, and what they plan besides."""
-        now = self._clock()
-        if self._plans is not None and not self._looked <= now < self._looked + LONGEST:
-            self._look(self._plans, now)
+        now = self._look_at_plans()
         if self._known is None:
             words = dict(self._words)
             if self._plans is not None:
@@ -140,6 +143,13 @@ class Overrides:
                 words |= {**self._near, **begun}
             self._known = _Known.of(words)
         return self._known
+
+    def _look_at_plans(self) -> float:
+        """Know what files plan now; the time."""
+        now = self._clock()
+        if self._plans is not None and not self._looked <= now < self._looked + LONGEST:
+            self._look(self._plans, now)
+        return now
 
     def _look(self, plans: Plans, now: float) -> None:
         found = plans(now)

@@ -121,7 +121,7 @@ def _members(told: MembersStatus | None) -> Iterator[MetricFamily]:
     """What one of several members knows of them; nothing of a daemon that is alone."""
     for name, words, value in (
         ("leader", "1 while this member leads: it alone writes.", lambda it: it.leads),
-        ("leader_known", "1 while this member knows who leads.", lambda it: bool(it.leader) and it.coordinated),
+        ("leader_known", "1 while this member knows which of them leads.", lambda it: it.led),
         ("leader_epoch", "The number of the leader that this member knows; it grows with each.", lambda it: it.epoch),
         ("coordinator_failing", "1 while the coordinator does not answer.", lambda it: not it.coordinated),
         ("coordinator_silence_seconds", "How long ago the coordinator answered.", _silence),

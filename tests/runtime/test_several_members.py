@@ -1,11 +1,12 @@
 """Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
 from support.coordinating import REFUSED, UNANSWERED, PaperQuorum
-from support.stage import API, AT, AZURE, NORMAL, status
+from support.stage import API, AT, AZURE, NORMAL, OCI, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
@@ -27,9 +28,10 @@ from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.core.overrides import Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
+from failoverd.operations.concerns import Condition, of_members
 from failoverd.runtime.members.leading import HIGHEST_FLOOR
 from failoverd.runtime.target_worker import SHADOW_READ
-from failoverd.simulation.faults import Script, refused
+from failoverd.simulation.faults import Fault, Moment, Script, refused
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 from failoverd.telemetry.prose import say
@@ -668,3 +670,78 @@ async def test_what_a_person_deletes_in_the_coordinator_is_told_again_by_who_kno
         remembered = {key for key in stood if key.startswith(("shared/states/", "shared/words/"))}
         assert remembered
         assert remembered <= found.quorum.kept.keys()
+
+
+@virtually
+async def test_a_write_without_a_fence_ends_with_the_lease_of_who_began_it() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, (name,) = found.leader, found.leaders
+        answer = asyncio.Event()
+        for stage in found.stages.values():
+            stage.engine.tools.applier.unfenced = frozenset({AT.provider})
+        for provider in papers(first):
+            provider.on_apply.append(Fault(Moment.BEFORE, hold=answer))
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: first.engine.tools.applier.sending)
+        found.ways[name].cut(UNANSWERED)
+        cut_at = now()
+        await until(lambda: not first.engine.tools.applier.sending, within=2 * LEASE)
+        assert now() - cut_at <= LEASE
+        answer.set()
+        await until(lambda: takes_out(found), within=2 * LEASE)
+        assert not [write for write in found.zonefile.writes if write.at >= cut_at and write.marker.epoch < found.epoch]
+
+
+@virtually
+async def test_a_write_without_a_fence_goes_on_for_as_long_as_the_lease_is_renewed() -> None:
+    async with trio() as found:
+        await settled(found)
+        first = found.leader
+        answer = asyncio.Event()
+        first.engine.tools.applier.unfenced = frozenset({AT.provider})
+        for provider in papers(first):
+            provider.on_apply.append(Fault(Moment.BEFORE, hold=answer))
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: first.engine.tools.applier.sending)
+        await elapse(LEASE / 2 + 5.0)
+        assert first.engine.tools.applier.sending
+        answer.set()
+        await until(first.steers(API, oci=100.0))
+        assert found.leader is first
+
+
+@virtually
+async def test_an_older_write_that_comes_late_where_nobody_compares_is_put_right_by_who_leads() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, (name,), before = found.leader, found.leaders, found.zonefile.observe(AT)
+        assert before.marker is not None
+        found.ways[name].cut(UNANSWERED)
+        await until(lambda: found.leaders and found.leaders != [name], within=2 * LEASE)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: takes_out(found))
+        await elapse(5.0)
+        found.zonefile.put(AT, {AZURE: 7_000, OCI: 3_000})
+        found.zonefile.mark(AT, replace(before.marker, generation=2).to_text())
+        epoch = before.marker.epoch
+        await until(lambda: found.epoch > epoch and takes_out(found), within=120.0)
+        assert not first.engine.lead.leads
+
+
+@pytest.mark.parametrize("denied", ["vantages/members/", "vantages/"])
+@virtually
+async def test_a_member_that_may_campaign_and_not_tell_what_it_sees_says_so(denied: str) -> None:
+    async with trio() as found:
+        await settled(found)
+        name, stage = next(each for each in found.stages.items() if each[1] in found.others())
+        found.ways[name].denied = denied
+        await elapse(2 * LEASE)
+        told = stage.engine.members()
+        assert told.coordinated
+        assert told.trouble.startswith("votes are not told: permission denied")
+        (concern,) = (each for each in of_members(told, now()) if each.subject == "coordinator")
+        assert concern.level is Condition.PERSON
+        found.ways[name].denied = ""
+        await elapse(LEASE)
+        assert not stage.engine.members().trouble

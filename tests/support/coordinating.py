@@ -291,6 +291,7 @@ class PaperCoordinator:
         campaigning: seconds that a campaign takes besides: of etcd, two things are asked.
         breaks: how often its watches were broken.
         holds: the lease that it knows of; 0: none.
+        denied: what begins so it may neither read nor write; empty: it may do everything.
     """
 
     quorum: PaperQuorum
@@ -301,6 +302,7 @@ class PaperCoordinator:
     campaigning: float = 0.0
     breaks: int = 0
     holds: int = 0
+    denied: str = ""
     _awake: asyncio.Event | None = None
     _granting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -356,9 +358,15 @@ class PaperCoordinator:
     async def publish(self, values: Mapping[str, bytes]) -> None:
         if not self.holds:
             await self._hold_lease()
+        self._require_permitted(*values)
         await self._call(lambda: self._said(values))
 
+    def _require_permitted(self, *keys: str) -> None:
+        if self.denied and any(key.startswith(self.denied) for key in keys):
+            raise CoordinationError("permission denied", reason="http_403", remedy="let the user")
+
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
+        self._require_permitted(below_key)
         return await self._call(lambda: self.quorum.entries(below_key))
 
     async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:

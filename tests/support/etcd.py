@@ -121,6 +121,14 @@ class Etcd:
             shutil.copytree(backup, data)
         self.start()
 
+    def make_anew(self) -> None:
+        """Empty, and another cluster by its id, at the same addresses."""
+        self.stop()
+        for each in self.members:
+            shutil.rmtree(each.directory / each.name)
+            each.arguments = (*each.arguments, "--initial-cluster-token", "anew")
+        self.start()
+
     def _directories(self) -> Iterator[tuple[Path, Path]]:
         for each in self.members:
             yield each.directory / each.name, each.directory / f"{each.name}.backup"

@@ -2,11 +2,16 @@
 
 Numbers of 64 bits come as texts, and what is false or zero is left out. A request that may have been heard is not sent
 to another member, unless hearing it twice does no harm.
+
+An endpoint may lead to something else: a proxy that wants people to sign in, an etcd of somebody else. What is no etcd
+is passed over as one that does not answer. And each answer says of which cluster it is: half of the endpoints at least
+have to say the same before anything is asked, for two clusters would have two leaders.
 """
 
 import asyncio
 import json
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +23,7 @@ from typing import Any, Final
 import aiohttp
 
 from failoverd.core.errors import Compacted, CoordinationError, FailoverdError
-from failoverd.foreign import quoted
+from failoverd.foreign import keep_secret, quoted
 from failoverd.http_client import CaFiles, ShownCertificate, read_bounded, read_lines, unreached
 from failoverd.outgoing import place_of, read_secret
 
@@ -28,11 +33,21 @@ MOST_BYTES: Final = 16_777_216
 TOO_LARGE: Final = "too_large"
 """The reason of an answer that is longer."""
 
+OTHER_CLUSTER: Final = "other_cluster"
+"""The reason where endpoints belong to several clusters, and it is not known which one is meant."""
+
 SILENCE: Final = 30.0
 """Seconds that a watch may say nothing before the member that tells it is asked whether it is there. etcd itself gives
 a sign of life every 10 minutes only, and who watches has to know sooner that nothing is told any more."""
 
-_UNAVAILABLE: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
+_UNAVAILABLE: Final = frozenset(
+    {
+        HTTPStatus.INTERNAL_SERVER_ERROR,  # of one whose data is corrupt
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
 
 
 class Unheard(CoordinationError):  # noqa: N818 - said of a request, not of a fault
@@ -85,6 +100,9 @@ class Gateway:
     _asked: int = 0  # the member that is asked first: the last that answered
     _token: str = field(default="", repr=False)
     _doubted: bool = False  # the token: etcd may wait for ever for the entry of its log that it names
+    _cluster: str = ""  # the id of the cluster that is meant, where there are several endpoints
+    _strange: bool = False  # an answer was of another one, or nobody answered: it may have been made anew
+    _strangers: frozenset[str] = frozenset()  # endpoints of others
     _ca_files: CaFiles = field(default_factory=CaFiles)
 
     async def ask(self, call: str, body: Mapping[str, Any], *, twice: bool) -> dict[str, Any]:
@@ -93,6 +111,7 @@ class Gateway:
         Raises:
             CoordinationError: no member answers (`Unheard`), or the answer is no.
         """
+        await self._know_cluster()
         if self._signed_in:
             try:
                 return await self._of_anyone(call, body, twice=twice)
@@ -105,8 +124,13 @@ class Gateway:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """What stands in an answer; whatever is not written there as etcd writes it is a CoordinationError."""
-        with _as_etcd_writes(self.endpoints[self._asked]):
-            yield
+        place = self.endpoints[self._asked]
+        try:
+            with _as_etcd_writes(place):
+                yield
+        except Unheard:
+            self._leave(place)
+            raise
 
     async def changes(self, prefix: str, after: int) -> AsyncIterator[KeyValue]:
         """Every change below the prefix that came after that revision, as it happens, in order. Ends by an error only.
@@ -115,6 +139,7 @@ class Gateway:
             Compacted: some of them are forgotten, or that revision never was.
             CoordinationError: the member that told them does so no more: begin again after the last revision.
         """
+        await self._know_cluster()
         if not self._signed_in:
             await self._authenticate()
         while True:
@@ -131,12 +156,25 @@ class Gateway:
     async def _watch(self, place: str, prefix: str, after: int) -> AsyncIterator[KeyValue]:
         create = {**below(prefix), "start_revision": str(after + 1)}
         patience = aiohttp.ClientTimeout(total=None, sock_connect=self.patience, sock_read=self.silence)
-        async with self._posting(place, "watch", {"create_request": create}, patience) as answer:
-            async for line in read_lines(answer.content, MOST_BYTES):
-                with _as_etcd_writes(place):
-                    told = list(_told(place, line, after))
-                for change in told:
-                    yield change
+        began = False
+        try:
+            async with self._posting(place, "watch", {"create_request": create}, patience) as answer:
+                lines = read_lines(answer.content, MOST_BYTES)
+                while True:
+                    async with asyncio.timeout(self.silence):  # a byte now and then tells nothing
+                        line = await anext(lines, None)
+                    if line is None:
+                        break
+                    with _as_etcd_writes(place):
+                        told = list(_told(place, self._ours(place, _parsed(place, line)), after))
+                    began = True
+                    for change in told:
+                        yield change
+        except Unheard as error:
+            if began or error.reason != "timeout":
+                raise
+            words = f"{place_of(place)} begins no watch: what stands between may keep an answer until it is whole"
+            raise Unheard(words, reason="watch_unanswered", maybe=True) from None
         raise Unheard(f"etcd at {place_of(place)} ended the watch", reason="watch_ended", maybe=True)
 
     async def _tells(self, place: str, prefix: str) -> bool:
@@ -151,18 +189,27 @@ class Gateway:
         return True
 
     async def _of_anyone(self, call: str, body: Mapping[str, Any], *, twice: bool) -> dict[str, Any]:
-        for left in reversed(range(len(self.endpoints))):
+        for left in reversed(range(len(self.endpoints) - len(self._strangers))):
             place = self.endpoints[self._asked]
             try:
                 return await self._of(place, call, body)
             except Unheard as error:
                 self._leave(place)
                 self._doubted = self._doubted or error.reason == "timeout"
+                if not left:
+                    self._strange = True
                 if not left or (error.maybe and not twice):
                     raise
+            except CoordinationError as error:
+                if error.reason == TOO_LARGE:  # some of what is no etcd answers without end
+                    self._leave(place)
+                raise
         raise AssertionError("no endpoint was named")
 
     async def _of(self, place: str, call: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._ours(place, await self._exchanged(place, call, body))
+
+    async def _exchanged(self, place: str, call: str, body: Mapping[str, Any]) -> dict[str, Any]:
         patience = aiohttp.ClientTimeout(total=self.patience)
         async with self._posting(place, call, body, patience) as answer:
             said = await read_bounded(answer.content, MOST_BYTES)
@@ -189,6 +236,73 @@ class Gateway:
                     raise _refused(place, answer.status, await read_bounded(answer.content, MOST_BYTES))
                 yield answer
 
+    # -- which cluster -------------------------------------------------------------------------------------------------
+
+    async def _know_cluster(self) -> None:
+        """Know which cluster is meant: the one that most endpoints belong to, and half of them at least.
+
+        Who reached a wrong endpoint alone would else lead there, and another one where all others agree. Once it is
+        known it stays so, until more than half of them say that it is another one: it was made anew.
+
+        Raises:
+            CoordinationError: too few of them say the same now.
+        """
+        places = tuple(dict.fromkeys(self.endpoints))
+        if len(places) == 1 or (self._cluster and not self._strange):
+            return
+        said = await asyncio.gather(*map(self._cluster_at, places))
+        found = {place: each for place, each in zip(places, said, strict=True) if isinstance(each, str)}
+        why = next((each for each in said if isinstance(each, CoordinationError)), None)
+        self._cluster, self._strange = self._chosen(found, len(places), why), False
+        self._strangers = frozenset(place for place, cluster in found.items() if cluster != self._cluster)
+        if self.endpoints[self._asked] in self._strangers:
+            self._leave(self.endpoints[self._asked])
+
+    def _chosen(self, found: Mapping[str, str], of: int, why: CoordinationError | None) -> str:
+        (cluster, most), *others = Counter(found.values()).most_common(2) or [("", 0)]
+        if 2 * most > of:
+            return cluster
+        if self._cluster and (len(found) < of or self._cluster in found.values()):
+            return self._cluster
+        if 2 * most < of:
+            words = f"{most} of {of} endpoints of etcd say of which cluster they are, and half of them have to"
+            why = why or CoordinationError("they are of several", reason=OTHER_CLUSTER, remedy=_ENDPOINTS)
+            raise Unheard(f"{words}: {why.detail}", reason=why.reason, remedy=why.remedy, maybe=False)
+        if others and others[0][1] == most:
+            said = ", ".join(f"{place_of(place)} to {cluster}" for place, cluster in found.items())
+            words = f"endpoints of etcd belong to several clusters: {said}"
+            raise CoordinationError(words, reason=OTHER_CLUSTER, remedy=_ENDPOINTS)
+        return cluster
+
+    async def _cluster_at(self, place: str) -> str | CoordinationError:
+        """The cluster that an endpoint belongs to, or why it does not say."""
+        try:
+            async with asyncio.timeout(self.patience / 2):  # whoever asks has to be answered as well
+                said = await self._exchanged(place, "maintenance/status", {})
+            with _as_etcd_writes(place):
+                return quoted(str(said["header"]["cluster_id"]), 20)
+        except CoordinationError as error:
+            return error
+        except TimeoutError:
+            return Unheard(f"etcd at {place_of(place)} does not answer", reason="timeout", maybe=True)
+
+    def _ours(self, place: str, said: dict[str, Any]) -> dict[str, Any]:
+        """An answer, which is of the cluster that is meant.
+
+        Raises:
+            Unheard: it is of another one. It may be the same, made anew: that is looked at before anything is asked.
+        """
+        with _as_etcd_writes(place):
+            header = said.get("header") or said.get("result", {}).get("header") or {}
+            other = header.get("cluster_id", self._cluster)
+        if not self._cluster or other == self._cluster:
+            return said
+        self._strange = True
+        words = f"{place_of(place)} belongs to another cluster of etcd than most of `endpoints`"
+        raise Unheard(words, reason=OTHER_CLUSTER, remedy=_ENDPOINTS, maybe=False)
+
+    # -- who asks ------------------------------------------------------------------------------------------------------
+
     @property
     def _signed_in(self) -> bool:
         return not self.user or bool(self._token and not self._doubted)
@@ -207,11 +321,14 @@ class Gateway:
             password = await asyncio.to_thread(read_secret, self.password_file)
         who = {"name": self.user, "password": password}
         self._token = str((await self._of_anyone("auth/authenticate", who, twice=True)).get("token", ""))
+        keep_secret(self._token)  # who reads it has what the user has, for minutes
 
     def _leave(self, place: str) -> None:
         """Ask another member from now on, unless somebody who asked that one as well was sooner."""
         if self.endpoints[self._asked] == place:
-            self._asked = (self._asked + 1) % len(self.endpoints)
+            after = (self._asked + 1 + number for number in range(len(self.endpoints)))
+            turns = [number % len(self.endpoints) for number in after]
+            self._asked = next((each for each in turns if self.endpoints[each] not in self._strangers), turns[0])
 
 
 # -- how etcd writes ---------------------------------------------------------------------------------------------------
@@ -226,12 +343,12 @@ def below(prefix: str) -> dict[str, str]:
     return {"key": encoded(prefix), "range_end": encoded(prefix[:-1] + chr(ord(prefix[-1]) + 1))}
 
 
-def _told(place: str, line: bytes, after: int) -> Iterator[KeyValue]:
+def _told(place: str, message: Mapping[str, Any], after: int) -> Iterator[KeyValue]:
     """The changes in one message of a watch that began after a revision.
 
     To one that lies ahead etcd says nothing until it comes: whoever restored it from a backup would go unheard.
     """
-    said = _parsed(place, line).get("result", {})
+    said = message.get("result", {})
     if said.get("canceled"):
         words = quoted(str(said.get("cancel_reason", "")), 200)
         kind = Compacted if "compact_revision" in said else CoordinationError
@@ -260,23 +377,25 @@ def _as_etcd_writes(place: str) -> Iterator[None]:
         raise _not_etcd(place) from None
 
 
-def _not_etcd(place: str) -> CoordinationError:
+def _not_etcd(place: str) -> Unheard:
     words = f"{place_of(place)} answers with what is no answer of etcd"
-    return CoordinationError(words, reason="not_etcd", remedy="correct the address in `endpoints`")
+    return Unheard(words, reason="not_etcd", remedy="correct the address in `endpoints`", maybe=True)
 
 
 def _refused(place: str, status: int, body: bytes | None) -> CoordinationError:
     try:
-        message = str(json.loads(body or b"").get("message"))
-    except (ValueError, AttributeError, RecursionError):
-        message = (body or b"").decode("utf-8", "replace").strip()  # whoever stands before the gateway says plain text
+        message, before = str(json.loads(body or b"")["message"]), False
+    except (ValueError, TypeError, LookupError, RecursionError):
+        # whoever stands before the gateway says plain text
+        message, before = (body or b"").decode("utf-8", "replace").strip(), True
     words = f"etcd at {place_of(place)} answers {status}: {quoted(message or 'no reason given', 200)}"
-    if status in _UNAVAILABLE:
-        return Unheard(words, reason=f"http_{status}", maybe=True)
     remedy = next((found for said, found in _SAID.items() if said in message), _REMEDIES.get(status, ""))
+    if before or status in _UNAVAILABLE:
+        return Unheard(words, reason=f"http_{status}", remedy=remedy, maybe=True)
     return CoordinationError(words, reason=f"http_{status}", remedy=remedy)
 
 
+_ENDPOINTS: Final = "let all `endpoints` be of one cluster of etcd"
 _WHO: Final = "correct `user` and what stands in `password_file`; a new password needs no restart"
 _SAID: Final[Mapping[str, str]] = {
     "authentication failed": _WHO,

@@ -13,8 +13,10 @@ beside: a coordinator that was restored from a backup counts from an older numbe
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Final
 
 from failoverd.core.control.plan import Plan
@@ -28,7 +30,9 @@ from failoverd.core.events import (
 )
 from failoverd.core.members import Membership, Uncoordinated
 from failoverd.core.records import Marker, Target
+from failoverd.foreign import quoted
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
+from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.versioned import VERSION, LaterVersionError, read_object
 from failoverd.runtime.members.yielding import Yielding
 from failoverd.runtime.naps import Nap
@@ -48,6 +52,9 @@ nobody else could tell."""
 
 INSTALLATION: Final = "installation"
 """The key of what all members have in common whoever leads."""
+
+_AN_INSTANCE: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+"""It stands in each marker, between spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ class Leading:
         self.candidate = membership.me.may_lead
         self._uncoordinated = membership.uncoordinated
         self._mine = False
-        self._until = 0.0  # nothing is begun after this
+        self._until = -inf  # nothing is begun after this
         self._floor = 0
         self._own_epoch = 0  # as the coordinator counts it
         self._abstains_until = 0.0
@@ -130,6 +137,11 @@ class Leading:
     @property
     def leads(self) -> bool:
         return self._mine and self._clock() < self._until
+
+    @property
+    def left(self) -> float:
+        """What was begun in time has the other half of the lease to end."""
+        return max(0.0, self._until + self.lease / 2 - self._clock())
 
     @property
     def speaks(self) -> bool:
@@ -208,7 +220,7 @@ class Leading:
     async def resign(self, abstain: float = 0.0, cause: str = "it resigned") -> bool:
         """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
         self._abstains_until = self._clock() + abstain
-        led, self._mine = self._mine, False
+        led, self._mine, self._until = self._mine, False, -inf
         if led:
             self._lose(cause)
             self._tell_turn()
@@ -297,12 +309,13 @@ class Leading:
             async with asyncio.timeout(self._patience):
                 await self._raise_floor(asked_at)
         elif self._mine:
-            self._mine = False
-            self._lose(f"{found.leader or 'nobody'} leads now")
+            self._mine, self._until = False, -inf
+            self._lose(f"{self.standing.leader or 'nobody'} leads now")
         self._tell_leader(found)
 
     def _mark_heard(self, found: Leadership, asked_at: float) -> None:
         before, now = self.standing, self._clock()
+        found = replace(found, leader=quoted(found.leader, MOST_NAME))  # somebody else may have written it
         self._own_epoch = found.epoch
         epoch = found.epoch + self._floor if found.leader else before.epoch
         same = (before.leader, before.epoch) == (found.leader, epoch)
@@ -339,8 +352,8 @@ class Leading:
                 await self._coordinator.resign()
 
     def _tell_leader(self, found: Leadership) -> None:
-        known = found.leader, self.standing.epoch
-        if not found.leader or known == self._told_leader:
+        known = leader, _ = self.standing.leader, self.standing.epoch
+        if not leader or known == self._told_leader:
             return
         was = self._told_leader[0] if self._told_leader is not None else ""
         self._told_leader = known
@@ -349,9 +362,7 @@ class Leading:
         if found.mine:
             self._resigned_until = 0.0  # nobody else could: it stands like everybody from now on
         self._emit(
-            LeaderElected(
-                at=now, leader=found.leader, epoch=epoch, was=was, mine=found.mine, resigned_until=all_the_same
-            )
+            LeaderElected(at=now, leader=leader, epoch=epoch, was=was, mine=found.mine, resigned_until=all_the_same)
         )
 
     def _lose(self, cause: str, *, uncoordinated: bool = False) -> None:
@@ -408,9 +419,9 @@ class Leading:
         if self._ranks is None:
             return
         (marker, read_at), self._ranks = self._ranks, None
-        if asked_at < read_at or marker.epoch <= self.epoch or marker.instance != self.instance:
+        if asked_at < read_at or not self.epoch < marker.epoch <= HIGHEST_FLOOR:
             return
-        if marker.epoch > HIGHEST_FLOOR:
+        if marker.instance != self.instance:
             return
         known, version = await self._installation()
         said = _Installation(self.instance, max(marker.epoch, known.floor if known is not None else 0))
@@ -435,24 +446,20 @@ class _Installation:
     def parsed(cls, value: bytes) -> "_Installation":
         """Raises CoordinationError: somebody else wrote something else there."""
         try:
-            said = read_object(value)
-            return cls(str(said["instance"]), _floor(said["floor"]))
+            said = read_object(value, HIGHEST_FLOOR)
+            instance, floor = said["instance"], said["floor"]
+            if not isinstance(floor, int) or floor < 0 or not _AN_INSTANCE.fullmatch(instance):
+                raise ValueError("no marker can say that")  # noqa: TRY301 - as whatever else it may be
         except LaterVersionError as error:
             raise CoordinationError(
                 f"what stands under {INSTALLATION} in the coordinator cannot be read: {error}",
                 reason="later_version",
                 remedy="bring this member to the version of the others; until then it does not lead",
             ) from error
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise CoordinationError(
                 f"what stands under {INSTALLATION} in the coordinator is not failoverd's",
                 reason="not_ours",
                 remedy="give this installation a prefix of its own; or delete that key, if nobody else has this prefix",
             ) from error
-
-
-def _floor(said: object) -> int:
-    """Raises ValueError for what no member would have written."""
-    if not isinstance(said, int) or not 0 <= said <= HIGHEST_FLOOR:
-        raise ValueError("it is no floor of epochs")
-    return said
+        return cls(instance, floor)

@@ -17,10 +17,12 @@ from failoverd import codec
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemoryRead, MemoryUnread
-from failoverd.core.overrides import Override
+from failoverd.core.overrides import AHEAD, KNOWN, LONGEST, Override
+from failoverd.foreign import quoted
 from failoverd.ports import Clock, Coordinator, Emit, Replacement, SharedValue
+from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.gathered_writes import GatheredWrites
-from failoverd.runtime.members.versioned import VERSION, read_object
+from failoverd.runtime.members.versioned import LARGEST_EPOCH, VERSION, read_object
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
 from failoverd.runtime.supervising import CHANCE, backoff
@@ -34,6 +36,9 @@ PATIENCE: Final = 0.5
 
 LONGEST_PAUSE: Final = 10.0
 """Seconds between two tries to read anew, where the coordinator does not answer."""
+
+MOST_UNREAD: Final = 20
+"""Keys that cannot be read and are told of: somebody may have filled it with them."""
 
 STATES: Final = "states"
 WORDS: Final = "words"
@@ -266,10 +271,16 @@ class SharedMemory:
         unread = dict[str, ValueError]()
         for name, body in bodies.items():
             try:
-                await self._take_word(override_of(name, body))
+                await self._take_word(self._sound(override_of(name, body)))
             except ValueError as error:
                 unread[name] = error
         return unread
+
+    def _sound(self, word: Override) -> Override:
+        """Raises ValueError for what nobody can have said: each word has an end, and it is near."""
+        if not word.until <= self._clock() + AHEAD + KNOWN:
+            raise ValueError(f"it would hold for longer than any word: {LONGEST / 3600:g}h")
+        return word
 
     async def _take_word(self, word: Override) -> None:
         known = self._words.get(word.id)
@@ -291,9 +302,11 @@ class SharedMemory:
             self._emit(MemoryRead(at=self._clock(), lasted=self._clock() - since))
 
     def _tell_unread(self, key: str, error: ValueError) -> None:
-        if key not in self._unread:
-            self._unread[key] = self._clock()
-            self._emit(MemoryUnread(at=self._clock(), key=key, error=str(error).splitlines()[0]))
+        if key in self._unread or len(self._unread) >= MOST_UNREAD:
+            return
+        self._unread[key] = self._clock()
+        why = quoted(str(error).partition("\n")[0])
+        self._emit(MemoryUnread(at=self._clock(), key=quoted(key, MOST_NAME), error=why))
 
     # -- saying --------------------------------------------------------------------------------------------------------
 
@@ -362,7 +375,7 @@ def _any(_: str) -> bool:
 
 def unwrapped(value: bytes) -> codec.Json:
     """What a member put there, as JSON. Raises ValueError for what no member of this version wrote."""
-    said = read_object(value)
+    said = read_object(value, LARGEST_EPOCH)
     if "body" not in said:
         raise ValueError("it has no body")
     return said["body"]

@@ -40,6 +40,7 @@ class HeardMember:
         differing: the policies of which it runs another revision, or none.
         otherwise: whether its configuration says something else of the members.
         twin: where another daemon is that says that it is this member, while this one steps back for it.
+        trouble: of this member, why it is not heard by the others, or does not hear them, though somebody answers.
     """
 
     member: Member
@@ -51,6 +52,7 @@ class HeardMember:
     differing: tuple[str, ...] = ()
     otherwise: bool = False
     twin: str = ""
+    trouble: str = ""
 
 
 @dataclass(slots=True)

@@ -123,7 +123,8 @@ class Publisher:
     def stood(self, key: str, policy: str, value: bytes | None) -> None:
         """What stands there as this member's ballot on a policy; None: it was taken away."""
         if value is not None:
-            self._stands[policy] = value
+            if policy in self._said or policy in self._policies():
+                self._stands[policy] = value
             return
         self._stands.pop(policy, None)
         self.say_again(key)

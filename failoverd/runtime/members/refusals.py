@@ -8,7 +8,7 @@ from failoverd.ports import Clock, Emit
 from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.versioned import LaterVersionError
 
-MOST: Final = 1_000
+MOST: Final = 100
 """Who makes up names is told of so often."""
 
 

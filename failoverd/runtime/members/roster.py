@@ -37,7 +37,7 @@ def roster(
         since=standing.since,
         coordinated=leading.coordinated,
         heard_at=standing.heard_at,
-        trouble=standing.trouble,
+        trouble=standing.trouble or (known[me.name].trouble if leading.coordinated else ""),
         lease=leading.lease,
         listens_since=listens_since,
         twin=known[me.name].twin,

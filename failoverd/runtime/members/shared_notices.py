@@ -20,6 +20,9 @@ MOST_BYTES: Final = 256 * 1024
 """Of one value: a fraction of what any coordinator takes. Several hundred troubles; what more there are is told of
 errors first, and without what is only good to know."""
 
+MOST: Final = 64
+"""Members that hand something over: more than an installation has, and fewer than somebody can make up."""
+
 _LEADERS: Final = "leader"
 _HANDED: Final = "handed/"
 
@@ -62,7 +65,7 @@ class SharedNotices:
                 continue
             if name == _LEADERS:
                 self.told = notices
-            elif name.startswith(_HANDED):
+            elif name.startswith(_HANDED) and (name.removeprefix(_HANDED) in self.handed or len(self.handed) < MOST):
                 self.handed = {**self.handed, name.removeprefix(_HANDED): notices}
         return unread
 

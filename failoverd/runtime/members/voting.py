@@ -91,6 +91,7 @@ class Voting:
         self._introduction = introduction
         self._candidate = candidate
         self._me = me
+        self._failing: dict[str, tuple[float, str]] = {}  # what does not come about, since when, and why
         self._back = False  # it steps back for another daemon of its name, and has taken away what it said
         self.chance = CHANCE
         self._doubles = Doubles(me, introduction.run, lease, emit, clock)
@@ -121,8 +122,19 @@ class Voting:
             about, isolated = self._introduction, tuple(sorted(self._board.isolated()))
             twin = self._doubles.elsewhere
             votes = not isolated and not twin
-            return HeardMember(member, about.clock(), votes, isolated, about.version, 0.0, twin=twin)
+            said, trouble = about.version, self._trouble
+            return HeardMember(member, about.clock(), votes, isolated, said, 0.0, twin=twin, trouble=trouble)
         return self._peers.heard(member)
+
+    @property
+    def _trouble(self) -> str:
+        """What did not come about for a lease: a user may campaign, say, and write or read no votes."""
+        long_ago = self._introduction.clock() - self._coordinator.lease
+        return next((why for since, why in self._failing.values() if since < long_ago), "")
+
+    def _failed(self, what: str, error: Exception) -> None:
+        since, _ = self._failing.get(what, (self._introduction.clock(), ""))
+        self._failing[what] = since, f"votes are not {what}: {error or 'the coordinator did not answer in time'}"
 
     # -- saying --------------------------------------------------------------------------------------------------------
 
@@ -138,8 +150,10 @@ class Voting:
             try:
                 await self._publisher.say()
                 attempt = 0
-            except (CoordinationError, TimeoutError):  # that it does not answer is told by who campaigns
+                self._failing.pop("told", None)
+            except (CoordinationError, TimeoutError) as error:  # that it does not answer is told by who campaigns
                 attempt += 1
+                self._failed("told", error)
                 await asyncio.sleep(self._pause(attempt))
 
     def _take_up(self) -> None:
@@ -161,6 +175,7 @@ class Voting:
             try:
                 async with asyncio.timeout(self._coordinator.lease / 4):
                     entries, version = await self._coordinator.entries(VANTAGES)
+                self._failing.pop("heard", None)
                 older, newest = version < newest, version
                 if older:  # it came back from a backup, and what stands there is what was so then
                     self._publisher.say_all_again()
@@ -177,8 +192,9 @@ class Voting:
                     attempt, newest = 0, shared.version
                     (known.discard if shared.value is None else known.add)(key)
                     self._take(key, shared.value)
-            except (CoordinationError, TimeoutError):
+            except (CoordinationError, TimeoutError) as error:
                 attempt += 1
+                self._failed("heard", error)
                 await asyncio.sleep(self._pause(attempt))
 
     def _pause(self, attempt: int) -> float:
