@@ -48,7 +48,7 @@ servers:  ## install the real servers that the tests start (bind9, knot, ...)
 test-kubernetes: $(VENV)/dev servers  ## how members of one cluster agree, at a real kube-apiserver (built first: 5 minutes; then 10)
 	./tests/install-kube-apiserver $(VENV)/servers/kube-apiserver
 	FAILOVERD_KUBE_APISERVER=$(CURDIR)/$(VENV)/servers/kube-apiserver \
-		$(BIN)/pytest -n $(shell nproc) -m kubernetes_api tests/coordination $(PYTEST_ARGS)
+		$(BIN)/pytest -n $(shell nproc) -m kubernetes_api tests/coordination tests/kubernetes $(PYTEST_ARGS)
 
 screenshots: $(VENV)/dev servers  ## pictures of the pages, for a person's eye: in build/screenshots
 	PYTHONPATH=tests $(BIN)/python -m support.screenshots build/screenshots

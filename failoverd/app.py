@@ -188,6 +188,7 @@ class Daemon:
             sources=sources,
             coordinator=coordinator,
             lease_clock=lease_clock(),
+            wall_clock=time.time,
         )
         said = Installation(
             owner=config.owner,

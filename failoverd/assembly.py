@@ -24,6 +24,7 @@ from failoverd.ports import Access, Clock, Coordinator, Kinds, ProbeContext
 from failoverd.reloader import claims_of
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
+from failoverd.runtime.lead import Alone
 from failoverd.runtime.orphans import Orphans
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.proving import Prover
@@ -124,7 +125,9 @@ async def _kubernetes(
         raise ConfigError(error.detail, reason=error.reason, remedy=error.remedy, place=str(config.file)) from None
     session = await stack.enter_async_context(http_session("kubernetes", limit=CONNECTIONS, per_host=CONNECTIONS))
     server = ApiServer(session, account, namespace, patience=max(lease / 10, LEAST_PATIENCE))
-    return KubernetesCoordinator(server, Namespaced(config.owner), member, lease, steady_clock())
+    found = KubernetesCoordinator(server, Namespaced(config.owner), member, lease, steady_clock())
+    stack.push_async_callback(found.close)
+    return found
 
 
 Files = Callable[[Config, Kinds], PolicySet]
@@ -147,7 +150,8 @@ async def session(
     async with AsyncExitStack() as stack:
         journal = await _journal_of(config.journal, access, stack)
         writer = JournalWriter(journal, events.append, clock)
-        states = States(writer, events.append, Overrides(writer, events.append, clock))
+        lead = Alone(epoch=_epoch(config.journal) if config.coordination is not None else 0)
+        states = States(writer, events.append, Overrides(writer, events.append, clock), lead)
         found = files(config, known)
         states.overrides.follow(planner_of_all(found.policies, found.maintenance or (), found.practices or ()))
 
@@ -205,6 +209,16 @@ async def _journal_of(path: Path, access: Access, stack: AsyncExitStack) -> Sqli
             copy = copied(path, copies)
         return await stack.enter_async_context(open_journal(copy, words=prose.told))
     return journal
+
+
+def _epoch(journal: Path) -> int:
+    """Of the leader that this member knew last: where nobody can lead, a person writes in that one's place.
+
+    Where a newer one has written since, nothing is: that one's machine is the place to be.
+    """
+    with HistoryReading(journal) as reading:
+        told = reading.members()
+    return told.epoch if told is not None else 0
 
 
 def _alive(journal: Path, now: float) -> bool:

@@ -14,6 +14,9 @@ _WINDOW: Final = 8
 _LEAST: Final = 4
 """Characters: what is shorter is no secret, and stands in every text."""
 
+_MOST_NAME: Final = 253
+"""Characters: as many as the name of a host, or of an object in Kubernetes, has at most."""
+
 _REPEATS_A_REQUEST: Final = re.compile(
     r"(?:authorization|signature|password|cookie)\W{0,4}[:=]|\bbearer\s+\S{8}|\beyJ[\w-]{10}|x-api-key|security-token"
     r"|client_secret|client_assertion|access_token|refresh_token|canonical string|private key",
@@ -58,6 +61,11 @@ def shown(text: str, *, lines: bool = False) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or (lines and char == "\n") else _escaped(char) for char in text)
+
+
+def shown_name(text: str) -> str:
+    """A name as somebody else gives it: on one line, and no longer than names are. It stays comparable with ours."""
+    return shown(text[:_MOST_NAME])
 
 
 def _escaped(char: str) -> str:

@@ -27,6 +27,9 @@ Words = Callable[[Event], tuple[str, Mapping[str, object]]]
 Clock = Callable[[], float]
 """Seconds since the epoch, steady: anchored once, then monotonic, so that a clock jump moves no deadline."""
 
+WallClock = Callable[[], float]
+"""Seconds since the epoch as the machine has them now: what is told to others who look at a clock of their own. It
+jumps when somebody sets it, so nothing is measured by it."""
 
 Cancel = Callable[[], None]
 """Takes a job off the timetable. Harmless when it is off already."""

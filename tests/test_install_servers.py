@@ -25,6 +25,7 @@ STARTED = (
     "systemd-nspawn", "nsenter", "sysctl", "useradd", "sqlite3",
     "kubectl", "mount", "umount", "pivot_root",
     "man", "zsh", "fish", "mmdebstrap", "newuidmap", "dpkg-deb", "chromium",
+    "strace",
 )  # fmt: skip
 """What the tests start and a machine may lack."""
 
@@ -54,6 +55,7 @@ class Machine:
                 "POWERDNS_SCHEMA": str(self.directory / "schema.sql"),
                 "DEBIAN_KEYRING": str(self.directory / "debian.gpg"),
                 "LIBATOMIC": str(self.directory / "libatomic.so.1"),
+                "LIBFAKETIME": str(self.directory / "libfaketime.so.1"),
                 **environment,
             },
             capture_output=True,
@@ -74,7 +76,7 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture
 def owned(machine: Machine) -> Machine:
     """The same, used by root, with an apt-get that brings every command; nothing outside its directory is touched."""
-    brought = (*STARTED, *MEASURED, "python3", "schema.sql", "debian.gpg", "libatomic.so.1")
+    brought = (*STARTED, *MEASURED, "python3", "schema.sql", "debian.gpg", "libatomic.so.1", "libfaketime.so.1")
     installs = "; ".join(f"printf '' > {machine.directory}/{name}" for name in brought)
     marks = f"{shutil.which('chmod')} 755 {machine.directory}/*"
     machine.has("id", "echo 0")
@@ -110,14 +112,14 @@ def test_a_program_elsewhere_on_the_path_does_not_count_for_the_tests_run_anothe
         (owned.directory / command).rename(elsewhere / command)
     assert owned.run(PATH=f"{elsewhere}:{owned.directory}").returncode == 0
     first, again = [set(call.split()) for call in owned.calls if call.startswith("apt-get install")]
-    assert first - again == {"python3", "pdns-backend-sqlite3", "debian-archive-keyring", "libatomic1"}
+    assert first - again == {"python3", "pdns-backend-sqlite3", "debian-archive-keyring", "libatomic1", "libfaketime"}
 
 
 def test_the_script_looks_where_the_tests_find_their_programs() -> None:
     assert f"PLACES=${{PLACES:-{PLACES}}}" in SCRIPT.read_text()
     assert os.environ["PATH"] == PLACES
     rows = set(re.findall(r"([\w-]+)=[\w-]+", SCRIPT.read_text().partition("\n        servers)")[2].partition(";;")[0]))
-    assert set(STARTED) == rows - {"python", "POWERDNS_SCHEMA", "DEBIAN_KEYRING", "LIBATOMIC"}
+    assert set(STARTED) == rows - {"python", "POWERDNS_SCHEMA", "DEBIAN_KEYRING", "LIBATOMIC", "LIBFAKETIME"}
     assert all(Path(program(command)).parent in map(Path, PLACES.split(":")) for command in STARTED)
 
 

@@ -107,7 +107,7 @@ class Route:
     @property
     def rests(self) -> bool:
         """Whether it changes words, so that it may rest on those that were there."""
-        return self.answer in {GivenTold, ReleasedTold}
+        return self.answer is GivenTold or self.answer is ReleasedTold
 
 
 def _write(name: str, path: str, summary: str, asked: type[AskedModel], answer: type[AnswerBody], *more: int) -> Route:

@@ -541,7 +541,8 @@ class Service:
         given = await desk.release_matching(asked.verb, where, asked.comment, actor, at_once=asked.now)
         now = self._around.clock()
         words = tuple(word_told(each.word, now) for each in given)
-        return ReleasedTold(released=words, lost=(), kept=all(each.kept for each in given))
+        notes = tuple(dict.fromkeys(note for each in given for note in each.notes))
+        return ReleasedTold(released=words, lost=(), kept=all(each.kept for each in given), notes=notes)
 
     def _given(self, given: Given) -> GivenTold:
         return given_told(given, self._around.clock())

@@ -722,7 +722,7 @@ class MembersTold(AnswerBody):
     level: Level = Field(description="the worst of what is not as it should be about the members")
     headline: str
     stale: bool = Field(description="no daemon is at work here: all of this is what it knew last")
-    roster: RosterTold | None = Field(description="null where a daemon is alone")
+    roster: RosterTold | None = Field(description="null where a daemon is alone, or is gone and had told of no members")
     concerns: tuple[ConcernTold, ...] = Field(description="what is not as it should be, the worst first")
 
 
@@ -970,6 +970,7 @@ class ReleasedTold(AnswerBody):
     lost: tuple[str, ...] = Field(description="ids of those that nobody but markers knew")
     rivals: tuple[str, ...] = Field(default=(), description="names that are written as before, without a rival")
     kept: bool
+    notes: tuple[str, ...] = ()
 
 
 class AlertTold(ToldModel):

@@ -347,9 +347,9 @@ class Override:
         return (not self.planned or self.taken_over) and self._course > other._course  # noqa: SLF001 - of the same kind
 
     @property
-    def _course(self) -> tuple[bool, int, int]:
-        """Grows with whatever becomes of it. What is over stays so."""
-        return self.ended_at is not None, len(self.comments), _TOLD_IN_ORDER.index(self.told)
+    def _course(self) -> tuple[bool, int, int, bool]:
+        """Grows with whatever becomes of it. What is over stays so, and so does how a drill went."""
+        return self.ended_at is not None, len(self.comments), _TOLD_IN_ORDER.index(self.told), bool(self.outcome)
 
     def withdrawn(self, at: float) -> "Override":
         """Ended because the file that planned it does not say it any more."""

@@ -9,7 +9,7 @@ record is looked at afterwards. Records are evaluated in the loop that steers tr
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2s
 from operator import itemgetter
@@ -134,6 +134,9 @@ class Crew(Protocol):
     @property
     def sending(self) -> int: ...
 
+    @property
+    def unshared(self) -> Collection[str]: ...
+
     def objection(self, word: Override) -> Objection | None: ...
 
     async def say(self, word: Override, event: OverrideEvent | None) -> bool: ...
@@ -237,12 +240,12 @@ class Desk:
             if dry_run:
                 return Given(word, tuple(judged), dry_run=True, notes=notes)
             kept = await self._crew.say(word, self._given(word))
-            return Given(word, tuple(judged), kept, notes=notes)
+            return Given(word, tuple(judged), kept, notes=(*notes, *self._unshared(word)))
 
     async def _stop(self, word: Override, concerned: Sequence[Concerned], *, dry_run: bool) -> Given:
         """Nothing that it does can be refused: it waits for nobody's turn, and is heeded before anything is judged."""
         kept = dry_run or await self._crew.say(word, self._given(word))
-        notes = () if dry_run else self._on_their_way()
+        notes = () if dry_run else (*self._on_their_way(), *self._unshared(word))
         shown, more = concerned[:MOST_TOLD], len(concerned) - MOST_TOLD
         effects = [self._effect(word, each, self._with(word, each.policy)) for each in shown]
         if more > 0:
@@ -645,6 +648,14 @@ class Desk:
         count = self._crew.sending
         return (f"{phrases.counted(count, 'write')} had been sent before, and may still take effect",) if count else ()
 
+    def _unshared(self, word: Override) -> tuple[str, ...]:
+        """Whoever has to lead before the coordinator takes it does not know of it."""
+        if word.id not in self._crew.unshared:
+            return ()
+        return (
+            "the other members do not know it yet: the coordinator did not take it. It is told again until it does",
+        )
+
     # -- parts: words that are known -----------------------------------------------------------------------------------
 
     def _open(self, override_id: str) -> Override:
@@ -662,14 +673,14 @@ class Desk:
             comment=comment,
         )
         kept = await self._crew.say(word, event)
-        return Given(word, await self.effects(word.id), kept)
+        return Given(word, await self.effects(word.id), kept, notes=self._unshared(word))
 
     async def _release(self, word: Override, comment: str, actor: str, *, at_once: bool = False) -> Given:
         self._require_text(comment)
         now = self._clock()
         over = replace(word.released(actor, comment, now), told=Announced.ENDED, back_at_once=at_once)
         kept = await self._crew.say(over, ended(over, now))
-        return Given(over, (), kept)
+        return Given(over, (), kept, notes=self._unshared(over))
 
     def _within(self, word: Override, scope: Scope) -> bool:
         if scope.everything or word.scope == scope:

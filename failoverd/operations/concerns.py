@@ -342,7 +342,8 @@ def of_members(told: MembersStatus, now: float) -> Iterator[Concern]:
             yield Concern(Condition.MOVED, "", f"member {each.name}", text, "look at the network that it is in")
     if apart := membership.clocks_apart(told):
         text = f"clocks differ from that of {told.member}: {few(apart, _NAMED)}"
-        yield Concern(Condition.MOVED, "", "clocks", text, "set them by NTP, on each member's machine")
+        remedy = "set them by NTP, on each member's machine; restart a daemon that began with a wrong time"
+        yield Concern(Condition.MOVED, "", "clocks", text, remedy)
 
 
 def _of_no_leader(told: MembersStatus) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from failoverd.core.control.decision import ALL_DOWN, DecisionKind
 from failoverd.core.control.outcome import Outcome
+from failoverd.core.control.standing import remedy_of_state
 from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import MEANINGS, About, Override, Verb, residency_rule
 from failoverd.core.reasons import Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode
@@ -81,7 +82,7 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
     for check in _broken(after):
         if _named(check) not in was:
             words = f"{target} would not be allowed to change so: {reasoning.limit(check)}"
-            remedy = "ask for less, or change the limit in its file"
+            remedy, _ = remedy_of_state(check.limit) or ("ask for less, or change the limit in its file", "")
             if check.limit is Limit.ASSERTION or check.limit is Limit.GATE:
                 remedy = f"to do it in spite of the rule at {check.rule_at}: --approve-with {check.rule}"
             raise OverrideError(words, reason="rule_broken", remedy=remedy)

@@ -34,6 +34,7 @@ from failoverd.ports import (
     Provider,
     Timetable,
     Urgency,
+    WallClock,
 )
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.estate import Shared
@@ -42,9 +43,8 @@ from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lead import Alone, Lead
 from failoverd.runtime.measuring import Measuring
-from failoverd.runtime.members.ballots import MemberRun
+from failoverd.runtime.members.ballots import Introduction, MemberRun
 from failoverd.runtime.members.participant import Participant
-from failoverd.runtime.members.publishing import Introduction
 from failoverd.runtime.naps import Nap
 from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
@@ -75,6 +75,7 @@ class Surroundings:
         coordinator: where several members agree; None where one is alone.
         lease_clock: the time for what is held by a lease, which goes on while the machine is suspended; by default the
             same as `clock`.
+        wall_clock: the time as this machine has it now; by default the same as `clock`.
     """
 
     journal: Journal
@@ -87,6 +88,7 @@ class Surroundings:
     sources: Mapping[str, MetricsSource] = field(default_factory=dict)
     coordinator: Coordinator | None = None
     lease_clock: Clock | None = None
+    wall_clock: WallClock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ class Engine:
             around.coordinator,
             said.membership,
             instance,
-            Introduction(clock, __version__, run),
+            Introduction(clock, around.wall_clock or clock, __version__, run),
             self.emit,
             around.lease_clock or clock,
             around.chance,
@@ -279,6 +281,11 @@ class Engine:
 
     def words(self) -> tuple[Override, ...]:
         return self.overrides.all()
+
+    @property
+    def unshared(self) -> frozenset[str]:
+        """Ids of words that other members do not know as they are here."""
+        return self.overrides.unshared
 
     def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
         return self.runner.previews(policy)

@@ -245,7 +245,8 @@ class Overrides:
         if not self._lead.leads:
             return None
         due = await self._follow_plans(self._plans, now) if self._plans is not None else []
-        for word in list(self._words.values()):
+        for name in list(self._words):
+            word = self._words[name]  # as it is by now: telling of another one took its time
             if word.told is Announced.ENDED:
                 continue
             if now >= word.ends:

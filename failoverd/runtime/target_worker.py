@@ -7,7 +7,7 @@ level-triggered: a failed write, a hand edit and a lost wake-up all heal the sam
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -21,7 +21,7 @@ from failoverd.core.control.limits import worst
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan, shares_now
 from failoverd.core.control.readings import measured
-from failoverd.core.control.state import PolicyState
+from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError, Fenced, Permanent, ProviderError, RateLimited, Transient, describe
 from failoverd.core.events import DecisionCrashed, Event, JournalFailed, PlanHeld
 from failoverd.core.health.region import RegionState
@@ -460,16 +460,30 @@ class TargetWorker:
         return min(delay, LONGEST_URGENT_PAUSE) if urgent and passing else delay
 
     def _foresee(self, now: float) -> None:
-        """What would be written if the target could be read, told from what stood there last, for a person to do."""
-        tools, target = self._tools, self.target
+        """What would be written if the target could be read, told from what may stand there, for a person to do.
+
+        A leader for which that is urgent gives way (`Yielding`). So it is urgent if it is by anything that may be so.
+        """
+        tools = self._tools
         state = tools.states.seen(self._policy, tools.verdicts)
-        last_good = state.of(target).last_good
-        if last_good is None:
+        for assumed in self._assumed(state.of(self.target)):
+            with suppress(ProviderError):  # it cannot even say what it would write
+                self._evaluate(state, assumed, now)
+            if self._wanted is not None and self._wanted.cause.urgent:
+                return
+
+    def _assumed(self, memory: TargetMemory) -> Iterator[Observed]:
+        """What may stand there: what each change in doubt would have made of it, at last what is known."""
+        target, good, seen = self.target, memory.last_good, self._seen
+        if good is None:
             return
-        marker = Marker(tools.owner, target.policy, last_good.generation, (target.key.type,), tools.instance)
-        assumed = self._seen or Observed(target, last_good.records, marker, marker.to_text())
-        with suppress(ProviderError):  # it cannot even say what it would write
-            self._evaluate(state, assumed, now)
+        for plan in reversed(memory.doubts):
+            yield Observed(target, plan.after, plan.marker, plan.marker_text)
+        if seen is not None and not self._is_behind(seen):
+            yield seen
+            return
+        marker = Marker(self._tools.owner, target.policy, good.generation, (target.key.type,), self._tools.instance)
+        yield Observed(target, good.records, marker, marker.to_text())
 
     def _tell_crash(self, error: str, inputs: DecisionInputs) -> None:
         if error == self._crashed:

@@ -14,7 +14,7 @@ from failoverd.core.members import Membership
 from failoverd.core.overrides import KNOWN, Override
 from failoverd.core.records import Check, Endpoint, Maintenance, Policy, Practice
 from failoverd.core.rules import Rule
-from failoverd.ports import Clock, Coordinator, MetricsSource, Provider
+from failoverd.ports import Clock, Coordinator, MetricsSource, Provider, WallClock
 from failoverd.runtime.engine import Engine, Installation, Surroundings
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.reconciling import Reconciler
@@ -51,6 +51,7 @@ class SimulatedDaemon:
         tick: float = TICK,
         sources: Mapping[str, MetricsSource] | None = None,
         clock: Clock | None = None,
+        wall_clock: WallClock | None = None,
         coordinator: Coordinator | None = None,
         membership: Membership | None = None,
         heard: Callable[[Event], None] = lambda event: None,  # noqa: ARG005 - what it is called with
@@ -78,6 +79,7 @@ class SimulatedDaemon:
             chance=chance or random.Random(0),  # noqa: S311 - a script, no secret
             sources=sources or {},
             coordinator=coordinator,
+            wall_clock=wall_clock,
         )
         said = Installation(
             owner,

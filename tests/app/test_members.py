@@ -6,9 +6,11 @@ asks all the time: no answer is ever empty, and no older generation and no lower
 """
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.relays import When
 from support.three_clouds import ACTS, LEASE, TAKEOVER, WITH_ETCD, three_clouds
 
 pytestmark = pytest.mark.server
@@ -57,6 +59,28 @@ async def test_a_leader_that_was_frozen_wakes_up_and_writes_nothing(tmp_path: Pa
         world.regions[others[1]].stop()
         await world.answer(first, others[0])
         assert await world.led() == second
+        assert world.written_by(first) == wrote
+
+
+async def test_an_update_of_a_frozen_leader_that_arrives_after_that_of_the_next_one_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with three_clouds(tmp_path, relays=True) as world:
+        first, others = await world.begun()
+        _, epoch = await world.leader()
+        leader, relay = world.seats[first].running, world.seats[first].relay
+        assert relay is not None
+        relay.strike("update", When.BEFORE, partial(leader.signal, signal.SIGSTOP))
+        world.regions[others[0]].stop()
+        await relay.struck(ACTS)
+        second = await world.led(*others, after=epoch, within=TAKEOVER)
+        standing = await world.answer(first, others[1])
+        wrote = world.written_by(first)
+        relay.release()
+        leader.signal(signal.SIGCONT)
+        await world.follows(first, second)
+        await world.watch.stays(0.5, "the update comes late")
+        assert world.watch.last == standing
         assert world.written_by(first) == wrote
 
 

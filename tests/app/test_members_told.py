@@ -1,34 +1,14 @@
 """Three members in three clouds, as an operator of any of them sees them: who leads, who may, and what was done."""
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
+from support.asking import awaited, told
 from support.commands import answered
-from support.three_clouds import ThreeClouds, three_clouds
+from support.three_clouds import three_clouds
 
 pytestmark = pytest.mark.server
-
-T = TypeVar("T")
-
-
-async def told(world: ThreeClouds, name: str, *words: str) -> dict[str, Any]:
-    """What `failoverctl` prints of a member, as JSON."""
-    found = await answered(*words, "--config", world.seats[name].config, "--output", "json")
-    answer: dict[str, Any] = json.loads(found.out)
-    return answer
-
-
-async def awaited(ask: Callable[[], Awaitable[T]], right: Callable[[T], object]) -> T:
-    """What is answered once it is right."""
-    async with asyncio.timeout(30.0):
-        while not right(answer := await ask()):  # noqa: ASYNC110 - it is another process that is asked
-            await asyncio.sleep(0.2)
-        return answer
 
 
 async def test_every_member_says_who_leads_and_the_leader_hands_over_when_it_is_asked_to(tmp_path: Path) -> None:

@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
-from support.servers import DnsServer
+from support.servers import ZONE, DnsServer
 
 from failoverd.assembly import session
 from failoverd.codec import load
 from failoverd.core.control.limits import Held
+from failoverd.core.names import marker_name
 from failoverd.core.records import WHOLE
+from failoverd.core.status import MembersStatus
 from failoverd.operations.planning import Attempt, PlanFile, PlannedChange, apply_plans
 from failoverd.ports import Access
+from failoverd.store.journal import open_journal
 
 FINE, FAILED, PENDING = 0, 1, 10
 
@@ -155,3 +158,41 @@ async def test_a_plan_that_a_limit_holds_is_said_to_be_held_by_apply_as_well(
         attempt = await applied(here, held)
         assert isinstance(attempt.result, Held), attempt.result
         assert not attempt.sent
+
+
+# -- of several members, while nobody can lead -------------------------------------------------------------------------
+
+
+def _led(server: DnsServer, epoch: int) -> None:
+    """The last leader wrote the record."""
+    name = marker_name(NAME)
+    (text,) = server.dig(name, "TXT")
+    short = name.removesuffix(f".{ZONE}")
+    server.edit(f"delete {short} TXT", f"add {short} 5 TXT {text.replace(' types=', f' epoch={epoch} types=')}")
+
+
+COORDINATION = """\
+coordination:
+  etcd: {endpoints: ["http://127.0.0.1:9"]}
+  member: azure-1
+  lease: 60s
+  members: {azure-1: {network: azure}, oci-1: {network: oci}, aws-1: {network: aws}}
+"""
+
+
+@pytest.mark.parametrize(("known", "answers"), [(7, [EAST]), (6, [WEST, EAST])])
+async def test_a_person_takes_out_what_is_down_at_a_member_that_knew_the_last_leader(
+    bind_server: DnsServer, tmp_path: Path, known: int, answers: list[str]
+) -> None:
+    file = tmp_path / "out.plan"
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        await published(here, tmp_path / "first.plan")
+        _led(bind_server, epoch=7)
+        async with open_journal(here.folder / "journal.db") as journal:
+            await journal.update_status([MembersStatus(1_000.0, "azure-1", leader="oci-1", epoch=known)])
+        here.config.write_text(here.config.read_text() + COORDINATION)
+        await here.break_region("west")
+        code, printed = await here.control("plan", "--out", str(file))
+        assert code == (FINE if known < 7 else PENDING), printed
+        _, printed = await here.control("apply", str(file))
+        assert bind_server.dig(NAME, "A") == answers, printed

@@ -177,6 +177,16 @@ async def test_as_json_it_is_all_there_with_where_it_comes_from(tmp_path: Path) 
     assert told["roster"]["members"][2]["offset_seconds"] == -0.02
 
 
+async def test_with_the_daemon_dead_and_nothing_told_of_members_nobody_is_said_to_be_alone(tmp_path: Path) -> None:
+    config = written(tmp_path)
+    async with open_journal(tmp_path / "journal.db", words=prose.told) as journal:
+        await journal.update_status([Heartbeat(time.time() - 300, 42, time.time() - 900, "1.2.3", "running")])
+    told = await Console(config, None, []).failoverctl("members")  # type: ignore[arg-type]  # nobody works
+    assert told.code == 12
+    assert "not known, for no daemon is at work; it told of no members" in " ".join(told.out.decode().split())
+    assert ALONE not in told.out.decode()
+
+
 async def test_with_the_daemon_dead_its_journal_says_who_led_last(tmp_path: Path) -> None:
     config = written(tmp_path)
     now = time.time()

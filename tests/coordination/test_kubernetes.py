@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 import trustme
 from support.engines import KUBE_APISERVER, KUBERNETES, LEASE, OWNER, InKubernetes
-from support.kube_api import KubeApi, Rule
+from support.kube_api import USER, KubeApi, Rule
 from support.kube_apiserver import real
 
 from failoverd.assembly import coordinator_of
 from failoverd.config.loader import load_config
+from failoverd.coordination.kubernetes import api_server, kubernetes_coordinator
 from failoverd.coordination.kubernetes.api_server import ApiRefusal
 from failoverd.coordination.kubernetes.kubernetes_coordinator import KubernetesCoordinator
 from failoverd.coordination.kubernetes.service_account import ServiceAccount
@@ -76,7 +77,8 @@ class Scene:
 
 
 @pytest.fixture(params=[pytest.param(KUBERNETES, id="strict"), *real(KUBE_APISERVER)])
-async def scene(request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+async def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+    monkeypatch.setattr(kubernetes_coordinator, "TENDED", SOON / LEASE)  # so a test sees what comes of it
     async with request.param.started() as cluster:
         cluster.clock = HandClock()
         yield Scene(cluster, cluster.clock)
@@ -203,6 +205,32 @@ async def test_a_lease_that_somebody_else_uses_is_left_to_them(scene: Scene) -> 
     assert await azure.campaign() == Leadership("another-controller", 1, mine=False)
 
 
+async def test_a_lease_into_which_somebody_wrote_the_largest_number_is_led_all_the_same(scene: Scene) -> None:
+    """The next one fits into no Lease: nobody led until a person had found that out."""
+    azure = scene.member("azure")
+    await azure.campaign()
+    await azure.resign()
+    scene.edit_lease(leaseTransitions=2**31 - 1)
+    assert await azure.campaign() == Leadership("azure", 1, mine=True)
+
+
+async def test_a_holder_that_is_no_name_is_told_in_a_line(scene: Scene) -> None:
+    azure = scene.member("azure")
+    await azure.campaign()
+    scene.edit_lease(holderIdentity="line\n" * 50_000)
+    found = await azure.campaign()
+    assert not found.mine
+    assert len(found.leader) < 2_000
+    assert "\n" not in found.leader
+
+
+async def test_a_holder_is_told_by_its_name_though_the_token_has_it_in_it(scene: Scene) -> None:
+    azure, api = scene.member("azure-one-1"), scene.strict
+    api.tokens = {"eyJhbGciOi.azure-one-1": USER}
+    (api.folder / "token").write_text("eyJhbGciOi.azure-one-1")
+    assert await azure.campaign() == Leadership("azure-one-1", 1, mine=True)
+
+
 # -- 409 ---------------------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +301,34 @@ async def test_a_list_whose_moment_is_forgotten_before_its_last_page_is_begun_an
     assert len(found) == 5
     assert known == api.revision
     assert 410 in [each.status for each in api.asked]
+
+
+async def test_what_fits_into_no_answer_is_listed_in_pieces(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ConfigMap may be of 1 MiB, and 200 of them were asked for: nobody knew the common memory, and nobody led."""
+    azure = scene.member("azure", patience=SOON)
+    monkeypatch.setattr(api_server, "MOST_BYTES", 5_000_000)
+    for number in range(7):
+        assert await azure.replace(f"words/{number}", b"x" * 1_000_000, after=0)
+    found, _ = await azure.entries("words/")
+    assert [len(each.value or b"") for each in found.values()] == [1_000_000] * 7
+    monkeypatch.setattr(api_server, "MOST_BYTES", 1_000_000)
+    with pytest.raises(CoordinationError) as told:
+        await azure.entries("words/")
+    assert told.value.reason == "too_large"
+
+
+async def test_what_a_stranger_fills_the_namespace_with_is_not_all_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure = scene.member("azure", patience=SOON)
+    azure.server.page = 1
+    monkeypatch.setattr(api_server, "MOST_LISTED_BYTES", 3_000_000)
+    for number in range(4):
+        assert await azure.replace(f"words/{number}", b"x" * 1_000_000, after=0)
+    with pytest.raises(CoordinationError) as told:
+        await azure.entries("words/")
+    assert told.value.reason == "too_many"
+    assert "3,000,000 bytes" in str(told.value)
 
 
 async def test_a_list_of_many_pages_is_of_one_moment(scene: Scene) -> None:
@@ -346,15 +402,16 @@ async def test_what_the_role_forbids_is_named(scene: Scene, verb: str, resource:
     assert f"let the pod's service account {verb} {resource} in the namespace failoverd" in told.value.remedy
 
 
-async def test_who_may_not_delete_leads_all_the_same_and_is_told_when_it_publishes(scene: Scene) -> None:
+async def test_who_may_not_delete_leads_and_is_heard_all_the_same(scene: Scene) -> None:
+    """It was silent as soon as there was the session of somebody else to be ended: no heartbeat came through."""
     azure, oci = scene.member("azure"), scene.member("oci")
     await azure.publish({"votes/azure": b"well"})
     scene.cluster.api.forbid("delete", "configmaps")
     await oci.campaign()
     scene.pass_time(LEASE)
     assert (await oci.campaign()).mine
-    with pytest.raises(ApiRefusal, match="delete configmaps"):
-        await oci.publish({"votes/oci": b"well"})
+    await oci.publish({"votes/oci": b"well"})
+    assert "votes/oci" in (await azure.entries("votes/"))[0]
     with pytest.raises(ApiRefusal, match="delete configmaps"):
         await oci.resign()
     assert (await scene.member("aws").campaign()).mine  # the Lease was given up first
@@ -372,6 +429,7 @@ async def test_a_token_that_is_renewed_while_it_is_on_its_way_costs_nothing(scen
     azure, api = scene.member("azure"), scene.strict
     led = await azure.campaign()
     scene.pass_time(1.0)
+    api.before("update", lambda: scene.edit_lease(renewTime="2027-01-15T09:00:00.000000Z"))
     api.before("get", api.rotate)
     assert await azure.campaign() == led
     assert 401 in [each.status for each in api.asked]
@@ -411,6 +469,40 @@ async def test_while_it_wants_to_be_left_alone_nobody_asks_anything(scene: Scene
             await action
         assert told.value.reason == "http_429"
     assert [each.status for each in api.asked[asked:]] == [429]
+
+
+async def test_a_wait_of_minutes_is_obeyed_for_one_and_it_goes_on_by_itself(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure, api = scene.member("azure"), scene.strict
+    led = await azure.campaign()
+    passed = [0.0]
+    monkeypatch.setattr(api_server, "_now", lambda: asyncio.get_running_loop().time() + passed[0])
+    api.throttle(2, retry_after=600)
+    for seconds, asked in ((0.0, 1), (30.0, 0), (29.0, 0), (2.0, 1), (58.0, 0)):
+        passed[0] += seconds
+        before = len(api.asked)
+        with pytest.raises(CoordinationError) as told:
+            await azure.campaign()
+        assert (told.value.reason, len(api.asked) - before) == ("http_429", asked)
+    passed[0] += 3.0
+    assert await azure.campaign() == led
+
+
+async def test_who_may_read_and_not_write_is_never_told_that_it_leads(scene: Scene) -> None:
+    azure, oci = scene.member("azure"), scene.member("oci")
+    led = await azure.campaign()
+    scene.cluster.api.forbid("update", "leases")
+    scene.pass_time(1.0)
+    for _ in range(2):
+        with pytest.raises(CoordinationError) as told:
+            await azure.campaign()
+        assert told.value.reason == "http_403"
+    assert await oci.campaign() == Leadership("azure", led.epoch, mine=False)
+    scene.pass_time(LEASE)
+    with pytest.raises(CoordinationError) as told:
+        await oci.campaign()
+    assert "update leases" in told.value.remedy
 
 
 async def test_a_short_wait_is_waited_for(scene: Scene) -> None:
@@ -485,6 +577,7 @@ async def test_what_is_no_answer_of_kubernetes_is_told(scene: Scene, garbage: by
 @pytest.mark.parametrize(
     "garbage",
     [
+        b'{"spec": {"leaseDurationSeconds": 1e999}, "metadata": {"resourceVersion": 1e999}, "items": []}\n',
         b'{"spec": {"leaseDurationSeconds": "soon", "holderIdentity": []}}',
         b'{"spec": [1], "items": [{}], "type": "ADDED", "object": {}}\n',
         b'{"spec": 1, "items": [1], "type": "ADDED", "object": {"metadata": {"resourceVersion": "x"}}}\n',
@@ -498,6 +591,16 @@ async def test_an_object_without_what_every_object_has_is_told(scene: Scene, gar
         with pytest.raises(CoordinationError) as told:
             await action
         assert told.value.reason == "not_kubernetes"
+
+
+@pytest.mark.parametrize("following", ['"and so on"', '{"a": 1}', "[1e999]"])
+async def test_a_list_that_goes_on_without_end_is_told(scene: Scene, following: str) -> None:
+    azure = scene.member("azure")
+    scene.strict.garbage = f'{{"metadata": {{"resourceVersion": "1", "continue": {following}}}, "items": []}}'.encode()
+    async with asyncio.timeout(SOON):
+        with pytest.raises(CoordinationError) as told:
+            await azure.entries("")
+    assert told.value.reason == "not_kubernetes"
 
 
 @pytest.mark.parametrize("broken", [{"labels": [1]}, {"annotations": 1}, {"resourceVersion": "x"}, {"name": None}])
@@ -547,6 +650,70 @@ async def test_a_value_that_fits_into_no_configmap_is_told(scene: Scene) -> None
         await azure.replace("states/web", b"x" * 1_100_000, after=0)
     assert told.value.reason == "http_422"
     assert "1 MiB" in told.value.remedy
+
+
+# -- a slow one --------------------------------------------------------------------------------------------------------
+
+
+async def test_who_renews_the_lease_asks_once_and_waits_for_nothing_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At two seconds a call, it read the Lease, wrote it and asked for sessions: until nobody believed that it led."""
+    azure, api = scene.member("azure"), scene.strict
+    await azure.publish({"votes/azure": b"well"})
+    led = await azure.campaign()
+    scene.pass_time(1.0)
+    asked = len(api.asked)
+    monkeypatch.setattr(kubernetes_coordinator, "TENDED", 0.01)
+    with api.slow("configmaps"):
+        async with asyncio.timeout(SOON):
+            assert await azure.campaign() == led
+            assert await azure.campaign() == led
+        assert [(each.verb, each.status) for each in api.asked[asked:]] == [("update", 200)] * 2
+        assert api.waiting == 1, "the second look after its session waits for the first"
+
+
+async def test_who_says_something_waits_for_no_session_but_its_own(scene: Scene) -> None:
+    azure, api = scene.member("azure"), scene.strict
+    await azure.publish({"votes/azure": b"well"})
+    asked = len(api.asked)
+    await azure.publish({"votes/azure": b"ill"})
+    assert [each.verb for each in api.asked[asked:]] == ["update"]
+
+
+async def test_ballots_that_are_given_up_half_told_are_told_in_the_end(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a thousand at once, each call was given up before it was done, and begun anew; the Lease had no connection."""
+    monkeypatch.setattr(kubernetes_coordinator, "TENDED", 0.01)
+    azure, api = scene.member("azure", patience=SOON), scene.strict
+    led = await azure.campaign()
+    parts = [{f"votes/azure/{first + number}": b"well" for number in range(50)} for first in range(0, 200, 50)]
+    for _ in range(12):
+        calls = [asyncio.create_task(azure.publish(part)) for part in parts]
+        with api.slow("configmaps", after=80):
+            async with asyncio.timeout(SOON):
+                while not api.waiting and not all(call.done() for call in calls):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.01)
+            assert api.waiting <= 9, "connections are left for the Lease"
+            scene.pass_time(LEASE / 4)
+            assert await azure.campaign() == led
+            for call in calls:
+                call.cancel()
+            ended = await asyncio.gather(*calls, return_exceptions=True)
+            parts = [part for part, error in zip(parts, ended, strict=True) if error is not None]
+    assert parts == []
+    assert len((await azure.entries("votes/"))[0]) == 200
+
+
+async def test_what_was_told_is_told_again_to_who_lost_it(scene: Scene) -> None:
+    azure = scene.member("azure")
+    values = {f"votes/azure/{number}": b"well" for number in range(3)}
+    for _ in range(2):
+        await azure.publish(values)
+        assert (await azure.entries("votes/"))[0].keys() == values.keys()
+        for key in values:
+            scene.cluster.api.delete("configmaps", azure.installation.value_name(key))
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
@@ -635,7 +802,10 @@ async def test_a_session_is_renewed_no_oftener_than_is_of_use(scene: Scene) -> N
     assert len(api.asked) - asked == 40  # each is sought, and made
     scene.pass_time(LEASE / 10)
     await azure.publish({"votes/azure": b"well"})
-    assert [each.verb for each in api.asked[-3:]] == ["update", "update", "list"]
+    assert [each.verb for each in api.asked[-2:]] == ["create", "update"]
+    scene.pass_time(LEASE / 2)
+    await azure.publish({"votes/azure": b"well"})
+    assert [each.verb for each in api.asked[-3:]] == ["update", "update", "update"]
 
 
 # -- what stands beside it ---------------------------------------------------------------------------------------------

@@ -334,6 +334,22 @@ def test_members_may_do_what_the_tests_of_the_engine_let_them_and_nothing_more()
     assert f"failoverd-{of_members()['owner']}" in {each.name for each in LEAST}
 
 
+def test_members_are_replaced_one_after_the_other_and_the_next_when_the_last_one_votes() -> None:
+    manifests = rendered(MEMBERS)
+    said = one(manifests, "StatefulSet")["spec"]
+    assert (said["updateStrategy"], said["podManagementPolicy"]) == ({"type": "RollingUpdate"}, "Parallel")
+    assert said["minReadySeconds"] > int(of_members()["coordination"]["lease"].removesuffix("s"))
+    budget = one(manifests, "PodDisruptionBudget")["spec"]
+    assert said["replicas"] - budget["maxUnavailable"] > said["replicas"] / 2
+    assert budget["selector"]["matchLabels"].items() <= said["template"]["metadata"]["labels"].items()
+
+
+def test_no_pod_runs_where_members_agree() -> None:
+    where = of_members()["coordination"]["kubernetes"]["namespace"]
+    labels = one(rendered(MEMBERS), "Namespace", where)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
 def test_members_reach_the_api_server() -> None:
     ports = [
         port["port"]

@@ -250,6 +250,10 @@ class Many:
     def sending(self) -> int:
         return self._engine.sending
 
+    @property
+    def unshared(self) -> frozenset[str]:
+        return self._engine.unshared
+
     def words(self) -> tuple[Override, ...]:
         return self._engine.words()
 

@@ -6,13 +6,17 @@ from dataclasses import replace
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
 from support.coordinating import REFUSED, UNANSWERED, PaperQuorum
-from support.stage import API, AT, AZURE, NORMAL, OCI, status
+from support.operating import undoable_of
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.rivals import MOST_UNDONE
 from failoverd.core.errors import CoordinationError, Permanent
 from failoverd.core.events import (
     ChangeApplied,
+    ChangeFenced,
     CoordinatorLost,
     CoordinatorRestored,
     LeaderElected,
@@ -20,7 +24,9 @@ from failoverd.core.events import (
     LeaderOutranked,
     MemoryRead,
     MemoryUnread,
+    OverrideEnding,
     PlanHeld,
+    PracticeEnded,
     TargetDelayed,
 )
 from failoverd.core.health.region import RegionState
@@ -28,10 +34,12 @@ from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.core.overrides import Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
+from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.concerns import Condition, of_members
+from failoverd.operations.judging import OverrideError
 from failoverd.runtime.members.leading import HIGHEST_FLOOR
 from failoverd.runtime.target_worker import SHADOW_READ
-from failoverd.simulation.faults import Fault, Moment, Script, refused
+from failoverd.simulation.faults import Fault, Moment, Script, hang, refused
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does
 from failoverd.telemetry.prose import say
@@ -290,8 +298,13 @@ async def test_a_word_that_no_leader_can_hear_is_refused() -> None:
         await settled(found)
         other = found.others()[0]
         next(way for name, way in found.ways.items() if found.stages[name] is other).cut()
-        with pytest.raises(CoordinationError, match="does not lead"):
+        with pytest.raises(CoordinationError, match="does not lead") as refused:
             await other.engine.say(drain("azure"), None)
+        assert refused.value.remedy.startswith(f"say it to {found.leaders[0]} itself")
+        await elapse(LEASE)
+        with pytest.raises(CoordinationError, match="does not lead") as refused:
+            await other.engine.say(drain("azure"), None)
+        assert "--without-daemon" in refused.value.remedy
         assert not other.engine.words()
 
 
@@ -672,6 +685,71 @@ async def test_what_a_person_deletes_in_the_coordinator_is_told_again_by_who_kno
         assert remembered <= found.quorum.kept.keys()
 
 
+# -- a leader that cannot read what it leads ---------------------------------------------------------------------------
+
+
+def blind(found: Trio) -> tuple[Stage, str]:
+    """The leader, and another member that cannot read the zone from now on; who is left would lead after it."""
+    (name,) = found.leaders
+    wrong, other = (each for each in NAMES if each != name)
+    found.stages[wrong].dns.down = Permanent("the clocks differ", reason="clock_skewed")
+    found.ways[other].cut()  # so that it does not stand
+    return found.stages[name], other
+
+
+async def outlived(found: Trio, first: Stage, other: str, *fails: str) -> None:
+    """The leader dies, and those addresses with it; the one that cannot read leads."""
+    await first.kill()
+    del found.stages[next(name for name, stage in found.stages.items() if stage is first)]
+    found.world.let(Does.REFUSE, *fails)
+    await until(lambda: found.leaders and found.leaders != [other], within=LEASE + 2.0)
+    found.ways[other].mend()
+
+
+GIVES_WAY = LEASE / 2 + 5.0
+
+
+@virtually
+async def test_a_leader_that_cannot_read_what_others_wrote_last_gives_way_for_what_is_down() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, other = blind(found)
+        found.world.let(Does.REFUSE, OCI)
+        await until(first.steers(API, azure=100.0))
+        found.world.let(Does.ANSWER, OCI)
+        await until(first.steers(API, **NORMAL))
+        await elapse(1.0)
+        await outlived(found, first, other, AZURE)
+        await until(found.stages[other].steers(API, oci=100.0), within=GIVES_WAY)
+
+
+@virtually
+async def test_a_leader_that_cannot_read_gives_way_for_what_a_change_in_doubt_has_brought_back() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, other = blind(found)
+        found.world.let(Does.REFUSE, OCI)
+        await until(first.steers(API, azure=100.0))
+        found.world.let(Does.ANSWER, OCI)
+        first.dns.on_apply.append(hang(Moment.AFTER))
+        await until(lambda: first.shares(API) == NORMAL)
+        await outlived(found, first, other, OCI)
+        await until(found.stages[other].steers(API, azure=100.0), within=GIVES_WAY)
+
+
+@virtually
+async def test_a_leader_that_cannot_read_gives_way_for_what_a_change_in_doubt_may_not_have_taken_off() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, other = blind(found)
+        first.dns.on_apply.append(hang(Moment.BEFORE))
+        writes = len(first.dns.applies)
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: len(first.dns.applies) > writes)
+        await outlived(found, first, other)
+        await until(found.stages[other].steers(API, oci=100.0), within=GIVES_WAY)
+
+
 @virtually
 async def test_a_write_without_a_fence_ends_with_the_lease_of_who_began_it() -> None:
     async with trio() as found:
@@ -745,3 +823,140 @@ async def test_a_member_that_may_campaign_and_not_tell_what_it_sees_says_so(deni
         found.ways[name].denied = ""
         await elapse(LEASE)
         assert not stage.engine.members().trouble
+
+
+@virtually
+async def test_who_is_cut_off_alone_and_sees_down_what_the_leader_serves_leaves_it_in_the_end() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT, apart=True)) as found:
+        await settled(found)
+        (leader,) = found.leaders
+        other = next(name for name in NAMES if name != leader)
+        written = len(found.zonefile.writes)
+        found.ways[other].cut(REFUSED)
+        found.stages[other].fails(AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        await until(found.leader.steers(API, **NORMAL), within=3_600.0)
+        await elapse(3_600.0)
+        assert found.leader.shares(API) == NORMAL
+        assert len(found.zonefile.writes) <= written + 6
+        held = found.stages[other].told(PlanHeld)
+        assert {check.limit for event in held for check in event.limits} == {Limit.UNCOORDINATED}
+
+
+@virtually
+async def test_two_that_are_alone_and_see_each_other_s_region_down_come_to_rest() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT, apart=True)) as found:
+        await settled(found)
+        written = len(found.zonefile.writes)
+        found.quorum.lose_quorum()
+        await elapse(LEASE)
+        found.stages["azure-1"].fails(OCI)
+        found.stages["oci-1"].fails(AZURE)
+        await elapse(600.0)
+        assert len(found.zonefile.writes) <= written + 2 * MOST_UNDONE + 2
+        found.stages["azure-1"].heals(OCI)
+        found.stages["oci-1"].heals(AZURE)
+        found.quorum.regain_quorum()
+        await until(lambda: found.leaders)
+        await until(found.leader.steers(API, **NORMAL))
+        found.quorum.lose_quorum()
+        await elapse(LEASE)
+        for stage in found.stages.values():
+            stage.fails(AZURE)
+        await until(found.stages["azure-1"].steers(API, oci=100.0))
+
+
+def desk(found: Trio, name: str) -> Desk:
+    return Desk(found.stages[name].engine, now, undoable_of(found.journals[name]))
+
+
+DRAIN = WordRequest(Verb.DRAIN, Scope(regions=("azure",)), "it is being mended", 3_600.0)
+HOLD = WordRequest(Verb.HOLD, Scope(("api",)), "it is night", 3_600.0)
+
+
+@virtually
+async def test_who_gives_a_word_to_a_leader_that_is_cut_off_is_told_that_the_others_do_not_know_it() -> None:
+    async with trio() as found:
+        await settled(found)
+        (name,) = found.leaders
+        assert not (await desk(found, name).give(HOLD, "alice@desk")).notes
+        found.ways[name].cut()
+        given = await desk(found, name).give(DRAIN, "alice@desk")
+        assert given.kept
+        assert "the other members do not know it yet" in given.notes[-1]
+        found.ways[name].mend()
+        await elapse(LEASE)
+        assert all(given.word.id in {word.id for word in stage.engine.words()} for stage in found.stages.values())
+        assert not (await desk(found, name).release(given.word.id, "done", "bob@desk")).notes
+
+
+@virtually
+async def test_who_may_only_take_off_what_is_down_refuses_a_drain_and_says_what_would_help() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT)) as found:
+        await settled(found)
+        found.quorum.lose_quorum()
+        await until(lambda: found.stages["oci-1"].engine.lead.lone)
+        with pytest.raises(OverrideError, match="nobody can lead") as refused:
+            await desk(found, "oci-1").give(DRAIN, "alice@desk")
+        assert "bring the coordinator back" in refused.value.remedy
+
+
+@virtually
+async def test_a_word_that_begins_or_ends_while_nobody_can_lead_is_heeded_and_no_marker_is_written_for_it() -> None:
+    async with trio(of=Trio(Uncoordinated.FAILING_OUT)) as found:
+        await settled(found)
+        await desk(found, "aws-1").give(replace(HOLD, seconds=90.0), "alice@desk")
+        await elapse(LEASE)
+        found.quorum.lose_quorum()
+        await until(lambda: all(stage.engine.lead.lone for stage in found.stages.values()))
+        written = len(found.zonefile.writes)
+        await elapse(120.0)
+        given = await desk(found, "oci-1").give(HOLD, "alice@desk")
+        await elapse(120.0)
+        assert len(found.zonefile.writes) == written
+        for stage in found.stages.values():
+            assert not [*stage.told(ChangeFenced), *stage.told(TargetDelayed)]
+        assert status(found.stages["oci-1"]).kind is DecisionKind.HOLD_OPERATOR
+        found.quorum.regain_quorum()
+        await until(lambda: found.leaders)
+        await elapse(LEASE)
+        marker = found.zonefile.observe(AT).marker
+        assert marker is not None
+        assert marker.overrides == (given.word.id,)
+
+
+@virtually
+async def test_a_drill_whose_time_passes_while_nobody_leads_is_told_to_be_over_once() -> None:
+    async with trio() as found:
+        await settled(found)
+        await elapse(400.0)
+        drill = WordRequest(Verb.PRACTICE, Scope(regions=("oci",)), "we try it", 1_200.0)
+        given = await desk(found, "aws-1").give(drill, "alice@desk")
+        await elapse(60.0)
+        found.quorum.lose_quorum()
+        await elapse(60.0)
+        found.world.let(Does.REFUSE, AZURE)
+        await elapse(1_620.0)
+        found.quorum.regain_quorum()
+        await until(lambda: found.leaders)
+        await elapse(300.0)
+        over = [event for stage in found.stages.values() for event in stage.told(PracticeEnded)]
+        assert [event.override for event in over] == [given.word.id]
+
+
+@virtually
+async def test_a_word_that_is_released_while_another_one_is_told_of_is_over() -> None:
+    async with trio() as found:
+        await settled(found)
+        (name,) = found.leaders
+        first = drain("azure")
+        second = replace(first, id="hold-1", verb=Verb.HOLD, scope=Scope(("api",)))
+        for word in (first, second):
+            assert await found.leader.engine.say(word, None)
+        found.ways[name].delay = 1.0
+        await until(lambda: found.leader.told(OverrideEnding), within=3_600.0)
+        assert [event.override for event in found.leader.told(OverrideEnding)] == [first.id]
+        await desk(found, name).release(second.id, "done", "bob@desk")
+        await elapse(LEASE)
+        assert [word.id for word in found.leader.engine.overrides.in_force()] == [first.id]
+        assert [event.override for event in found.leader.told(OverrideEnding)] == [first.id]

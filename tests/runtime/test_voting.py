@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from support.coordinating import PaperCoordinator, PaperQuorum
+from support.members import Skewed
 from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, playing
 from support.virtual import until, virtually
 
@@ -33,6 +34,7 @@ from failoverd.core.members import Member, Membership, Uncoordinated
 from failoverd.core.records import Policy, Source
 from failoverd.core.status import MembersStatus, MemberStanding
 from failoverd.runtime.members.ballots import MOST_BYTES
+from failoverd.runtime.members.leading import Leading
 from failoverd.simulation.virtual_time import elapse, now
 from failoverd.simulation.world import Does, ProberSight, World
 from failoverd.simulation.zonefile import Zonefile
@@ -64,13 +66,18 @@ class Places:
     stages: dict[str, Stage] = field(default_factory=dict)
     ways: dict[str, DeafToBallots] = field(default_factory=dict)
     uncoordinated: Uncoordinated = Uncoordinated.HOLD
+    machines: dict[str, Skewed] = field(default_factory=dict)
+    """The clocks of their machines; a daemon goes by what that of its own said when it began."""
 
     def made(self, name: str, names: tuple[str, ...], instance: str = "", network: str = "") -> Stage:
         members = tuple(Member(each, network or each.partition("-")[0]) for each in names)
         me = next(each for each in members if each.name == name)
         way = self.ways[name] = DeafToBallots(self.quorum, name)
         self.quorum.members.append(way)
+        machine = self.machines.setdefault(name, Skewed())
         self.stages[name] = Stage(
+            clock=Skewed(machine.off),
+            wall_clock=machine,
             zonefile=self.zonefile,
             world=World(now),
             instance=instance or name * 2,
@@ -80,9 +87,13 @@ class Places:
         return self.stages[name]
 
     @property
+    def leaders(self) -> list[str]:
+        return [name for name, stage in self.stages.items() if stage.engine.lead.leads]
+
+    @property
     def leader(self) -> Stage:
-        (found,) = (stage for stage in self.stages.values() if stage.engine.lead.leads)
-        return found
+        (name,) = self.leaders
+        return self.stages[name]
 
     def fails(self, address: str, *names: str) -> None:
         for name in names or self.stages:
@@ -266,6 +277,37 @@ async def test_files_that_reach_the_members_one_after_the_other_are_told_of_by_n
 
 
 @virtually
+async def test_members_that_were_never_given_a_policy_are_named_though_they_say_nothing_of_it() -> None:
+    web = replace(API, name="web")
+    async with places() as found:
+        leader, (mine,) = found.leader, found.leaders
+        others = [name for name in NAMES if name != mine]
+        await leader.take_up(web)
+        await elapse(LEASE / 2)
+        assert not [each for each in leader.engine.members().members if each.differing]
+        await elapse(2 * LEASE)
+        refused = leader.told(VoteRefused)
+        assert sorted((each.member, each.policy, each.reason) for each in refused) == sorted(
+            (name, "web", "other_revision") for name in others
+        )
+        assert "it runs no revision of it" in say(refused[0])
+        assert {each.name: each.differing for each in leader.engine.members().members} == {
+            mine: (), **dict.fromkeys(others, ("web",))
+        }  # fmt: skip
+        await found.stages[others[0]].stop()
+        await elapse(2 * LEASE)
+        assert [each.name for each in leader.engine.members().members if each.differing] == others[1:]
+        again = found.made(others[0], NAMES)
+        async with playing(API, stage=again):
+            await elapse(LEASE / 2)
+            assert [each.name for each in leader.engine.members().members if each.differing] == others[1:]
+            await again.take_up(web)
+            await elapse(2 * LEASE)
+            assert [each.name for each in leader.engine.members().members if each.differing] == others[1:]
+            assert len(leader.told(VoteRefused)) == 2
+
+
+@virtually
 async def test_a_stranger_is_refused_and_told_once() -> None:
     async with places() as found:
         for number in range(5):
@@ -372,6 +414,24 @@ async def test_a_lease_that_was_taken_away_or_a_coordinator_that_was_put_back_is
 
 
 @virtually
+async def test_who_resigns_is_missed_by_nobody_and_who_stops_is_missed_after_a_lease() -> None:
+    async with places() as found:
+        await elapse(10 * LEASE)
+        name = next(name for name, stage in found.stages.items() if stage is found.leader)
+        other = next(each for each in NAMES if each != name)
+        assert isinstance(found.leader.engine.lead, Leading)
+        assert await found.leader.engine.lead.resign(abstain=LEASE)
+        await elapse(2 * LEASE)
+        assert not found.told(other, MemberLost)
+        await found.stages[name].stop()
+        await elapse(2 * LEASE)
+        (lost,) = found.told(other, MemberLost)
+        assert isinstance(lost, MemberLost)
+        assert lost.member == name
+        assert lost.silent_for == pytest.approx(LEASE, abs=LEASE / 5)
+
+
+@virtually
 async def test_members_are_told_of_with_their_clocks_and_why_their_votes_do_not_count() -> None:
     async with places() as found:
         gone = next(name for name, stage in found.stages.items() if stage is not found.leader)
@@ -382,6 +442,26 @@ async def test_members_are_told_of_with_their_clocks_and_why_their_votes_do_not_
         await elapse(LEASE + 5.0)
         each = next(each for each in found.leader.engine.members().members if each.name == gone)
         assert (each.standing, each.uncounted) == (MemberStanding.SILENT, "silent")
+
+
+@virtually
+async def test_a_clock_that_is_set_while_a_daemon_runs_is_told_of_and_so_is_one_that_was_wrong_when_it_began() -> None:
+    async with places(of=Places(machines={"aws-1": Skewed(3_600.0)})) as found:
+
+        async def offsets(name: str) -> dict[str, int]:
+            await elapse(LEASE)
+            members = found.stages[name].engine.members().members
+            return {each.name: round(each.offset or 0.0) for each in members}
+
+        assert await offsets("oci-1") == {"azure-1": 0, "oci-1": 0, "aws-1": 3_600}
+        assert await offsets("aws-1") == {"azure-1": -3_600, "oci-1": -3_600, "aws-1": 0}
+        found.machines["aws-1"].off = 0.0  # NTP sets it, and the daemon goes by what it began with
+        assert await offsets("oci-1") == {"azure-1": 0, "oci-1": 0, "aws-1": 3_600}
+        found.machines["azure-1"].off = -3_600.0
+        assert await offsets("oci-1") == {"azure-1": -3_600, "oci-1": 0, "aws-1": 3_600}
+        writes = len(found.zonefile.writes)
+        await elapse(60.0)
+        assert len(found.zonefile.writes) == writes
 
 
 # -- endpoints that some probe for all ---------------------------------------------------------------------------------

@@ -83,6 +83,10 @@ class Crew:
     def sending(self) -> int:
         return 0
 
+    @property
+    def unshared(self) -> frozenset[str]:
+        return frozenset()
+
     def words(self) -> tuple[Override, ...]:
         return tuple(self.words_said.values())
 

@@ -173,11 +173,18 @@ class InKubernetes:
     api: KubeServer
     session: aiohttp.ClientSession
     clock: Clock = field(default_factory=steady_clock)
+    known: list[KubernetesCoordinator] = field(default_factory=list)
 
     def member(self, name: str, *, owner: str = OWNER, patience: float = PATIENCE) -> KubernetesCoordinator:
         account = ServiceAccount(self.api.address, self.api.folder)
         server = ApiServer(self.session, account, NAMESPACE, patience)
-        return KubernetesCoordinator(server, Namespaced(owner), name, LEASE, self.clock)
+        found = KubernetesCoordinator(server, Namespaced(owner), name, LEASE, self.clock)
+        self.known.append(found)
+        return found
+
+    async def close(self) -> None:
+        for each in self.known:
+            await each.close()
 
     def silent(self) -> AbstractContextManager[None]:
         return self.api.frozen()
@@ -208,14 +215,18 @@ class InKubernetes:
 async def in_kubernetes() -> AsyncIterator[InKubernetes]:
     with TemporaryDirectory(prefix="kube-") as folder:
         async with kube_api(Path(folder)) as api, http_session("test", limit=32, per_host=32) as session:
-            yield InKubernetes(api, session)
+            cluster = InKubernetes(api, session)
+            yield cluster
+            await cluster.close()
 
 
 @asynccontextmanager
 async def _by_apiserver(*, cached: bool) -> AsyncIterator[InKubernetes]:
     with kube_apiserver(cached=cached) as api:
         async with http_session("test", limit=32, per_host=32) as session:
-            yield InKubernetes(api, session)
+            cluster = InKubernetes(api, session)
+            yield cluster
+            await cluster.close()
 
 
 def in_real_time(scenario: Coroutine[Any, Any, None]) -> None:

@@ -285,8 +285,12 @@ class Fleet(Members):
             except (OverrideError, CoordinationError) as error:
                 self._tell(f"{member.name} does not {verb} {scope.text()}: {error}")
                 continue
-            self.said[given.word.id] = Said(given.word, now(), member.name, alone)
-            self._tell(f"{member.name} is told {given.word.id}: {scope.text()} for {lasts:g}s")
+            kept = given.kept or given.word.id not in member.stage.engine.unshared
+            if kept:  # else whoever spoke was told that it lasts as long as this process, and is known to no other
+                self.said[given.word.id] = Said(given.word, now(), member.name, alone)
+            self._tell(
+                f"{member.name} is told {given.word.id}: {scope.text()} for {lasts:g}s{'' if kept else ', unkept'}"
+            )
             return
 
     async def _released(self, member: Member) -> None:

@@ -10,9 +10,10 @@ and may do what a Role of its namespace says (403).
 import asyncio
 import json
 import re
+import socket
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,19 +144,22 @@ class KubeApi:
     Attributes:
         folder: what the kubelet mounts into a pod: token, ca.crt, namespace.
         rules: what its service account may do.
+        namespace: in which it may do that.
         tokens: that are accepted, and whose they are.
         asked: everything that was, and how it was answered.
         revision: of the store; grows with each change.
         window: seconds before the end of a watch at which its bookmark comes.
         longest_watch: seconds after which it ends any.
         repeats: it says no in words that repeat the request, token and all.
+        waiting: requests that are held up.
         garbage: what it answers to everything, in place of what it should.
     """
 
     folder: Path
     rules: frozenset[Rule] = LEAST
     tokens: dict[str, str] = field(default_factory=dict)
-    namespaces: set[str] = field(default_factory=lambda: {NAMESPACE, "default"})
+    namespace: str = NAMESPACE
+    namespaces: set[str] = field(default_factory=lambda: {"default"})
     asked: list[Asked] = field(default_factory=list)
     revision: int = 1000
     address: str = ""
@@ -169,7 +173,11 @@ class KubeApi:
     _pages: dict[str, tuple[int, list[Json]]] = field(default_factory=dict)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     _thawed: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: int = 0
     _throttled: int = 0
+    _held: str = ""
+    _room: int = 0
+    _open: asyncio.Event = field(default_factory=asyncio.Event)
     _retry_after: int | None = 1
     _unanswered: list[str] = field(default_factory=list)
     _before: dict[str, Callable[[], object]] = field(default_factory=dict)
@@ -178,6 +186,7 @@ class KubeApi:
 
     def __post_init__(self) -> None:
         self._thawed.set()
+        self.namespaces.add(self.namespace)
         self.rotate()
 
     # -- what befalls it -----------------------------------------------------------------------------------------------
@@ -205,6 +214,29 @@ class KubeApi:
     def throttle(self, times: int, retry_after: int | None = 1) -> None:
         """The next requests are too many."""
         self._throttled, self._retry_after = times, retry_after
+
+    @contextmanager
+    def slow(self, resource: str, after: int = 0) -> Iterator[None]:
+        """After so many more requests for it, those for this resource are held up; all others are answered."""
+        self._held, self._room = resource, after
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._held = ""
+            self._open.set()
+
+    async def _let_through(self, resource: str) -> None:
+        if resource != self._held:
+            return
+        self._room -= 1
+        if self._room >= 0:
+            return
+        self.waiting += 1
+        try:
+            await self._open.wait()
+        finally:
+            self.waiting -= 1
 
     def lose_answer(self, verb: str) -> None:
         """The next request of this kind is done, and its answer lost."""
@@ -238,23 +270,23 @@ class KubeApi:
     # -- what a person does beside it ----------------------------------------------------------------------------------
 
     def found(self, resource: str, name: str) -> Json | None:
-        found = self._objects.get((resource, NAMESPACE, name))
+        found = self._objects.get((resource, self.namespace, name))
         return deepcopy(found) if found is not None else None
 
     def all(self, resource: str) -> list[Json]:
         return [deepcopy(each) for (kind, *_), each in sorted(self._objects.items()) if kind == resource]
 
     def create(self, resource: str, body: Json) -> None:
-        self._create(resource, NAMESPACE, body)
+        self._create(resource, self.namespace, body)
 
     def edit(self, resource: str, name: str, change: Callable[[Json], object]) -> None:
         found = self.found(resource, name)
         assert found is not None
         change(found)
-        self._update(resource, NAMESPACE, name, found)
+        self._update(resource, self.namespace, name, found)
 
     def delete(self, resource: str, name: str) -> None:
-        self._delete(resource, NAMESPACE, name, {})
+        self._delete(resource, self.namespace, name, {})
 
     # -- the server ----------------------------------------------------------------------------------------------------
 
@@ -265,6 +297,7 @@ class KubeApi:
         try:
             body = await request.read()
             await self._thawed.wait()
+            await self._let_through(resource)
             if (action := self._before.pop(verb, None)) is not None:
                 action()
             self._admit(request, verb, resource, namespace, name)
@@ -274,7 +307,10 @@ class KubeApi:
                 raise _No(413, f"the request is too large: {len(body)} bytes")  # noqa: TRY301 - as all others
             if verb == "watch":
                 self.asked.append(Asked(verb, resource, name, 200))
-                return await self._watch(request, resource, namespace)
+                answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+                with suppress(ConnectionError):  # who listened is gone
+                    await self._watch(request, answer, resource, namespace)
+                return answer
             code, said = self._done(request, verb, resource, namespace, name, body)
         except _No as no:
             code, said = no.code, no.said
@@ -299,7 +335,7 @@ class KubeApi:
             words = "too many requests, please try again later"
             raise _No(429, words, retry_after=self._retry_after)
         wanted = {Rule(verb, resource), Rule(verb, resource, name)}
-        if namespace != NAMESPACE or not wanted & self.rules:
+        if namespace != self.namespace or not wanted & self.rules:
             group = "coordination.k8s.io" if resource == "leases" else ""
             raise _No(
                 403,
@@ -423,12 +459,11 @@ class KubeApi:
             del each["apiVersion"], each["kind"]  # as the real one leaves them out
         return {"kind": f"{kind}List", "apiVersion": version, "metadata": meta, "items": page}
 
-    async def _watch(self, request: web.Request, resource: str, namespace: str) -> web.StreamResponse:
+    async def _watch(self, request: web.Request, answer: web.StreamResponse, resource: str, namespace: str) -> None:
         query, loop = request.query, asyncio.get_running_loop()
         selects, after = _selector(query.get("labelSelector", "")), int(query.get("resourceVersion", "0"))
         ends = loop.time() + min(float(query.get("timeoutSeconds", "1800")), self.longest_watch)
         bookmark_at = ends - self.window if query.get("allowWatchBookmarks") else ends + 1.0
-        answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         await answer.prepare(request)
         while loop.time() < ends:
             moved = self._moved
@@ -436,7 +471,7 @@ class KubeApi:
             if after < self._compacted:
                 error = _No(410, f"too old resource version: {after} ({self._compacted})").said
                 await answer.write(_line("ERROR", error))
-                return answer
+                return
             for each in tuple(self._happened):
                 if each.version > after and (each.resource, _space(each.found)) == (resource, namespace):
                     for line in _told(each, selects):
@@ -453,23 +488,24 @@ class KubeApi:
                         await moved.wait()
             except TimeoutError:
                 continue
-        return answer
 
 
 @asynccontextmanager
-async def kube_api(folder: Path) -> AsyncIterator[KubeApi]:
-    """One that listens, and the files that the kubelet brings into a pod."""
+async def kube_api(
+    folder: Path, listening: socket.socket | None = None, namespace: str = NAMESPACE
+) -> AsyncIterator[KubeApi]:
+    """One that listens, and the files that the kubelet brings into a pod. At that socket, or on loopback."""
+    at = listening or socket.create_server(("127.0.0.1", 0))
+    host, port = at.getsockname()[:2]
     authority = trustme.CA()
     (folder / "ca.crt").write_bytes(authority.cert_pem.bytes())
     (folder / "namespace").write_text(NAMESPACE)
-    api = KubeApi(folder)
+    api = KubeApi(folder, namespace=namespace)
     app = web.Application(client_max_size=2 * _MOST_BODY)
     app.router.add_route("*", "/{path:.*}", api._serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls_server(authority, "127.0.0.1"))
-    await site.start()
-    host, port = runner.addresses[0][:2]
+    await web.SockSite(runner, at, ssl_context=tls_server(authority, host)).start()
     api.address = f"https://{host}:{port}"
     try:
         yield api
@@ -577,6 +613,10 @@ def _check_lease(name: str, body: Json) -> None:
     spec: Json = body.get("spec") or {}
     if not isinstance(spec.get("leaseDurationSeconds", 1), int) or spec.get("leaseDurationSeconds", 1) <= 0:
         _invalid("Lease", name, "spec.leaseDurationSeconds: must be greater than 0")
+    if spec.get("leaseTransitions", 0) >= 2**31:
+        raise _No(
+            400, "json: cannot unmarshal number into Go struct field LeaseSpec.spec.leaseTransitions of type int32"
+        )
     if spec.get("leaseTransitions", 0) < 0:
         _invalid("Lease", name, "spec.leaseTransitions: must be greater than or equal to 0")
     for key in ("acquireTime", "renewTime"):

@@ -6,16 +6,17 @@ What befalls it is what it really is: SIGSTOP, a restart, a Role that is edited,
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
-from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.etcd import Etcd, etcd
 from support.kube_api import LEAST, NAMESPACE, USER, Rule
+from support.networks import Host
 from support.servers import free_port
 
 VARIABLE: Final = "FAILOVERD_KUBE_APISERVER"
@@ -34,7 +36,7 @@ VARIABLE: Final = "FAILOVERD_KUBE_APISERVER"
 WITHIN: Final = 60.0
 """Seconds: it starts in three, and believes a token for ten after it was taken back."""
 
-_ADMIN: Final = "admin-of-tests"
+ADMIN: Final = "admin-of-tests"
 _PLACES: Final = {
     "configmaps": f"/api/v1/namespaces/{NAMESPACE}/configmaps",
     "leases": f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases",
@@ -55,6 +57,8 @@ class KubeApiserver:
         folder: what the kubelet mounts into a pod: token, ca.crt, namespace.
         cached: whether it answers watches out of its own memory, as it does by default, or asks etcd each time.
         rules: what its service account may do.
+        host: where it runs; None: on loopback of this machine.
+        arguments: more of the command's.
     """
 
     folder: Path
@@ -63,6 +67,8 @@ class KubeApiserver:
     port: int
     cached: bool
     rules: frozenset[Rule] = LEAST
+    host: Host | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
     _secret: str = ""
     _trust: ssl.SSLContext = field(init=False)
@@ -71,8 +77,12 @@ class KubeApiserver:
         self._trust = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
 
     @property
+    def at(self) -> str:
+        return self.host.addresses[0] if self.host is not None else "127.0.0.1"
+
+    @property
     def address(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self.at}:{self.port}"
 
     # -- what befalls it -----------------------------------------------------------------------------------------------
 
@@ -89,10 +99,10 @@ class KubeApiserver:
         """The kubelet brings a new token, and the old one is accepted no more."""
         self.revoke_tokens()
         name = f"life-{uuid4().hex[:8]}"
-        made = self._do("POST", _PLACES["secrets"], {"metadata": {"name": name}})
+        made = self.do("POST", _PLACES["secrets"], {"metadata": {"name": name}})
         bound = {"kind": "Secret", "apiVersion": "v1", "name": name, "uid": made["metadata"]["uid"]}
         spec = {"audiences": [], "expirationSeconds": 3600, "boundObjectRef": bound}
-        said = self._do("POST", f"{_PLACES['serviceaccounts']}/failoverd/token", {"spec": spec})
+        said = self.do("POST", f"{_PLACES['serviceaccounts']}/failoverd/token", {"spec": spec})
         self._secret = name
         (self.folder / "token").write_text(said["status"]["token"])
 
@@ -100,18 +110,18 @@ class KubeApiserver:
         if not self._secret:
             return
         token = (self.folder / "token").read_text()
-        self._do("DELETE", f"{_PLACES['secrets']}/{self._secret}")
+        self.do("DELETE", f"{_PLACES['secrets']}/{self._secret}")
         self._secret = ""
-        _await(lambda: self._ask("GET", _PLACES["configmaps"], token=token)[0] == 401)
+        _await(lambda: self.ask("GET", _PLACES["configmaps"], token=token)[0] == 401)
 
     def forbid(self, verb: str, resource: str) -> None:
         self.rules = frozenset(each for each in self.rules if (each.verb, each.resource) != (verb, resource))
-        self._do("PUT", f"{_PLACES['roles']}/failoverd", _role(self.rules))
+        self.do("PUT", f"{_PLACES['roles']}/failoverd", _role(self.rules))
         group = "coordination.k8s.io" if resource == "leases" else ""
         asked = {"namespace": NAMESPACE, "verb": verb, "group": group, "resource": resource}
         review = {"spec": {"user": USER, "resourceAttributes": asked}}
         path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-        _await(lambda: not self._do("POST", path, review)["status"]["allowed"])
+        _await(lambda: not self.do("POST", path, review)["status"]["allowed"])
 
     def compact(self) -> None:
         """What happened until now is forgotten by etcd, and by its own memory, which goes with a restart."""
@@ -137,32 +147,32 @@ class KubeApiserver:
     # -- what a person does beside it ----------------------------------------------------------------------------------
 
     def found(self, resource: str, name: str) -> Json | None:
-        status, said = self._ask("GET", f"{_PLACES[resource]}/{name}")
+        status, said = self.ask("GET", f"{_PLACES[resource]}/{name}")
         return said if status == 200 else None
 
     def all(self, resource: str) -> list[Json]:
-        items: list[Json] = self._do("GET", _PLACES[resource])["items"]
+        items: list[Json] = self.do("GET", _PLACES[resource])["items"]
         return items
 
     def create(self, resource: str, body: Json) -> None:
-        self._do("POST", _PLACES[resource], body)
+        self.do("POST", _PLACES[resource], body)
 
     def edit(self, resource: str, name: str, change: Callable[[Json], object]) -> None:
         found = self.found(resource, name)
         assert found is not None
         change(found)
-        self._do("PUT", f"{_PLACES[resource]}/{name}", found)
+        self.do("PUT", f"{_PLACES[resource]}/{name}", found)
 
     def delete(self, resource: str, name: str) -> None:
-        self._do("DELETE", f"{_PLACES[resource]}/{name}")
+        self.do("DELETE", f"{_PLACES[resource]}/{name}")
 
     # -- the process ---------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         arguments = {
             "etcd-servers": self.below.endpoints[0],
-            "bind-address": "127.0.0.1",
-            "advertise-address": "127.0.0.1",
+            "bind-address": self.at,
+            "advertise-address": self.at,
             "secure-port": str(self.port),
             "cert-dir": str(self.work / "certificates"),
             "tls-cert-file": str(self.work / "server.pem"),
@@ -175,12 +185,14 @@ class KubeApiserver:
             "authorization-mode": "RBAC",
             "disable-admission-plugins": "ServiceAccount",
             "shutdown-delay-duration": "0",
+            **self.arguments,
             **({} if self.cached else {"watch-cache-sizes": "configmaps#0,leases.coordination.k8s.io#0"}),
         }
-        command = [os.environ[VARIABLE], *(f"--{key}={value}" for key, value in arguments.items())]
+        words = [os.environ[VARIABLE], *(f"--{key}={value}" for key, value in arguments.items() if value)]
+        command = self.host.command(*words) if self.host is not None else words
         with (self.work / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        _await(lambda: self._ask("GET", "/readyz")[0] == 200)
+        _await(lambda: self.ask("GET", "/readyz")[0] == 200)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -190,32 +202,33 @@ class KubeApiserver:
 
     def prepare(self) -> None:
         """The namespace, and in it the service account with its Role and a first token."""
-        self._do("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        self._do("POST", _PLACES["serviceaccounts"], {"metadata": {"name": "failoverd"}})
-        self._do("POST", _PLACES["roles"], _role(self.rules))
+        self.do("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        self.do("POST", _PLACES["serviceaccounts"], {"metadata": {"name": "failoverd"}})
+        self.do("POST", _PLACES["roles"], _role(self.rules))
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "failoverd"}
         subject = {"kind": "ServiceAccount", "name": "failoverd", "namespace": NAMESPACE}
         binding = {"metadata": {"name": "failoverd"}, "roleRef": role, "subjects": [subject]}
-        self._do("POST", _PLACES["rolebindings"], binding)
+        self.do("POST", _PLACES["rolebindings"], binding)
         self.rotate()
         token = (self.folder / "token").read_text()
-        _await(lambda: self._ask("GET", _PLACES["configmaps"], token=token)[0] == 200)
+        _await(lambda: self.ask("GET", _PLACES["configmaps"], token=token)[0] == 200)
 
-    def _do(self, method: str, path: str, body: Json | None = None) -> Json:
-        status, said = self._ask(method, path, body)
+    def do(self, method: str, path: str, body: Json | None = None) -> Json:
+        status, said = self.ask(method, path, body)
         assert status in {200, 201, 202}, (status, said)
         return said
 
-    def _ask(self, method: str, path: str, body: Json | None = None, token: str = _ADMIN) -> tuple[int, Json]:
+    def ask(self, method: str, path: str, body: Json | None = None, token: str = ADMIN) -> tuple[int, Json]:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         said = json.dumps(body).encode() if body is not None else None
-        asked = Request(f"{self.address}{path}", said, headers, method=method)  # noqa: S310 - on loopback
+        connect = self.host.connect if self.host is not None else socket.create_connection
         try:
-            with urlopen(asked, timeout=10, context=self._trust) as answer:  # noqa: S310
+            with closing(HTTPSConnection(self.at, self.port, context=self._trust)) as asked:
+                asked.sock = self._trust.wrap_socket(connect((self.at, self.port), 10), server_hostname=self.at)
+                asked.request(method, path, said, headers)
+                answer = asked.getresponse()
                 return answer.status, _json(answer.read())
-        except HTTPError as error:
-            return error.code, _json(error.read())
-        except (URLError, OSError):
+        except (HTTPException, OSError):
             return 0, {}
 
     def _of_etcd(self, call: str, body: Mapping[str, str]) -> Json:
@@ -236,18 +249,7 @@ def real(engine: object) -> list[ParameterSet]:
 def kube_apiserver(*, cached: bool) -> Iterator[KubeApiserver]:
     with TemporaryDirectory(prefix="kube-") as made, etcd() as below:
         folder, work = Path(made) / "pod", Path(made) / "server"
-        folder.mkdir()
-        work.mkdir()
-        authority = trustme.CA()
-        (folder / "ca.crt").write_bytes(authority.cert_pem.bytes())
-        (folder / "namespace").write_text(NAMESPACE)
-        certificate = authority.issue_cert("127.0.0.1")
-        (work / "server.pem").write_bytes(b"".join(each.bytes() for each in certificate.cert_chain_pems))
-        (work / "server.key").write_bytes(certificate.private_key_pem.bytes())
-        key = rsa.generate_private_key(65537, 2048)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-        (work / "accounts.key").write_bytes(pem)
-        (work / "people.csv").write_text(f"{_ADMIN},admin,admin,system:masters\n")
+        identify(folder, work, "127.0.0.1")
         server = KubeApiserver(folder, work, below, free_port(), cached)
         try:
             server.start()
@@ -255,6 +257,22 @@ def kube_apiserver(*, cached: bool) -> Iterator[KubeApiserver]:
             yield server
         finally:
             server.stop()
+
+
+def identify(folder: Path, work: Path, address: str) -> None:
+    """What a server at this address has to have in `work` when it starts, and what a pod knows it by, in `folder`."""
+    folder.mkdir()
+    work.mkdir()
+    authority = trustme.CA()
+    (folder / "ca.crt").write_bytes(authority.cert_pem.bytes())
+    (folder / "namespace").write_text(NAMESPACE)
+    certificate = authority.issue_cert(address)
+    (work / "server.pem").write_bytes(b"".join(each.bytes() for each in certificate.cert_chain_pems))
+    (work / "server.key").write_bytes(certificate.private_key_pem.bytes())
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    (work / "accounts.key").write_bytes(pem)
+    (work / "people.csv").write_text(f"{ADMIN},admin,admin,system:masters\n")
 
 
 def _role(rules: frozenset[Rule]) -> Json:

@@ -266,7 +266,7 @@ ALL: Final = (
         (
             Edit(
                 "runtime/states.py",
-                "new = {key: memory for key, memory in state.targets.items() if kept.get(key) is not memory}",
+                "new = {key: memory for key, memory in touched.items() if not _same(kept.get(key), memory)}",
                 "new = {}",
             ),
         ),

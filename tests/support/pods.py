@@ -7,8 +7,8 @@
 
 Command, environment and mounts are those of the manifest. The root is read-only, `/etc` lists no user, the volumes are
 folders below the pod's own, and the process is of any user, without a capability or a way to one. Namespaces do it, for
-which nobody has to be root: `support.container` is what becomes the container in them. The network is the machine's or,
-without `outside`, one in which there is only loopback.
+which nobody has to be root: `support.container` is what becomes the container in them. The network is that of `host`,
+the machine's or, without `outside`, one in which there is only loopback.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from support.daemons import RunningDaemon, followed
 from support.files import publish
 from support.forked import TESTS, Forked
 from support.kustomize import Manifest, one
+from support.networks import Host
 from support.servers import PLACES
 
 PATIENCE: Final = 60.0
@@ -37,7 +38,11 @@ OURS: Final = {
 
 @dataclass
 class Pod:
-    """One pod of the Deployment. With `disk`, so many bytes are all that its journal's volume holds while it runs."""
+    """One pod of the Deployment, or of what else has such a `spec`.
+
+    With `disk`, so many bytes are all that its journal's volume holds while it runs. What the kubelet adds to the
+    container's environment is in `surroundings`.
+    """
 
     folder: Path
     manifests: tuple[Manifest, ...]
@@ -45,15 +50,19 @@ class Pod:
     gid: int = 0
     outside: bool = True
     disk: int | None = None
+    name: str = "failoverd"
+    spec: Manifest | None = None
+    host: Host | None = None
+    surroundings: Mapping[str, str] = field(default_factory=dict)
     container: Manifest = field(init=False)
 
     def __post_init__(self) -> None:
-        spec = one(self.manifests, "Deployment")["spec"]["template"]["spec"]
+        spec = self.spec or one(self.manifests, "Deployment")["spec"]["template"]["spec"]
         (self.container,) = spec["containers"]
         self.grace: int = spec["terminationGracePeriodSeconds"]
         self._volumes = {each["name"]: each for each in spec["volumes"]}
-        for name in self._volumes:
-            self.volume(name).mkdir(parents=True)
+        for mount in self.container["volumeMounts"]:
+            self.volume(mount["name"]).mkdir(parents=True, exist_ok=True)
 
     def volume(self, name: str) -> Path:
         return self.folder / "volumes" / name
@@ -99,17 +108,30 @@ class Pod:
             "mounts": mounts,
             "user": [self.uid, self.gid],
             "command": [*OURS.get(program, [program]), *words],
-            "environment": {"PATH": PLACES, **{each["name"]: each["value"] for each in self.container.get("env", [])}},
+            "environment": {"PATH": PLACES, **self.surroundings, **dict(map(self._variable, self.container["env"]))},
             "loopback": not self.outside,
         }
         alone = ["unshare", "--user", "--map-root-user", "--mount", *([] if self.outside else ["--net"])]
         return await asyncio.create_subprocess_exec(
-            *(*alone, sys.executable, "-m", "support.container", json.dumps(how)),
+            *(
+                *(self.host.command() if self.host is not None else ()),
+                *alone,
+                sys.executable,
+                "-m",
+                "support.container",
+                json.dumps(how),
+            ),
             env={"PATH": PLACES, "PYTHONPATH": str(TESTS)},
             limit=1 << 20,
             stdout=out,
             stderr=err,
         )
+
+    def _variable(self, said: Manifest) -> tuple[str, str]:
+        if "value" in said:
+            return said["name"], said["value"]
+        assert said["valueFrom"] == {"fieldRef": {**said["valueFrom"]["fieldRef"], "fieldPath": "metadata.name"}}
+        return said["name"], self.name
 
     def _mount(self, said: Manifest) -> dict[str, Any]:
         size = self.disk if said["name"] == "journal" else None

@@ -21,9 +21,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -36,8 +37,10 @@ import pytest
 from support.daemons import RunningDaemon, followed
 from support.etcd import Etcd
 from support.etcd import Member as EtcdMember
-from support.forked import forked
+from support.forked import TESTS, Forked, forked
+from support.machine_clocks import MachineClock
 from support.networks import Host, Network, network, unmakeable
+from support.relays import Relay
 from support.servers import READY_WITHIN, ZONE, Key, program, unconfined
 
 CLOUDS: Final = ("azure", "oci", "aws")
@@ -117,7 +120,8 @@ class Region:
 
     host: Host
     addresses: tuple[str, ...]
-    _listening: list[asyncio.Server] = field(default_factory=list)
+    _listening: list[socket.socket] = field(default_factory=list)
+    _works: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def endpoints(self) -> list[str]:
@@ -126,23 +130,47 @@ class Region:
     async def start(self) -> None:
         for address in self.addresses:
             opened = self.host.opened()
+            opened.setblocking(False)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind((address, _HTTP))
-            self._listening.append(await asyncio.start_server(_answer, sock=opened))
+            opened.listen()
+            self._listening.append(opened)
+            self._go_on(self._listen(opened))
 
     def stop(self) -> None:
         """Break it: connections are refused from now on."""
         while self._listening:
-            self._listening.pop().close()
+            self._listening.pop().shutdown(socket.SHUT_RDWR)
+
+    async def end(self) -> None:
+        """Whoever asked is gone: no connection is left over."""
+        self.stop()
+        while self._works:
+            await asyncio.gather(*self._works)
+
+    async def _listen(self, opened: socket.socket) -> None:
+        """A server of asyncio loses a connection, open, that comes in the moment in which it is closed."""
+        with closing(opened), suppress(OSError):  # it was shut down
+            while True:
+                asked, _ = await asyncio.get_running_loop().sock_accept(opened)
+                self._go_on(_answer(asked))
+
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+async def _answer(asked: socket.socket) -> None:
+    loop, said = asyncio.get_running_loop(), b""
+    with closing(asked), suppress(OSError):  # a time-out is one
         async with asyncio.timeout(5):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(_OK)
-            await writer.drain()
-    writer.close()
+            while not said.endswith(b"\r\n\r\n"):
+                heard = await loop.sock_recv(asked, 1 << 16)
+                if not heard:
+                    return
+                said += heard
+            await loop.sock_sendall(asked, _OK)
 
 
 @dataclass(frozen=True)
@@ -171,6 +199,7 @@ class Watch:
     """Asks BIND, and remembers each answer that was another one."""
 
     asked: socket.socket
+    name: str
     seen: list[Seen] = field(default_factory=lambda: [Seen(time.monotonic())])
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
     _wrong: str = ""
@@ -212,8 +241,8 @@ class Watch:
     async def keep_asking(self) -> None:
         """Endless."""
         while not self._wrong:
-            # the marker first: an answer that is newer than its marker is the next one's
-            marker, answer = await self._ask(f"_failoverd.{NAME}", "TXT"), await self._ask(NAME, "A")
+            # the answer first: who waits for one sees its marker, too, and none of both a moment later
+            answer, marker = await self._ask(self.name, "A"), await self._ask(f"_failoverd.{self.name}", "TXT")
             found = Seen(time.monotonic(), answer, "".join(sorted(marker)))
             if (found.answer, found.marker) != (self.last.answer, self.last.marker):
                 self._wrong = _wrong(self.last, found)
@@ -249,6 +278,8 @@ class Seat:
     name: str
     host: Host
     folder: Path
+    clock: MachineClock | None = None
+    relay: Relay | None = None
     daemons: list[RunningDaemon] = field(default_factory=list)
 
     @property
@@ -263,6 +294,16 @@ class Seat:
     @property
     def runs(self) -> bool:
         return bool(self.daemons) and self.running.process.returncode is None
+
+    async def started(self) -> asyncio.subprocess.Process | Forked:
+        """A new process. One with a clock of its own is executed: a library is loaded before it."""
+        words, environment = ("failoverd", "run", "--config", str(self.config)), {"FAILOVERD_MEMBER": self.name}
+        how: Any = {"stderr": asyncio.subprocess.PIPE, "limit": 1 << 20}
+        if self.clock is None:
+            return await forked(*words, **how, env={**os.environ, **environment}, keeper=self.host.pid)
+        command = self.host.command(sys.executable, "-m", *words)
+        environment |= {"PYTHONPATH": str(TESTS), **self.clock.environment}
+        return await asyncio.create_subprocess_exec(*command, **how, env={**os.environ, **environment})
 
     @property
     def written(self) -> list[int]:
@@ -311,22 +352,15 @@ class ThreeClouds:
         """These members, or all of them. Each is killed at the end if it still runs."""
         for name in names or CLOUDS:
             seat = self.seats[name]
-            environment = {**os.environ, "FAILOVERD_MEMBER": name}
-            process = await forked(
-                *("failoverd", "run", "--config", str(seat.config)),
-                stderr=asyncio.subprocess.PIPE,
-                limit=1 << 20,
-                env=environment,
-                keeper=seat.host.pid,
-            )
+            process = await seat.started()
             seat.daemons.append(await self._running.enter_async_context(followed(process)))
 
     async def begun(self) -> tuple[str, list[str]]:
         """All members run, and one of them has published all regions; which, and the others."""
         await self.start()
+        await self.tells("change.verified")
+        await self.answer(within=_PATIENCE)
         first = await self.led()
-        await self.seats[first].running.event("change.verified")
-        await self.answer()
         return first, self.others(first)
 
     async def kill(self, name: str) -> None:
@@ -414,6 +448,15 @@ class ThreeClouds:
                     return await asyncio.to_thread(_posted, self.net[f"{name}-site"], _etcd(name), call, body)
         raise ConnectionError("no etcd answers")
 
+    async def etcd_leader(self) -> EtcdMember:
+        """The member of etcd that the others follow."""
+        for number, name in enumerate(CLOUDS):
+            host = self.net[f"{name}-site"]
+            said = await asyncio.to_thread(_posted, host, _etcd(name), "maintenance/status", {})
+            if said["header"]["member_id"] == said["leader"]:
+                return self.etcd.members[number]
+        raise AssertionError("etcd has no leader")
+
     async def etcd_ready(self) -> None:
         """Until each member of etcd that runs says so."""
         await asyncio.to_thread(self.etcd.await_ready)
@@ -487,22 +530,37 @@ def _hosts() -> dict[str, list[str]]:
 
 
 @asynccontextmanager
-async def three_clouds(folder: Path) -> AsyncIterator[ThreeClouds]:
-    """All of it but the members, which a test starts when it wants."""
+async def three_clouds(
+    folder: Path, *, clocks: bool = False, relays: bool = False, lease: float = LEASE
+) -> AsyncIterator[ThreeClouds]:
+    """All of it but the members, which a test starts when it wants.
+
+    Args:
+        folder: for files.
+        clocks: each member has a clock of its own, which a test sets.
+        relays: each asks its name server and etcd through a relay of its own.
+        lease: of the members, in seconds.
+    """
     if reason := unmakeable():
         pytest.skip(reason)
     with ExitStack() as stack:
         net = stack.enter_context(network(_hosts()))
         cluster = stack.enter_context(_etcds(net, folder))
-        key = stack.enter_context(_bind(net["dns"], folder))
+        key = stack.enter_context(zone_served(net["dns"], folder, ZONE))
         regions = {name: Region(net[f"{name}-site"], net[f"{name}-site"].addresses[1:]) for name in CLOUDS}
         seats = {name: Seat(name, net[f"{name}-member"], folder / name) for name in CLOUDS}
         for seat in seats.values():
-            _write(seat, regions, cluster, key)
+            ways = _relayed(lease) if relays else _Ways(_BIND, cluster.endpoints, lease)
+            _write(seat, regions, ways, key)
+            seat.clock = MachineClock(seat.folder / "clock") if clocks else None
         for region in regions.values():
             await region.start()
             stack.callback(region.stop)
-        async with _watched(net["dns"]) as watch, AsyncExitStack() as running:
+        async with watched(net["dns"], NAME) as watch, AsyncExitStack() as running:
+            for region in regions.values():
+                running.push_async_callback(region.end)
+            for seat in seats.values() if relays else ():
+                seat.relay = await running.enter_async_context(_relay(seat.host))
             world = ThreeClouds(net, cluster, watch, regions, seats, running)
             yield world
         world.sound()
@@ -527,11 +585,13 @@ def _etcds(net: Network, folder: Path) -> Iterator[Etcd]:
 
 
 @contextmanager
-def _bind(host: Host, folder: Path) -> Iterator[Key]:
+def zone_served(host: Host, folder: Path, zone: str, key_name: str = "failoverd") -> Iterator[Key]:
+    """A BIND with a zone, at each address of the host. Gives the key by which it may be changed."""
     home = folder / "bind"
     home.mkdir()
-    key = Key.make(home)
-    (home / f"{ZONE}.zone").write_text(f"$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A {_BIND}\n")
+    key = Key.make(home, key_name)
+    begun = f"$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A {host.addresses[0]}\n"
+    (home / f"{zone}.zone").write_text(begun)
     (home / "named.conf").write_text(
         f"""\
 {key.clause()}
@@ -539,7 +599,7 @@ options {{
     directory "{home}";
     pid-file none;
     session-keyfile none;
-    listen-on port 53 {{ {_BIND}; }};
+    listen-on port 53 {{ {"; ".join(host.addresses)}; }};
     listen-on-v6 {{ none; }};
     recursion no;
     dnssec-validation no;
@@ -548,27 +608,27 @@ options {{
     allow-transfer {{ none; }};
 }};
 controls {{ }};
-zone "{ZONE}" {{ type primary; file "{ZONE}.zone"; allow-update {{ key "{key.name}"; }}; }};
+zone "{zone}" {{ type primary; file "{zone}.zone"; allow-update {{ key "{key.name}"; }}; }};
 """
     )
     with (home / "log").open("wb") as log:
         command = host.command(unconfined(program("named"), home), "-g", "-n", "1", "-c", str(home / "named.conf"))
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _await_answer(host, home / "log")
+        _await_answer(host, zone, home / "log")
         yield key
     finally:
         process.kill()
         process.wait()
 
 
-def _await_answer(host: Host, log: Path) -> None:
-    query = dns.message.make_query(ZONE, "SOA")
+def _await_answer(host: Host, zone: str, log: Path) -> None:
+    query = dns.message.make_query(zone, "SOA")
     end = time.monotonic() + READY_WITHIN
     while time.monotonic() < end:
         with host.opened(socket.SOCK_DGRAM) as asked, suppress(OSError, dns.exception.DNSException):
             asked.settimeout(0.1)
-            asked.sendto(query.to_wire(), (_BIND, 53))
+            asked.sendto(query.to_wire(), (host.addresses[0], 53))
             if dns.message.from_wire(asked.recv(65_535)).answer:
                 return
         time.sleep(0.02)
@@ -576,12 +636,12 @@ def _await_answer(host: Host, log: Path) -> None:
 
 
 @asynccontextmanager
-async def _watched(host: Host) -> AsyncIterator[Watch]:
-    """Somebody asks meanwhile, and it ends well only if nothing was wrong."""
+async def watched(host: Host, name: str) -> AsyncIterator[Watch]:
+    """Somebody asks the server there meanwhile, and it ends well only if nothing was wrong."""
     with host.opened(socket.SOCK_DGRAM) as asked:
         asked.setblocking(False)
-        asked.connect((_BIND, 53))
-        watch = Watch(asked)
+        asked.connect((host.addresses[0], 53))
+        watch = Watch(asked, name)
         asking = asyncio.create_task(watch.keep_asking())
         try:
             yield watch
@@ -592,7 +652,29 @@ async def _watched(host: Host) -> AsyncIterator[Watch]:
         watch.sound()
 
 
-def _write(seat: Seat, regions: Mapping[str, Region], cluster: Etcd, key: Key) -> None:
+@dataclass(frozen=True)
+class _Ways:
+    """Where a member asks, and for how long it holds what it is given there."""
+
+    server: str
+    endpoints: Sequence[str]
+    lease: float
+
+
+def _relayed(lease: float) -> _Ways:
+    return _Ways("127.0.0.1", [f"http://127.0.0.1:{_CLIENT + number}" for number in range(len(CLOUDS))], lease)
+
+
+@asynccontextmanager
+async def _relay(host: Host) -> AsyncIterator[Relay]:
+    async with Relay(host) as relay:
+        await relay.name_server(53, (_BIND, 53))
+        for number, cloud in enumerate(CLOUDS):
+            await relay.etcd(_CLIENT + number, (_etcd(cloud), _CLIENT))
+        yield relay
+
+
+def _write(seat: Seat, regions: Mapping[str, Region], ways: _Ways, key: Key) -> None:
     """The files of one member: the same for each of them."""
     (seat.folder / "policies").mkdir(parents=True)
     (seat.folder / "policies" / "regions.yaml").write_text(REGIONS)
@@ -606,10 +688,10 @@ def _write(seat: Seat, regions: Mapping[str, Region], cluster: Etcd, key: Key) -
         CONFIG
         % {
             "owner": OWNER,
-            "endpoints": ", ".join(_quoted(cluster.endpoints)),
+            "endpoints": ", ".join(_quoted(ways.endpoints)),
             "members": _lines(f"    {name}: {{network: {name}}}" for name in CLOUDS),
-            "lease": LEASE,
-            "server": _BIND,
+            "lease": ways.lease,
+            "server": ways.server,
             "zone": ZONE,
             "key": key.name,
             "secret": secret,

@@ -23,7 +23,7 @@ RETRY = 1.0
 
 @dataclass
 class Trio:
-    """Three members at one zone, and the coordinator between them."""
+    """Three members at one zone, and the coordinator between them. `apart`: each sees its own world."""
 
     uncoordinated: Uncoordinated = Uncoordinated.HOLD
     estate: str = ""
@@ -31,6 +31,7 @@ class Trio:
     quorum: PaperQuorum = field(default_factory=lambda: PaperQuorum(LEASE))
     zonefile: Zonefile = field(default_factory=Zonefile)
     world: World = field(default_factory=lambda: World(now))
+    apart: bool = False
     stages: dict[str, Stage] = field(default_factory=dict)
     journals: dict[str, PaperJournal] = field(default_factory=dict)
     ways: dict[str, PaperCoordinator] = field(default_factory=dict)
@@ -41,7 +42,7 @@ class Trio:
         self.ways[name] = self.quorum.member(name)
         self.stages[name] = Stage(
             zonefile=self.zonefile,
-            world=self.world,
+            world=World(now) if self.apart else self.world,
             journal=self.journals.setdefault(name, PaperJournal()),
             instance=f"{name}{self.estate}",
             coordinator=self.ways[name],

@@ -339,8 +339,9 @@ _DIGITS: Final = 8
 
 async def _released(admin: Client, line: Line, ids: Sequence[str], comment: str, *, now: bool = False) -> Exit:
     done = [await admin.release(name, comment, now=now) for name in ids]
-    kept = all(each.kept for each in done)
-    return await _ended(admin, line, ReleasedTold(released=tuple(each.override for each in done), lost=(), kept=kept))
+    kept, words = all(each.kept for each in done), tuple(each.override for each in done)
+    notes = tuple(dict.fromkeys(note for each in done for note in each.notes))
+    return await _ended(admin, line, ReleasedTold(released=words, lost=(), kept=kept, notes=notes))
 
 
 async def _ended(admin: Client, line: Line, done: ReleasedTold) -> Exit:
@@ -352,6 +353,8 @@ async def _ended(admin: Client, line: Line, done: ReleasedTold) -> Exit:
             say(console, "released: ", (name, "bold"), "  which only markers knew of")
         for name in done.rivals:
             say(console, "written as before, for no rival does: ", (name, "bold"))
+        for words in done.notes:
+            say(console, f"  note: {words}")
         _warn(kept=done.kept)
         if not line.wait and not done.rivals:
             words = "what it kept away comes back by the limits of returning; failoverctl status shows how far that is"

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from failoverd.coordination.etcd.gateway import TOO_LARGE, Gateway, KeyValue, below, encoded
 from failoverd.core.errors import CoordinationError
+from failoverd.foreign import shown_name
 from failoverd.ports import Leadership, Replacement, SharedValue
 
 _LEADER: Final = "leader"
@@ -61,7 +62,7 @@ class EtcdCoordinator:
         if found is None or found.value is None:  # it went in between
             return Leadership("", 0, mine=False)
         with self.gateway.reading():
-            return Leadership(found.value.decode(), found.created, mine=found.lease == self._lease_id)
+            return Leadership(shown_name(found.value.decode()), found.created, mine=found.lease == self._lease_id)
 
     async def resign(self) -> None:
         """Give up everything that is bound to the lease, votes included."""

@@ -32,6 +32,10 @@ _LONGEST_QUIET: Final = 60.0
 """Seconds. The API server asks for one, or a few: more than this is nobody's word but a proxy's."""
 
 _MOST_LISTED: Final = 40_000
+MOST_LISTED_BYTES: Final = 268_435_456
+"""Of all that is listed together: a stranger's objects must not fill the memory."""
+
+TOO_LARGE: Final = "too_large"
 _TRIES: Final = 3
 """To list what has more pages than the API server remembers the moment of."""
 
@@ -92,6 +96,21 @@ class ApiRequest(NamedTuple):
 
 
 @dataclass(slots=True)
+class _Page:
+    """What is asked of a list next: of how many objects, where it goes on, and how many bytes there is room for."""
+
+    labels: str
+    limit: int
+    room: int
+    following: str = ""
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        begun = {"continue": self.following} if self.following else {}
+        return {"labelSelector": self.labels, "limit": str(self.limit), **begun}
+
+
+@dataclass(slots=True)
 class ApiServer:
     """A way to ask.
 
@@ -134,15 +153,34 @@ class ApiServer:
 
     async def _pages(self, resource: Resource, labels: str) -> tuple[list[Json], int]:
         found: list[Json] = []
-        query = {"labelSelector": labels, "limit": str(self.page)}
-        while len(found) < _MOST_LISTED:
-            said = await self.ask(ApiRequest(ApiVerb.LIST, resource, query=query))
-            found += self._objects(said.get("items") or [])
+        page = _Page(labels, self.page, MOST_LISTED_BYTES)
+        while len(found) < _MOST_LISTED and page.room > 0:
+            try:
+                said = await self._page(resource, page)
+            except CoordinationError as error:
+                if error.reason != TOO_LARGE or page.limit == 1:
+                    raise
+                page.limit //= 2
+                continue
+            items = self._objects(said.get("items") or [])
+            found += items
             if not (following := said.get("metadata", {}).get("continue")):
                 return found, version(said)
-            query["continue"] = following
-        words = f"there are more than {_MOST_LISTED} {resource.plural} in the namespace {self.namespace}"
+            if not items or not isinstance(following, str):
+                raise self._not_kubernetes()
+            page.following = following
+        most = f"{_MOST_LISTED:,} {resource.plural}, or {MOST_LISTED_BYTES:,} bytes of them,"
+        words = f"there are more than {most} in the namespace {self.namespace}"
         raise CoordinationError(words, reason="too_many", remedy="delete those that nobody needs any more")
+
+    async def _page(self, resource: Resource, page: "_Page") -> Json:
+        """The next of a list."""
+        with self._in_our_words():
+            asked = ApiRequest(ApiVerb.LIST, resource, query=page.query)
+            async with asyncio.timeout(self.patience), await self._answered(asked) as answer:
+                body = await read_bounded(answer.content, MOST_BYTES)
+            page.room -= len(body or b"")
+            return self._parsed(body)
 
     async def watched(self, resource: Resource, labels: str, after: int) -> AsyncIterator[tuple[str, Json]]:
         """Each change after that version as it happens, as its kind and the object, in order. Ends by an error only.
@@ -258,7 +296,7 @@ class ApiServer:
     def _parsed(self, body: bytes | None) -> Json:
         if body is None:
             words = f"{self._who} answers with more than {MOST_BYTES // 1_048_576} MiB"
-            raise CoordinationError(words, reason="too_large")
+            raise CoordinationError(words, reason=TOO_LARGE)
         try:
             said = json.loads(body)
         except (ValueError, RecursionError):
@@ -304,7 +342,7 @@ def version(found: Json) -> int:
     """
     try:
         return int(found["metadata"]["resourceVersion"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise CoordinationError("an answer of Kubernetes has no version", reason="not_kubernetes") from None
 
 

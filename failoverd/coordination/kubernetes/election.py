@@ -4,6 +4,8 @@ The holder renews the Lease. A candidate takes it over once it saw no change in 
 its own steady clock: what time others wrote into it is for people, and is compared with nothing. Each write says which
 version it replaces, so of two candidates one is refused.
 
+The holder renews it in the version that it wrote last, and reads it where that is not what stands there: one call.
+
 The epoch is `leaseTransitions` + 1: it grows with each new holder. A Lease that a person deleted has lost it. Who held
 it makes it anew as it was; anybody else waits, for its holder may not know yet, and then goes on from the epoch that it
 knows. Where nobody remembers it, after a start of all members, it begins with 1.
@@ -19,6 +21,9 @@ from typing import Final, Self
 from failoverd.coordination.kubernetes.api_server import LEASES, ApiRefusal, ApiRequest, ApiServer, ApiVerb, Json
 from failoverd.core.errors import CoordinationError
 from failoverd.ports import Clock
+
+_MOST_TRANSITIONS: Final = 2**31 - 1
+"""What a Lease holds. A person wrote it: from there on epochs begin anew, and are raised as after a backup."""
 
 _TRIES: Final = 3
 """To write into a Lease that others write as well."""
@@ -46,7 +51,7 @@ class LeaseRecord:
                 str(spec.get("renewTime") or ""),
                 int(spec.get("leaseTransitions") or 0),
             )
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, OverflowError):
             raise CoordinationError("the Lease cannot be read", reason="not_kubernetes") from None
 
     @property
@@ -88,16 +93,19 @@ class Election:
     _seen: LeaseRecord = NOBODY  # the last that was seen, or written
     _since: float = 0.0  # seen first at that moment
     _missing_since: float | None = None
+    _written: Json | None = None  # the Lease as this candidate wrote it last
 
     async def campaign(self, *, stands: bool) -> LeaseRecord:
         """Renew the Lease, or take it if it is free and this candidate stands. What it says then."""
-        return await self._written(lambda found: self._wanted(found, stands=stands))
+        if (renewed := await self._renewed()) is not None:
+            return renewed
+        return await self._brought_to(lambda found: self._wanted(found, stands=stands))
 
     async def resign(self) -> None:
         """Free the Lease if it is held: anybody can take it at once, for it is over in a second."""
         now = self._stamp()
         released = LeaseRecord("", 1, now, now, 0)
-        await self._written(
+        await self._brought_to(
             lambda found: replace(released, transitions=found.transitions) if found.holder == self.identity else None
         )
 
@@ -106,7 +114,20 @@ class Election:
         found, _ = await self._read()
         return found.holder == self.identity and found.epoch == epoch
 
-    async def _written(self, wanted: Callable[[LeaseRecord], LeaseRecord | None]) -> LeaseRecord:
+    async def _renewed(self) -> LeaseRecord | None:
+        """The Lease after it was renewed as it was written last; None where something else stands there, or did."""
+        if self._written is None or self._seen.holder != self.identity:
+            return None
+        wish, stands = self._wanted(self._seen, stands=True), self._written
+        self._written = None
+        try:
+            return await self._write(wish, stands) if wish is not None else None
+        except ApiRefusal as refusal:
+            if not refusal.overtaken:
+                raise
+            return None
+
+    async def _brought_to(self, wanted: Callable[[LeaseRecord], LeaseRecord | None]) -> LeaseRecord:
         """What the Lease says after what was wanted of it is written, if anything was."""
         for _ in range(_TRIES):
             found, stands = await self._read()
@@ -131,7 +152,8 @@ class Election:
         known = self._seen if found is NOBODY else found
         if known.holder == self.identity:  # it was deleted while this one led
             return replace(known, duration=duration, renewed=now)
-        return LeaseRecord(self.identity, duration, now, now, known.transitions + 1)
+        transitions = known.transitions + 1 if known.transitions < _MOST_TRANSITIONS else 0
+        return LeaseRecord(self.identity, duration, now, now, transitions)
 
     def _free(self, found: LeaseRecord) -> bool:
         if self._missing_since is not None:
@@ -165,8 +187,10 @@ class Election:
             meta = {"name": self.name, "labels": {"app.kubernetes.io/managed-by": "failoverd"}}
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": wish.spec}
             asked = ApiRequest(ApiVerb.CREATE, LEASES, body=body)
-        written = LeaseRecord.parse(await self.server.ask(asked))
+        said = await self.server.ask(asked)
+        written = LeaseRecord.parse(said)
         self._saw(written)
+        self._written = said
         return written
 
     def _saw(self, found: LeaseRecord) -> None:

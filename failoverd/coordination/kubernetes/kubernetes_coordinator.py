@@ -30,12 +30,16 @@ from failoverd.coordination.kubernetes.api_server import (
 )
 from failoverd.coordination.kubernetes.config_maps import Namespaced, deletion
 from failoverd.coordination.kubernetes.election import Election, LeaseRecord
-from failoverd.coordination.kubernetes.sessions import Sessions
+from failoverd.coordination.kubernetes.sessions import YOUNG, Sessions
 from failoverd.core.errors import CoordinationError
+from failoverd.foreign import shown_name
 from failoverd.ports import Clock, Leadership, Replacement, SharedValue
 
-_AT_ONCE: Final = 16
-"""Objects that are written at the same time."""
+_AT_ONCE: Final = 8
+"""Objects that are written at the same time: half of the connections that there are, for the Lease must not wait."""
+
+TENDED: Final = 1 / 40
+"""Of the lease: for so long a renewed Lease waits for the sessions. Then whoever asked has to know that it leads."""
 
 _SWEEPS: Final = 10
 """Looks at the sessions of others within one lease, while somebody listens to changes."""
@@ -60,6 +64,9 @@ class KubernetesCoordinator:
     clock: Clock
     election: Election = field(init=False)
     sessions: Sessions = field(init=False)
+    _tending: asyncio.Task[None] | None = None
+    _publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _begun: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # of calls that were given up: what was written
 
     def __post_init__(self) -> None:
         identity = f"{self.member}_{uuid4().hex}"
@@ -69,11 +76,11 @@ class KubernetesCoordinator:
     async def campaign(self, *, stands: bool = True) -> Leadership:
         """Renew the Lease before anything else: that nothing can be said, or taken away, costs nobody the lead."""
         led = await self.election.campaign(stands=stands)
-        with suppress(CoordinationError):  # whoever publishes is told
-            await self.sessions.keep()
+        await self._tend_sessions()
         return Leadership(_member(led), led.epoch, mine=led.holder == self.election.identity)
 
     async def resign(self) -> None:
+        await self.close()
         await self.election.resign()
         await self.sessions.leave()
 
@@ -107,11 +114,12 @@ class KubernetesCoordinator:
         return done
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
-        said_for = ""
-        while said_for != self.sessions.own or not said_for:  # it may have been ended meanwhile
-            said_for = await self.sessions.held()
-            await self._put_all(values, said_for)
-        await self.sessions.sweep()
+        """One call after the other: many at once would all be given up before the first of them was done."""
+        async with self._publishing:
+            said_for = ""
+            while said_for != self.sessions.own or not said_for:  # it may have been ended meanwhile
+                said_for = await self.sessions.held(YOUNG)
+                await self._put_all(values, said_for)
 
     async def entries(self, below_key: str) -> tuple[Mapping[str, SharedValue], int]:
         found, known = await self.server.listed(CONFIG_MAPS, self.installation.values_below(below_key))
@@ -127,6 +135,22 @@ class KubernetesCoordinator:
                         gone = kind == "DELETED"
                         yield each.key, SharedValue(None if gone else each.value, each.version)
 
+    async def close(self) -> None:
+        """Ask nothing more by itself."""
+        if self._tending is not None:
+            self._tending.cancel()
+            await asyncio.wait({self._tending})
+
+    async def _tend_sessions(self) -> None:
+        """Renew its session, and end those that are over. Where each call takes long, that goes on by itself."""
+        if self._tending is None or self._tending.done():
+            self._tending = asyncio.create_task(self._tended())
+        await asyncio.wait({self._tending}, timeout=self.lease * TENDED)
+
+    async def _tended(self) -> None:
+        with suppress(CoordinationError):  # it costs nobody the lead; whoever publishes is told what cannot be written
+            await self.sessions.keep()
+
     async def _swap(self, asked: ApiRequest) -> Json | None:
         """What it answers; None if something else stands there by now."""
         try:
@@ -137,17 +161,24 @@ class KubernetesCoordinator:
             raise
 
     async def _put_all(self, values: Mapping[str, bytes], session: str) -> None:
-        """Each is an object of its own. Those that can be written are, whatever becomes of the others."""
+        """Each is an object of its own. Those that can be written are, whatever becomes of the others.
+
+        Who calls again with the same after an error, or without the patience to wait for the end, goes on there.
+        """
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def put(key: str, value: bytes) -> None:
             async with gate:
                 await self._put(key, value, session)
+                self._begun[key] = session, value
 
-        ended = await asyncio.gather(*(put(*each) for each in values.items()), return_exceptions=True)
+        left = [each for each in values.items() if self._begun.get(each[0]) != (session, each[1])]
+        ended = await asyncio.gather(*(put(*each) for each in left), return_exceptions=True)
         for each in ended:
             if each is not None:
                 raise each
+        for key in values:
+            self._begun.pop(key, None)
 
     async def _put(self, key: str, value: bytes, session: str) -> None:
         """Write it, whether or not something stands there."""
@@ -181,5 +212,5 @@ class KubernetesCoordinator:
 
 
 def _member(led: LeaseRecord) -> str:
-    """Whose process holds the Lease; somebody who is none of ours is told as a whole."""
-    return led.holder.rpartition("_")[0] or led.holder
+    """Whose process holds the Lease; somebody who is none of ours is told as a whole, if that fits into a line."""
+    return shown_name(led.holder.rpartition("_")[0] or led.holder)

@@ -29,6 +29,9 @@ from failoverd.ports import Clock
 _FRESH: Final = 0.05
 """Of its time: a session that was renewed within it is not renewed again, nor others looked at."""
 
+YOUNG: Final = 0.5
+"""Of its time: one that was renewed within it is good enough to say something for. Who campaigns renews it oftener."""
+
 _SEARCHES: Final = 10
 """Leases between two searches for what belongs to no session any more."""
 
@@ -62,11 +65,11 @@ class Sessions:
     _holding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _sweeping: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def held(self) -> str:
-        """A session of this member that lasts for the whole time from now on."""
+    async def held(self, age: float = _FRESH) -> str:
+        """A session of this member that was renewed within that part of its time."""
         async with self._holding:
             asked = self.clock()
-            if self.own and asked < self._renewed + self.lease * _FRESH:
+            if self.own and asked < self._renewed + self.lease * age:
                 return self.own
             if not await self._is_renewed():
                 if self.own:

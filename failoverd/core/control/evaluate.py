@@ -327,15 +327,14 @@ def _outranked(case: _Case, decision: Decision, memory: TargetMemory) -> Decisio
 def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple[Event, ...]]:
     """Who else writes the name, after this look at it; and what is to be told of that."""
     others, good, ours = case.state.other_types(memory.target), memory.last_good, case.ours
-    rivalry = rivals.seen(
-        memory.rivalry,
-        (each.rivalry for each in others),
-        case.observed,
-        ours,
-        good.records if good is not None else None,
-        case.policy.limits.longest_window,
-        case.now,
-    )
+    last, rivalries = good.records if good is not None else None, tuple(each.rivalry for each in others)
+    known = memory.rivalry
+    if case.estate.lone:
+        own = max((each.last_good.generation for each in (memory, *others) if each.last_good is not None), default=0)
+        known = rivals.put_back_alone(known, rivalries, case.observed, last, own)
+    rivalry = rivals.seen(known, rivalries, case.observed, ours, last, case.policy.limits.longest_window, case.now)
+    if rivalry.since is None and rivalry.undone and not case.estate.lone:
+        rivalry = replace(rivalry, undone=0)
     after = replace(memory, rivalry=rivalry) if rivalry != memory.rivalry else memory
     return after, news.rivalled(memory, after, others, ours, case.state.incident)
 
@@ -586,9 +585,9 @@ def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome
         memory = replace(memory, told=told)
         outcome = _ended(case, memory, decision, OutcomeKind.REFUSE, TargetState.REFUSED, events)
         return replace(outcome, refused=found)
-    marker, rival = case.observed.marker, memory.rivalry.since is not None
-    if rival and isinstance(found, Plan) and found.kind is PlanKind.MARK and marker is not None:
-        found = InSync(found.target, marker.generation, found.overruled)  # two would go on about what it says
+    marker, left = case.observed.marker, _leaves_marker(case, memory)
+    if left and isinstance(found, Plan) and found.kind is PlanKind.MARK and marker is not None:
+        found = InSync(found.target, marker.generation, found.overruled)
     if isinstance(found, InSync):
         return _in_sync(case, memory, decision, found)
     until = settles(memory, case.observed, case.now)
@@ -644,7 +643,7 @@ def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | 
     records, marker = case.observed.records, case.observed.marker
     if case.heeded.stopped or case.heeded.lost or records is None or marker is None:
         return None
-    if settles(memory, case.observed, case.now) is not None or memory.rivalry.since is not None:
+    if settles(memory, case.observed, case.now) is not None or _leaves_marker(case, memory):
         return None
     if memory.last_good is None or memory.last_good.records != records or case.signature(memory).stands_in(marker):
         return None
@@ -653,6 +652,11 @@ def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | 
         return None
     found = replace(found, overruled=memory.last_good.overruled)
     return _write(case, memory, decision, marker_only(found, case.policy.limits), (), case.now)
+
+
+def _leaves_marker(case: _Case, memory: TargetMemory) -> bool:
+    """Whether a marker is not written by itself: others write the name as well, and would go on about what it says."""
+    return memory.rivalry.since is not None or case.estate.lone
 
 
 def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: RecordSet) -> Plan | InSync | Refused:
@@ -813,7 +817,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         out=out - _ill(case, out),
         still=_still(case.heeded, lone=case.estate.lone),
         rival=memory.rivalry.since is not None,
-        contested=memory.rivalry.since is not None and memory.rivalry.contested,
+        contested=(memory.rivalry.since is not None or case.estate.lone) and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
         evicted=_evicted(case, plan),
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",

@@ -11,6 +11,10 @@ Both fall silent then, so silence says nothing, and no time ends it: a person do
 rival puts back although it is down is taken off once more and then left, for else the two would go on about that.
 
 The types of a name share its marker, and what each of them saw is put together.
+
+Members of one installation are one instance. While nobody can lead, each takes off what it sees down itself, and what
+another one puts back (`put_back_alone`) is left the same way: either somebody leads after all, or that one sees the
+other regions down, and the two would go on about that as well.
 """
 
 from collections.abc import Iterable
@@ -53,7 +57,8 @@ class Rivalry:
         turns: the last ones, oldest first.
         since: when a rival was detected; None without one.
         rivals: who that is.
-        undone: how often, since then, they put something back into the answer that we had taken off.
+        undone: how often, since then, they put something back into the answer that we had taken off; without a rival,
+            how often other members did, since nobody can lead.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -107,6 +112,24 @@ def seen(
     if over_ours and marker.instance != ours.instance and _put_back(observed.records, last):
         return replace(after, undone=known.undone + 1)
     return after
+
+
+def put_back_alone(
+    known: Rivalry, of_other_types: Iterable[Rivalry], observed: Observed, last: RecordSet | None, own: int
+) -> Rivalry:
+    """What is known after a look at the name while nobody can lead, before what `seen` makes of it.
+
+    Args:
+        known: from before, at this type of it.
+        of_other_types: the same at the others.
+        observed: what stands there.
+        last: the answer that this member last knew to be right.
+        own: the generation of that, at whichever type of the name it is newest.
+    """
+    known, marker = _together(known, of_other_types), observed.marker
+    if marker is None or marker.by_hand or not known.turns or not known.turns[-1].generation == own < marker.generation:
+        return known
+    return replace(known, undone=known.undone + 1) if _put_back(observed.records, last) else known
 
 
 def _taken(known: Rivalry, turn: Turn) -> Rivalry:

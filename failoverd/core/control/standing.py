@@ -116,10 +116,8 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
         said = [name for each in held.plan.decision.reasons if each.code is ReasonCode.PAUSED for name in each.named]
         command = failoverctl("release", *said)
         return f"{command}, or wait for its end", command
-    if check.limit in _STATES:
-        words, verb = _STATES[check.limit]
-        command = failoverctl(*verb) if verb else ""
-        return f"{words}{command}", command
+    if of_state := remedy_of_state(check.limit):
+        return of_state
     rate, floor = check.limit.kind is LimitKind.RATE, check.limit.kind is LimitKind.FLOOR
     at_once = "; an override given with --now meets no rate" if rate and _by_word(held) else ""
     key = news.limit_key(policy, check)
@@ -128,6 +126,15 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
     else:
         change = f"write a {'lower' if floor else 'higher'} {key} into {policy.source.file} than its default"
     return (f"{change}, or wait{at_once}" if rate else f"{change}: time does not end this"), ""
+
+
+def remedy_of_state(limit: Limit) -> tuple[str, str] | None:
+    """What to do about what no file says, with the command that it names, or ""; None for any other limit."""
+    if limit not in _STATES:
+        return None
+    words, verb = _STATES[limit]
+    command = failoverctl(*verb) if verb else ""
+    return f"{words}{command}", command
 
 
 _STATES: Final[Mapping[Limit, tuple[str, tuple[str, ...]]]] = {

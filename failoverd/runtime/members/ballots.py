@@ -19,6 +19,7 @@ from failoverd.core.health.votes import Vote, Votes
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Endpoint, Policy
 from failoverd.foreign import quoted
+from failoverd.ports import Clock, WallClock
 from failoverd.runtime.members.versioned import VERSION, read_object
 
 MOST_BYTES: Final = 1 << 20
@@ -44,6 +45,16 @@ class MemberRun(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a member says of itself: the time, steady, and as its machine has it now; its version; its process."""
+
+    clock: Clock
+    wall: WallClock
+    version: str = ""
+    run: MemberRun | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MemberBeat:
     """A member about itself.
 
@@ -54,6 +65,7 @@ class MemberBeat:
         isolated: the address families in which it does not trust itself.
         run: which process says it; None: it does not say.
         settings: a digest of what all members have to be told alike; empty: it does not say.
+        steady: the same by the clock that it goes by, which was set when it began; None: it does not say.
     """
 
     number: int
@@ -62,12 +74,15 @@ class MemberBeat:
     isolated: frozenset[Family] = frozenset()
     run: MemberRun | None = None
     settings: str = ""
+    steady: float | None = None
 
     def dumped(self) -> bytes:
         said: dict[str, Any] = {"v": VERSION, "number": self.number, "at": round(self.at, 3)}
         said |= {"version": self.version, "settings": self.settings}
         if self.run is not None:
             said["run"] = self.run._asdict()
+        if self.steady is not None:
+            said["steady"] = round(self.steady, 3)
         if self.isolated:
             said["isolated"] = sorted(self.isolated)
         return _compact(said)
@@ -78,11 +93,13 @@ class MemberBeat:
         said = _object(value)
         number: Any = said.get("number")
         at: Any = said.get("at")
+        steady: Any = said.get("steady")
         _require(isinstance(number, int) and _is_moment(at), "it has no number or time")
         families = {family.value: family for family in Family}
         isolated = frozenset(families[each] for each in _strings(said.get("isolated")) if each in families)
         version, settings = _text(said.get("version")), _text(said.get("settings"))
-        return cls(number, float(at), version, isolated, _run(said.get("run")), settings)
+        told = float(steady) if _is_moment(steady) else None
+        return cls(number, float(at), version, isolated, _run(said.get("run")), settings, told)
 
 
 @dataclass(frozen=True, slots=True)

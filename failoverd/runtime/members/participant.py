@@ -14,9 +14,9 @@ from failoverd.core.records import Policy
 from failoverd.core.status import MembersStatus
 from failoverd.ports import Clock, Coordinator, Emit, Telling
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.members.ballots import Introduction
 from failoverd.runtime.members.leading import Leading
 from failoverd.runtime.members.memory import SharedMemory
-from failoverd.runtime.members.publishing import Introduction
 from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.shared_history import SharedHistory
 from failoverd.runtime.members.shared_notices import SharedNotices
@@ -160,11 +160,16 @@ class Participant:
             raise self._not_leading("what writes is for the leader")
 
     def _not_leading(self, why: str) -> CoordinationError:
+        remedy = (
+            f"say it to {self.lead.standing.leader or 'the member that leads'} itself; failoverctl members names it"
+        )
+        if not self.lead.coordinated:
+            remedy = (
+                "say it to a member that the coordinator answers; if it answers none, failoverctl plan and apply move "
+                "what has to, with --without-daemon"
+            )
         return CoordinationError(
-            f"this member does not lead, and {why}: nothing was changed",
-            reason="not_leader",
-            remedy=f"say it to {self.lead.standing.leader or 'the member that leads'} itself; "
-            "failoverctl members names it",
+            f"this member does not lead, and {why}: nothing was changed", reason="not_leader", remedy=remedy
         )
 
     async def leave(self) -> None:

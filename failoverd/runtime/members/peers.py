@@ -10,9 +10,9 @@ from failoverd.core.health.isolation import NEVER
 from failoverd.core.health.transitions import ProbeDue
 from failoverd.core.health.votes import Votes
 from failoverd.core.members import Member, Membership
-from failoverd.ports import Clock, Emit
+from failoverd.ports import Emit
 from failoverd.runtime.members.assigning import Assignment
-from failoverd.runtime.members.ballots import Ballot, MemberBeat
+from failoverd.runtime.members.ballots import Ballot, Introduction, MemberBeat
 from failoverd.runtime.members.refusals import Refusals
 
 MOST_POLICIES: Final = 10_000
@@ -36,7 +36,8 @@ class HeardMember:
         votes: whether its votes count.
         isolated: the address families in which it does not trust itself.
         version: of its failoverd.
-        clock_offset: seconds by which its wall clock is ahead of this one's, at most; None while nothing is known.
+        clock_offset: seconds by which its clock is ahead of this one's, at most: that of its machine, or the one that
+            it goes by, whichever is further off. None while nothing is known.
         differing: the policies of which it runs another revision, or none.
         otherwise: whether its configuration says something else of the members.
         twin: where another daemon is that says that it is this member, while this one steps back for it.
@@ -84,7 +85,7 @@ class Peers:
         obey: is called with the probes that others make due.
         assignment: who probes what.
         emit: is told of members that go and come, and of what is not counted.
-        clock: the time; steady.
+        introduction: what this one says of itself; the time is the same.
     """
 
     def __init__(
@@ -96,8 +97,9 @@ class Peers:
         obey: Callable[[Iterable[ProbeDue]], None],
         assignment: Assignment,
         emit: Emit,
-        clock: Clock,
+        introduction: Introduction,
     ) -> None:
+        clock = introduction.clock
         self._me = membership.me.name
         self._membership = membership
         self._lease = lease
@@ -107,6 +109,7 @@ class Peers:
         self._assignment = assignment
         self._emit = emit
         self._clock = clock
+        self._wall = introduction.wall
         self._others = {each.name: _Other(each) for each in membership.members if each.name != self._me}
         self._began = clock()
         self._refusals = Refusals(emit, clock)
@@ -199,17 +202,24 @@ class Peers:
             return  # it may have been said long ago
         was = self._is_heard(other) and before.isolated == said.isolated
         other.heard_at = other.spoke_at = self._clock()
-        other.clock_offset = said.at - self._clock()
-        if not was:
+        other.clock_offset = self._clock_offset(said)
+        if not was:  # it may have been started just now, and tells its ballots one after the other
+            other.differing |= dict.fromkeys(other.differing.keys() - other.ballots.keys(), self._clock())
             self.look()
+
+    def _clock_offset(self, said: MemberBeat) -> float:
+        """Seconds by which it is ahead. Whoever sets a clock mends the machine, and not what a daemon began with."""
+        machines = said.at - self._wall()
+        daemons = machines if said.steady is None else said.steady - self._clock()
+        return max(machines, daemons, key=abs)
 
     def _hear(self, other: _Other, name: str) -> None:
         """Have the votes of a member on a policy counted, if they are on the same revision."""
         if name not in self._assignment.taken:
             return
-        ballot = other.ballots.get(name)
+        ballot, ours = other.ballots.get(name), self._assignment.taken[name].policy.source.revision
         votes = None
-        if self._differs(other, name):
+        if ballot is None or ballot.revision != ours:
             other.differing.setdefault(name, self._clock())
         else:
             other.differing.pop(name, None)
@@ -219,9 +229,16 @@ class Peers:
         self._obey(self._board.hear(other.member.name, name, votes))
 
     def _differs(self, other: _Other, name: str) -> bool:
-        """Whether it runs another revision of a policy than this member does."""
-        policy, ballot = self._assignment.policies().get(name), other.ballots.get(name)
-        return policy is not None and ballot is not None and ballot.revision != policy.source.revision
+        """Whether it runs another revision of a policy than this member does, or none, as far as can be said.
+
+        Who says nothing of a policy has read its files within a lease, or was given none of that name.
+        """
+        since = other.differing.get(name)
+        return since is not None and (name in other.ballots or (self._is_heard(other) and self._lasts(since)))
+
+    def _lasts(self, since: float) -> bool:
+        """Whether it is so for longer than it may take everybody to read the files."""
+        return self._clock() - since > self._lease
 
     # -- who is there --------------------------------------------------------------------------------------------------
 
@@ -239,21 +256,21 @@ class Peers:
         if heard and other.told_lost is not None:
             self._emit(MemberFound(at=now, member=who.name, network=who.network, lasted=now - other.told_lost))
             other.told_lost = None
-        silent_for = now - max(other.heard_at, self._began)
+        silent_for = now - (self._began if other.spoke_at is None else other.spoke_at)  # who left spoke just before
         if not heard and other.told_lost is None and silent_for > self._lease:
             other.told_lost = now - silent_for
             self._emit(MemberLost(at=now, member=who.name, network=who.network, silent_for=silent_for))
 
     def tell_differing(self) -> None:
         """Say of whom another revision is not counted, once it had the time to read the files as well."""
-        now = self._clock()
         for other in self._others.values():
             for policy, since in other.differing.items():
-                ballot = other.ballots.get(policy)
-                if ballot is None or policy not in self._assignment.taken or now - since <= self._lease:
+                taken = self._assignment.taken.get(policy)
+                if taken is None or not self._lasts(since) or not self._differs(other, policy):
                     continue
-                ours = self._assignment.taken[policy].policy.source.revision
-                self._refusals.other_revision(other.member.name, policy, ballot.revision, ours)
+                ballot = other.ballots.get(policy)
+                theirs = ballot.revision if ballot is not None else ""
+                self._refusals.other_revision(other.member.name, policy, theirs, taken.policy.source.revision)
 
     def _is_heard(self, other: _Other) -> bool:
         return self._clock() - other.heard_at <= self._lease

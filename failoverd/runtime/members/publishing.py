@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from failoverd.core.errors import CoordinationError
 from failoverd.core.health.isolation import NEVER, Family
 from failoverd.core.records import Policy
-from failoverd.ports import Clock, Coordinator
-from failoverd.runtime.members.ballots import Ballot, MemberBeat, MemberRun
+from failoverd.ports import Coordinator
+from failoverd.runtime.members.ballots import Ballot, Introduction, MemberBeat
 from failoverd.runtime.naps import Nap
 
 VANTAGES: Final = "vantages/"
@@ -29,15 +28,6 @@ TOGETHER: Final = 100
 
 AT_ONCE: Final = 4
 """Such calls that are under way together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Introduction:
-    """What a member says of itself: the time, steady; its version; its process."""
-
-    clock: Clock
-    version: str = ""
-    run: MemberRun | None = None
 
 
 class Publisher:
@@ -175,7 +165,7 @@ class Publisher:
     async def _heartbeat(self, isolated: frozenset[Family], now: float) -> None:
         self._number += 1
         about = self._introduction
-        said = MemberBeat(self._number, about.clock(), about.version, isolated, about.run, self._settings)
+        said = MemberBeat(self._number, about.wall(), about.version, isolated, about.run, self._settings, about.clock())
         await self._publish({f"{MEMBERS}{self._me}": said.dumped()})
         self._beat_at, self._told_isolated = now, isolated
 

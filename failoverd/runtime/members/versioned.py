@@ -13,7 +13,7 @@ LARGEST: Final = 10**11
 each decision, and whoever wants to show them."""
 
 LARGEST_EPOCH: Final = 10**18
-"""That a marker can say: it has 18 digits. What is known of a record has the one that stands there, whoever wrote it."""
+"""That a marker can say, of 18 digits: what is known of a record has the one that stands there, whoever wrote it."""
 
 
 class LaterVersionError(ValueError):

@@ -24,10 +24,10 @@ from failoverd.core.members import Member, Membership
 from failoverd.core.records import Policy
 from failoverd.ports import Coordinator, Emit
 from failoverd.runtime.members.assigning import Assignment, ProbeSharing
-from failoverd.runtime.members.ballots import Ballot, MemberBeat
+from failoverd.runtime.members.ballots import Ballot, Introduction, MemberBeat
 from failoverd.runtime.members.doubles import Doubles
 from failoverd.runtime.members.peers import HeardMember, Peers, Polls
-from failoverd.runtime.members.publishing import BALLOTS, MEMBERS, VANTAGES, Introduction, Publisher
+from failoverd.runtime.members.publishing import BALLOTS, MEMBERS, VANTAGES, Publisher
 from failoverd.runtime.supervising import CHANCE, backoff
 
 FIRST_PAUSE: Final = 0.1
@@ -98,7 +98,7 @@ class Voting:
         self._publisher = Publisher(coordinator, me, introduction, settings, board.isolated, policies, self._ballot)
         self._assignment = Assignment(membership, lease, policies, self._publisher.to_say, board, timetable)
         board.report(self._publisher.to_say)
-        self._peers = Peers(membership, lease, settings, board, timetable.obey, self._assignment, emit, clock)
+        self._peers = Peers(membership, lease, settings, board, timetable.obey, self._assignment, emit, introduction)
 
     @property
     def works(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
