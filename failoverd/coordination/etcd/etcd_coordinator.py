@@ -139,7 +139,7 @@ class EtcdCoordinator:
         """In one transaction; where something else stands in some places, once more without these."""
         while part:
             puts = [(encoded(self.prefix + key), encoded(each.value)) for key, each in part.items()]
-            looks = [key for key, _ in puts] + [encoded(self.prefix + _LEADER)]
+            looks = [key for key, _ in puts] + ([encoded(self.prefix + _LEADER)] if epoch is not None else [])
             body = {
                 "compare": self._unchanged({key: each.after for key, each in part.items()}, epoch),
                 "success": [{"request_put": {"key": key, "value": value}} for key, value in puts],
