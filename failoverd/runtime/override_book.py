@@ -212,7 +212,7 @@ class Overrides:
             self._unshared.add(word.id)
             if await self._share(word):
                 self._unshared.discard(word.id)
-        return await self.keep_here(word)
+        return await self.keep_here(self._words.get(word.id, word))  # more may have been heard of it meanwhile
 
     async def keep_here(self, word: Override) -> bool:
         """Have the journal keep it. Whether it does."""

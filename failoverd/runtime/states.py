@@ -73,6 +73,12 @@ class States:
             kept.forget(policy)
         self._signalled.pop(policy, None)
 
+    def forget_target(self, policy: str, key: str) -> None:
+        """The same of one target, which the policy's file does not name any more."""
+        if (state := self._states.get(policy)) is not None:
+            targets = {name: memory for name, memory in state.targets.items() if name != key}
+            self._states[policy] = replace(state, targets=targets)
+
     def seen(self, policy: Policy, verdicts: Verdicts) -> PolicyState:
         """The same as `looked_at`, kept from now on."""
         state = self.looked_at(policy, verdicts)

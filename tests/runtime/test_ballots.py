@@ -48,9 +48,8 @@ def test_what_was_left_to_others_is_said_by_the_names_that_were_counted_on() -> 
 
 
 def test_a_heartbeat_arrives_as_it_was_sent() -> None:
-    said = MemberBeat(
-        7, 1_000.25, "1.2.3", frozenset({Family.IPV6, Family.NAME}), MemberRun(900.5, "abc", "host-1"), "def", 1_000.5
-    )
+    families, run = frozenset({Family.IPV6, Family.NAME}), MemberRun(900.5, "abc", "host-1")
+    said = MemberBeat(7, 1_000.25, "1.2.3", families, run, "def", 1_000.5, lease=20.0)
     assert MemberBeat.parsed(said.dumped()) == said
 
 

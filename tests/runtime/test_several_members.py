@@ -1,13 +1,14 @@
 """Three daemons of one installation, with a coordinator: one leads, and any of them can go."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 from support.cluster import TIMEOUT, Dark, papers
 from support.coordinating import REFUSED, UNANSWERED, PaperQuorum
 from support.operating import undoable_of
-from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, status
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, playing, status
 from support.trio import LEASE, NAMES, RETRY, Trio, drain, settled, trio
 from support.virtual import until, virtually
 
@@ -31,7 +32,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.health.region import RegionState
 from failoverd.core.members import MemberRole, Uncoordinated
-from failoverd.core.overrides import Comment, Scope, Verb
+from failoverd.core.overrides import Announced, Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
 from failoverd.operations.commanding import Desk, WordRequest
@@ -960,3 +961,64 @@ async def test_a_word_that_is_released_while_another_one_is_told_of_is_over() ->
         await elapse(LEASE)
         assert [word.id for word in found.leader.engine.overrides.in_force()] == [first.id]
         assert [event.override for event in found.leader.told(OverrideEnding)] == [first.id]
+
+
+@virtually
+async def test_a_word_that_is_released_at_a_follower_while_the_leader_shares_it_is_over() -> None:
+    """The leader tells of its end to come, and the follower has not heard that yet."""
+    async with trio() as found:
+        await settled(found)
+        word = drain("azure")
+        assert await found.leader.engine.say(word, None)
+        await elapse(5.0)
+        follower = found.others()[0]
+        (name,) = (name for name, stage in found.stages.items() if stage is follower)
+        found.ways[name].delay = 1.0
+        told = replace(word, told=Announced.HALF_TIME)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(found.leader.engine.overrides.put(told, None))
+            both.create_task(desk(found, name).release(word.id, "done", "bob@desk"))
+        found.ways[name].delay = 0.0
+        await elapse(5.0)
+        assert not heeding(found)
+
+
+@virtually
+async def test_a_word_that_is_prolonged_at_a_follower_while_the_leader_ends_it_stays_over() -> None:
+    async with trio() as found:
+        await settled(found)
+        word = drain("azure")
+        assert await found.leader.engine.say(word, None)
+        await elapse(5.0)
+        follower = found.others()[0]
+        (name,) = (name for name, stage in found.stages.items() if stage is follower)
+        found.ways[name].delay = 1.0
+        longer = replace(word, until=word.until + 60.0, comments=(*word.comments, Comment(now(), "alex", "longer")))
+        saying = asyncio.create_task(follower.engine.say(longer, None))
+        await found.leader.engine.overrides.put(word.released("sam", "it is mended", now()), None)
+        with pytest.raises(CoordinationError):
+            await saying
+        found.ways[name].delay = 0.0
+        await elapse(5.0)
+        assert not heeding(found)
+
+
+@virtually
+async def test_who_was_started_while_the_coordinator_answers_nobody_takes_nothing_off_before_it_was_heard() -> None:
+    """It cannot know who led last, nor what people said since its journal was written."""
+    before = Trio(uncoordinated=Uncoordinated.FAILING_OUT)
+    async with trio(of=before) as found:
+        await settled(found)
+    again = replace(before, stages={}, ways={})
+    again.quorum.lose_quorum()
+    stages = [again.made(name) for name in NAMES]
+    async with AsyncExitStack() as rest:
+        for stage in stages:
+            await rest.enter_async_context(playing(API, stage=stage))
+        await elapse(120.0)
+        again.world.let(Does.REFUSE, AZURE)
+        await elapse(300.0)
+        assert not any(stage.engine.lead.acts for stage in stages)
+        assert stages[0].shares(API) == NORMAL
+        again.quorum.regain_quorum()
+        await until(lambda: takes_out(again))

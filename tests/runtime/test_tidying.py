@@ -5,13 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from support.coordinating import LEADER, REFUSED, PaperQuorum
-from support.trio import LEASE, drain, settled, trio
-from support.virtual import virtually
+from support.stage import API
+from support.trio import LEASE, NAMES, drain, settled, trio
+from support.virtual import until, virtually
 
 from failoverd import codec
+from failoverd.core.control.state import TargetMemory, key_of
 from failoverd.core.overrides import KNOWN, Override
 from failoverd.runtime.members.leading import Leading
-from failoverd.runtime.members.tidying import EVERY, UNNEEDED, Tidying
+from failoverd.runtime.members.tidying import EVERY, UNNEEDED, Needs, Tidying
 from failoverd.simulation.virtual_time import elapse, now
 
 
@@ -21,12 +23,20 @@ class Tidied:
 
     quorum: PaperQuorum = field(default_factory=lambda: PaperQuorum(LEASE))
     had: set[str] | None = field(default_factory=set)
+    targets: dict[str, set[str]] = field(default_factory=dict)
+    members: set[str] = field(default_factory=lambda: {"azure-1", "oci-1"})
     leads: bool = True
 
     def __post_init__(self) -> None:
         self.way = self.quorum.member("azure-1")
         self.quorum.put(LEADER, b"azure-1")
-        self.tidying = Tidying(self.way, self, lambda: self.had, now)
+        self.tidying = Tidying(self.way, self, self.versions, self.needs, now)
+
+    def versions(self) -> dict[str, int]:
+        return {key: each.changed for key, each in self.quorum.kept.items() if key != LEADER}
+
+    def needs(self) -> Needs:
+        return Needs(self.had, self.members, self.targets)
 
     @property
     def epoch_in_coordinator(self) -> int:
@@ -104,8 +114,10 @@ async def test_a_follower_knows_since_when_and_takes_nothing_away_before_it_lead
 
 @virtually
 async def test_who_does_not_lead_any_more_and_does_not_know_takes_nothing_away() -> None:
-    found = remembering()
-    tidied = Tidying(found.way, Stale(), set, now)  # in an epoch that is over
+    found = Tidied()
+    for key in STATES:
+        found.remember(key)
+    tidied = Tidying(found.way, Stale(), found.versions, found.needs, now)  # in an epoch that is over
     for _ in range(30):
         await elapse(EVERY)
         await tidied.look()
@@ -116,6 +128,56 @@ async def test_who_does_not_lead_any_more_and_does_not_know_takes_nothing_away()
 class Stale:
     leads: bool = True
     epoch_in_coordinator: int = 1
+
+
+@virtually
+async def test_the_state_of_a_target_goes_a_day_after_it_went_out_of_the_file_of_its_policy() -> None:
+    """Of a policy that only another member has nobody knows here which targets it has."""
+    found = Tidied(had={"api", "web"}, targets={"api": {"dns-main example.com api.example.com A"}})
+    kept = {*STATES, "states/web/dns-main example.com www.example.com A"}
+    for key in (*kept, "states/api/dns-main example.com old.example.com A"):
+        found.remember(key)
+    await found.pass_by(UNNEEDED - EVERY)
+    assert found.stands > kept
+    await found.pass_by(3 * EVERY)
+    assert found.stands == kept
+
+
+@virtually
+async def test_what_a_member_told_goes_once_it_has_been_none_for_a_day() -> None:
+    found = Tidied(members={"azure-1", "oci-1", "aws-1"})
+    of_all = {"installation-wide/thing", "notices/leader"}
+    told = {f"{each}/{name}" for name in found.members for each in ("heard", "notices/handed")}
+    told |= {f"events/{name}/{number}" for name in found.members for number in (0, 255)}
+    for key in of_all | told:
+        found.remember(key)
+    await found.pass_by(2 * UNNEEDED)
+    assert found.stands == of_all | told
+    found.members.remove("aws-1")
+    await found.pass_by(UNNEEDED + 2 * EVERY)
+    assert found.stands == of_all | {key for key in told if "aws-1" not in key}
+
+
+@virtually
+async def test_a_target_that_was_taken_away_is_told_again_by_nobody() -> None:
+    async with trio() as found:
+        await settled(found)
+        (target,) = API.targets
+        gone = replace(target, key=replace(target.key, name="old.example.com"))
+        for stage in found.stages.values():
+            stage.states.put(stage.states.of("api").with_target(TargetMemory(gone)))
+        await found.leader.states.keep("api")
+        key = f"shared/states/api/{key_of(gone)}"
+        assert key in found.quorum.kept
+        await elapse(5.0)
+        written = found.states_written()
+        found.quorum.delete(key)  # as the leader does after a day
+        await elapse(3 * LEASE)
+        assert found.states_written() == {name: each for name, each in written.items() if name != key}
+        await found.leader.kill()
+        await until(lambda: found.leaders)
+        await elapse(3 * LEASE)
+        assert key not in found.quorum.kept
 
 
 @virtually
@@ -170,7 +232,7 @@ async def test_what_the_leader_takes_away_is_told_again_by_nobody() -> None:
         (name,), stood = found.leaders, set(found.quorum.kept)
         leading = found.leader.engine.member.lead
         assert isinstance(leading, Leading)
-        await Tidying(found.ways[name], leading, lambda: {"api"}, now).look()
+        await Tidying(found.ways[name], leading, dict, lambda: Needs({"api"}, NAMES), now).look()
         assert "shared/words/drain-0" not in found.quorum.kept
         found.quorum.delete("shared/states/gone/")  # as the leader does after a day
         await elapse(3 * LEASE)

@@ -48,6 +48,12 @@ class DeafToBallots(PaperCoordinator):
     """The way on which ballots are lost, and heartbeats are not."""
 
     deaf = False
+    told: float | None = None
+    """Seconds, where its file says another lease than the others'."""
+
+    @property
+    def lease(self) -> float:
+        return self.told if self.told is not None else super().lease
 
     async def publish(self, values: Mapping[str, bytes]) -> None:
         if self.deaf and any(key.startswith("vantages/votes/") for key in values):
@@ -66,6 +72,7 @@ class Places:
     stages: dict[str, Stage] = field(default_factory=dict)
     ways: dict[str, DeafToBallots] = field(default_factory=dict)
     uncoordinated: Uncoordinated = Uncoordinated.HOLD
+    leases: dict[str, float] = field(default_factory=dict)
     machines: dict[str, Skewed] = field(default_factory=dict)
     """The clocks of their machines; a daemon goes by what that of its own said when it began."""
 
@@ -73,6 +80,7 @@ class Places:
         members = tuple(Member(each, network or each.partition("-")[0]) for each in names)
         me = next(each for each in members if each.name == name)
         way = self.ways[name] = DeafToBallots(self.quorum, name)
+        way.told = self.leases.get(name)
         self.quorum.members.append(way)
         machine = self.machines.setdefault(name, Skewed())
         self.stages[name] = Stage(
@@ -613,6 +621,40 @@ async def test_a_member_that_was_told_another_network_is_named() -> None:
         assert told == {"azure-1": False, "oci-1": False, "aws-1": True}
         whole = {each.name: each.otherwise for each in roll(found.stages["aws-1"]).members}
         assert whole == {"azure-1": True, "oci-1": True, "aws-1": False}
+
+
+@virtually
+async def test_members_that_were_told_another_lease_are_named_and_neither_goes_nor_comes() -> None:
+    """One takes the others for gone after less time than lies between what they would say."""
+    found = Places(quorum=PaperQuorum(60.0), leases={"aws-1": 5.0})
+    async with AsyncExitStack() as rest:
+        for name in NAMES:
+            stage = found.made(name, NAMES)
+            await rest.enter_async_context(playing(found.policy, stage=stage))
+            await elapse(7.0)
+        for _ in range(60):
+            await elapse(5.0)
+            told = {each.name: each.otherwise for each in roll(found.stages["azure-1"]).members}
+            assert told == {"azure-1": False, "oci-1": False, "aws-1": True}
+        for name in NAMES:
+            for kind in (MemberLost, MemberFound, QuorumLost):
+                assert not [each for each in found.told(name, kind) if each.at > now() - 290.0], name
+        beats = found.quorum.revision
+        await found.stages["aws-1"].kill()
+        await elapse(120.0)
+        assert found.told("azure-1", MemberLost)
+        assert found.quorum.revision > beats
+
+
+@virtually
+async def test_nobody_speaks_faster_than_for_the_shortest_lease_that_a_file_may_say() -> None:
+    async with places() as found:
+        beat = json.loads(found.quorum.kept["vantages/members/oci-1"].value)
+        for number in range(5):
+            found.say("vantages/members/oci-1", json.dumps({**beat, "number": -number, "lease": 1e-6}).encode())
+        before = json.loads(found.quorum.kept["vantages/members/azure-1"].value)["number"]
+        await elapse(LEASE / 4)
+        assert json.loads(found.quorum.kept["vantages/members/azure-1"].value)["number"] - before <= 12
 
 
 @virtually

@@ -522,7 +522,7 @@ def _hastened(case: _Case, memory: TargetMemory) -> TargetMemory:
     ended = [word for word in case.state.overrides if word.back_at_once and word.over_by(case.now)]
     if rules is None or not ended or not memory.ramps:
         return memory
-    target, whole = case.observed.target, len(rules.steps)
+    target = case.observed.target
     at_once = {
         spec.name: word.ends
         for word in ended
@@ -531,9 +531,7 @@ def _hastened(case: _Case, memory: TargetMemory) -> TargetMemory:
         if word.scope.has_region(spec)
     }
     ramps = {
-        name: Ramp(each.at, whole, None, each.aborts)
-        if each.step < whole and each.at <= at_once.get(name, -1.0)
-        else each
+        name: ramp.arrived(rules, each) if each.at <= at_once.get(name, -1.0) else each
         for name, each in memory.ramps.items()
     }
     return replace(memory, ramps=ramps)

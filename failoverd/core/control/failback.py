@@ -186,45 +186,90 @@ def _climb(
     ground: _Ground, rules: RampRules, others: Sequence[RegionSpec], whole: Allocation, *, steps: bool
 ) -> _Climb:
     """Where each region stands on its ramp now; a step that is due is taken if `steps`."""
-    now, ttl = ground.now, ground.record.ttl
-    ramps, caps, told = dict(ground.view.ramps), dict[str, int](), dict[str, Reason]()
-    until = None
+    climb = _Climb(dict(ground.view.ramps))
+    tested = [spec for spec in others if _is_tested(ground.policy, spec, whole.shares.get(spec.name, 0))]
     for spec in others:
-        name, has, of = spec.name, ground.published.get(spec.name, 0), whole.shares.get(spec.name, 0)
-        if not has and (name in ground.view.common_fall or name in ground.recalled):
-            ramps.pop(name, None)
-            continue
-        if (each := _standing(ground, rules, spec, of, steps=steps)) is None:
-            continue
-        ramps[name] = each
-        if each.step >= len(rules.steps):
-            continue
-        known = ground.view.ramps.get(name)
-        begins = ramp.stepping(each) and (known is None or known.step != each.step)
-        due = ramp.due(rules, each, ground.view.regions[name], ttl)  # not known while the step does not stand
-        upcoming = now + rules.pause(ttl) if begins else due
-        counts = ground.view.counted.get(name, 0)
-        caps[name] = max(allowed := ramp.allowed(rules, each, has, of), min(counts, of))
-        numbers = {"step": float(each.step), "steps": float(len(rules.steps))}
-        numbers |= {"part": float(rules.steps[each.step - 1]), "of": float(of)}
-        if allowed < counts:
-            numbers["counts"] = float(counts)
-        if upcoming is not None and upcoming > now:
-            numbers["next"] = upcoming
-        if due is not None and due > now and caps[name] < of:
-            until = soonest(until, due)
-        told[name] = Reason(ReasonCode.RAMP, "failback.ramp", name, numbers=numbers)
-    return _Climb(ramps, caps, told, until)
+        if spec not in tested and not _at_once(ground, spec, climb):
+            climb = _climbing(ground, rules, spec, whole.shares.get(spec.name, 0), climb, steps=steps)
+    waits = any(cap < whole.shares.get(name, 0) for name, cap in climb.caps.items())
+    for spec in tested:
+        if not _at_once(ground, spec, climb):
+            _test(ground, rules, spec, climb, waits=waits)
+    return climb
+
+
+def _at_once(ground: _Ground, spec: RegionSpec, climb: _Climb) -> bool:
+    """Whether it comes back by no ramp, which is forgotten then."""
+    name = spec.name
+    free = not ground.published.get(name) and (name in ground.view.common_fall or name in ground.recalled)
+    if free:
+        climb.ramps.pop(name, None)
+    return free
+
+
+def _climbing(ground: _Ground, rules: RampRules, spec: RegionSpec, of: int, climb: _Climb, *, steps: bool) -> _Climb:
+    """With the step of one region, which would get `of` without a ramp."""
+    name, has, now, ttl = spec.name, ground.published.get(spec.name, 0), ground.now, ground.record.ttl
+    if (each := _standing(ground, rules, spec, of, steps=steps)) is None:
+        return climb
+    climb.ramps[name] = each
+    if each.step >= len(rules.steps):
+        return climb
+    known = ground.view.ramps.get(name)
+    begins = ramp.stepping(each) and (known is None or known.step != each.step)
+    due = ramp.due(rules, each, ground.view.regions[name], ttl)  # not known while the step does not stand
+    upcoming = now + rules.pause(ttl) if begins else due
+    counts = ground.view.counted.get(name, 0)
+    climb.caps[name] = max(allowed := ramp.allowed(rules, each, has, of), min(counts, of))
+    further = {"counts": float(counts)} if allowed < counts else {}
+    if upcoming is not None and upcoming > now:
+        further["next"] = upcoming
+    said = _told(rules, each, name, rules.steps[each.step - 1], of)
+    climb.told[name] = replace(said, numbers={**said.numbers, **further})
+    if due is not None and due > now and climb.caps[name] < of:
+        return replace(climb, until=soonest(climb.until, due))
+    return climb
+
+
+def _is_tested(policy: Policy, spec: RegionSpec, of: int) -> bool:
+    """Whether what a region would get without a ramp is what a standby is kept tested by, and no more."""
+    return spec.share == 0 and 0 < of <= policy.trickle
+
+
+def _test(ground: _Ground, rules: RampRules, spec: RegionSpec, climb: _Climb, *, waits: bool) -> None:
+    """A standby that is only kept tested has all of that in one step: by parts of it, none would have room for its own.
+
+    While traffic `waits` for the steps of others, it has come back as well, and gets no more than that of what waits.
+    """
+    name, has = spec.name, ground.published.get(spec.name, 0)
+    known = ground.view.ramps.get(name)
+    if known is None and (has or not waits):
+        return
+    each = Ramp(ground.now) if known is None or ramp.given_up(rules, known) else known
+    if not waits or (each.step and name in ground.view.returning):
+        climb.ramps[name] = ramp.arrived(rules, each)
+        return
+    climb.ramps[name] = each = each if each.step else replace(each, step=1)
+    if each.step < len(rules.steps):
+        trickle = ground.policy.trickle
+        climb.caps[name] = max(has, trickle)
+        climb.told[name] = _told(rules, each, name, WHOLE, trickle)
+
+
+def _told(rules: RampRules, each: Ramp, name: str, part: int, of: int) -> Reason:
+    """The step at which a region is, which gives it a part of what it would get."""
+    numbers = {"step": float(each.step), "steps": float(len(rules.steps)), "part": float(part), "of": float(of)}
+    return Reason(ReasonCode.RAMP, "failback.ramp", name, numbers=numbers)
 
 
 def _standing(ground: _Ground, rules: RampRules, spec: RegionSpec, of: int, *, steps: bool) -> Ramp | None:
     """The step at which a region is to be; None where it is on no ramp, or at its foot.
 
-    `of` is what it would get without one. A standby that is only kept tested needs none.
+    `of` is what it would get without one.
     """
     name, has = spec.name, ground.published.get(spec.name, 0)
     known = ground.view.ramps.get(name)
-    if not of or (known is None and (has or (spec.share == 0 and of <= ground.policy.trickle))):
+    if not of or (known is None and has):
         return None
     each = known or Ramp(ground.now)
     if not each.step:
@@ -245,12 +290,8 @@ def _let_in(ground: _Ground, specs: Sequence[RegionSpec], shared: Allocation) ->
     """The ramps where nobody else can carry the traffic: whoever was on its way is there."""
     if ground.rules is None:
         return {}
-    last = len(ground.rules.steps)
-    here = {spec.name for spec in specs if shared.shares.get(spec.name)}
-    return {
-        name: Ramp(each.at, last, each.since if each.step >= last else None, each.aborts) if name in here else each
-        for name, each in ground.view.ramps.items()
-    }
+    rules, here = ground.rules, {spec.name for spec in specs if shared.shares.get(spec.name)}
+    return {name: ramp.arrived(rules, each) if name in here else each for name, each in ground.view.ramps.items()}
 
 
 def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) -> Allocation:

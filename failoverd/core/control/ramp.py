@@ -111,6 +111,12 @@ def joined(rules: RampRules, ramp: Ramp, has: int, of: int) -> Ramp:
     return replace(ramp, step=max(1, done), since=None)
 
 
+def arrived(rules: RampRules, ramp: Ramp) -> Ramp:
+    """At the last step, without those before it."""
+    last = len(rules.steps)
+    return ramp if ramp.step >= last else Ramp(ramp.at, last, aborts=ramp.aborts)
+
+
 def allowed(rules: RampRules, ramp: Ramp, has: int, of: int) -> int:
     """What it may get of the share `of` that it would have, in basis points: never less than it has, or nothing."""
     part = rules.steps[min(ramp.step, len(rules.steps)) - 1]

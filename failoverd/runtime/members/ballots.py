@@ -64,6 +64,7 @@ class MemberBeat:
         run: which process says it; None: it does not say.
         settings: a digest of what all members have to be told alike; empty: it does not say.
         steady: the same by the clock that it goes by, which was set when it began; None: it does not say.
+        lease: seconds of silence after which it takes another one for gone; 0: it does not say.
     """
 
     number: int
@@ -73,6 +74,7 @@ class MemberBeat:
     run: MemberRun | None = None
     settings: str = ""
     steady: float | None = None
+    lease: float = 0.0
 
     def dumped(self) -> bytes:
         said: dict[str, Any] = {"v": VERSION, "number": self.number, "at": round(self.at, 3)}
@@ -81,6 +83,8 @@ class MemberBeat:
             said["run"] = self.run._asdict()
         if self.steady is not None:
             said["steady"] = round(self.steady, 3)
+        if self.lease:
+            said["lease"] = self.lease
         if self.isolated:
             said["isolated"] = sorted(self.isolated)
         return _compact(said)
@@ -97,7 +101,9 @@ class MemberBeat:
         isolated = frozenset(families[each] for each in _strings(said.get("isolated")) if each in families)
         version, settings = _name(said.get("version")), _name(said.get("settings"))
         told = float(steady) if isinstance(steady, int | float) else None
-        return cls(number, float(at), version, isolated, _run(said.get("run")), settings, told)
+        lease: Any = said.get("lease")
+        waits = max(0.0, float(lease)) if isinstance(lease, int | float) else 0.0
+        return cls(number, float(at), version, isolated, _run(said.get("run")), settings, told, waits)
 
 
 @dataclass(frozen=True, slots=True)

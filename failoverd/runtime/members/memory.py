@@ -41,7 +41,7 @@ MOST_UNREAD: Final = 20
 
 STATES: Final = "states"
 WORDS: Final = "words"
-_HEARD: Final = "heard/"
+HEARD: Final = "heard"
 _OWN: Final = f"{SHARED}{STATES}/"
 """What this member has to learn nothing from when it hears what it wrote. A leader writes much of that."""
 
@@ -90,7 +90,7 @@ class SharedMemory:
         parts: who takes up what stands in it, by what its keys begin with.
         known: set once everything was read, for the first time.
         moved: hears of policies for which the leader has written something.
-        runs: whether this member has a policy.
+        needs: whether this member has a policy, and its file a target, or (`HEAD`) any.
     """
 
     def __init__(
@@ -120,7 +120,12 @@ class SharedMemory:
         self.parts: dict[str, Take] = {STATES: self._take_states, WORDS: self._take_words}
         self.known = asyncio.Event()
         self.moved: Callable[[str], None] = _unheard
-        self.runs: Callable[[str], bool] = _any
+        self.needs: Callable[[str, str], bool] = _any
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """The version of each key that stands there, as far as this member knows."""
+        return self._versions
 
     @property
     def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -199,11 +204,13 @@ class SharedMemory:
         """The leader took it away, for nobody needs it; or a person did, and it is told again by who knows it."""
         del self._versions[key]
         kind, _, name = key.removeprefix(SHARED).partition("/")
-        policy, _, _ = name.partition("/")
+        policy, _, target = name.partition("/")
         word = self._words.get(name) if kind == WORDS else None
-        if kind == STATES and not self.runs(policy):
+        if kind == STATES and not self.needs(policy, HEAD):
             self._states.forget(policy)
-        elif kind != WORDS or (word is not None and word.known_by(self._clock())):
+        elif kind == STATES and not self.needs(policy, target):
+            self._states.forget_target(policy, target)
+        elif kind == STATES or (word is not None and word.known_by(self._clock())):
             self.again()
 
     def again(self) -> None:
@@ -217,7 +224,7 @@ class SharedMemory:
         Raises:
             CoordinationError: it cannot be known now.
         """
-        key = f"{SHARED}{_HEARD}{self._leader.member}"
+        key = f"{SHARED}{HEARD}/{self._leader.member}"
         said = await self._coordinator.replace(key, _wrapped("{}"), after=self._versions.get(key, 0))
         if said is None:
             self._stale.set()
@@ -332,8 +339,24 @@ class SharedMemory:
         return {key.removeprefix(SHARED) for key in said}
 
     async def say(self, word: Override) -> bool:
-        """Let every member know a word. Whether they will."""
-        return await self.put(f"{WORDS}/{word.id}", codec.dump(word), within=self._coordinator.lease / 4)
+        """Let every member know a word. Whether they will.
+
+        Somebody else may share the same word in that moment (that it is about to end, say): then it is said once more,
+        as soon as that is known here, unless the word is over by that.
+        """
+        name, body = f"{WORDS}/{word.id}", codec.dump(word)
+        key = f"{SHARED}{name}"
+        before = self._versions.get(key, 0)
+        try:
+            async with asyncio.timeout(self._coordinator.lease / 4):
+                if await self.replace(name, body):
+                    return True
+                async with self._reached:
+                    await self._reached.wait_for(lambda: self._versions.get(key, 0) != before)
+                known = self._words.get(word.id)
+                return not (known is not None and known.said_after(word)) and await self.replace(name, body)
+        except (CoordinationError, TimeoutError):
+            return False
 
     async def put(self, name: str, body: str, epoch: int | None = None, *, within: float) -> bool:
         """The same as `replace`, for so many seconds, and False too where nobody knows whether it was done."""
@@ -367,7 +390,7 @@ def _wrapped(body: str) -> bytes:
     return f'{{"v":{VERSION},"body":{body}}}'.encode()
 
 
-def _any(_: str) -> bool:
+def _any(_: str, __: str) -> bool:
     """All that there are."""
     return True
 

@@ -4,8 +4,9 @@ Who is alone is `runtime.lead.Alone`, which answers the same.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
+from failoverd.core.control.state import key_of
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import Event
 from failoverd.core.members import Membership
@@ -20,10 +21,11 @@ from failoverd.runtime.members.memory import SharedMemory
 from failoverd.runtime.members.roster import roster
 from failoverd.runtime.members.shared_history import SharedHistory
 from failoverd.runtime.members.shared_notices import SharedNotices
-from failoverd.runtime.members.tidying import Tidying
+from failoverd.runtime.members.tidying import Needs, Tidying
 from failoverd.runtime.members.voting import Voting, VotingBoard, VotingTimetable
 from failoverd.runtime.orphans import Claims
 from failoverd.runtime.states import States
+from failoverd.state_parts import HEAD
 
 
 class Participant:
@@ -108,17 +110,19 @@ class Participant:
         about, members = self._introduction, self._membership
         self._voting = Voting(self._coordinator, members, board, timetable, policies, self._emit, about, self.lead)
         self._voting.chance = self._chance
-        self._memory.runs = lambda policy: policy in policies()
-        self._tidying = Tidying(self._coordinator, self.lead, lambda: self._policies_had(policies()), self._clock)
+        self._memory.needs = lambda policy, target: _writes(policies().get(policy), target)
+        stands, needs = lambda: self._memory.versions, lambda: self._needs(policies())
+        self._tidying = Tidying(self._coordinator, self.lead, stands, needs, self._clock)
 
     def follow_files(self, claims: Callable[[], Claims]) -> None:
         """Know what the policy files name: what the members remember of it is kept, though it does not load."""
         self._claims = claims
 
-    def _policies_had(self, running: Iterable[str]) -> frozenset[str] | None:
-        """Policies that some member has; None where a file does not say which one it is."""
-        claims = self._claims()
-        return frozenset({*running, *claims.unsure, *self._voting.policies_of_others()}) if claims.whole else None
+    def _needs(self, running: Mapping[str, Policy]) -> Needs:
+        """What members need of what they remember. Nobody knows of policies where a file does not say whose it is."""
+        claims, members = self._claims(), frozenset(each.name for each in self._membership.members)
+        had = frozenset({*running, *claims.unsure, *self._voting.policies_of_others()}) if claims.whole else None
+        return Needs(had, members, {name: _targets(policy) for name, policy in running.items()})
 
     @property
     def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -180,3 +184,13 @@ class Participant:
     def status(self, now: float) -> MembersStatus:
         """Who of them writes, and what is heard of each."""
         return roster(self.lead, self._membership.me, self._voting.heard(), now, self._listens_since)
+
+
+def _targets(policy: Policy) -> frozenset[str]:
+    """The keys of what a policy has written."""
+    return frozenset(map(key_of, policy.targets))
+
+
+def _writes(policy: Policy | None, target: str) -> bool:
+    """Whether a policy runs here, and that target is one of its own, or any."""
+    return policy is not None and (target == HEAD or target in _targets(policy))

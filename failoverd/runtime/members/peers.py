@@ -26,6 +26,10 @@ class Polls(Protocol):
     def hear(self, voter: str, policy: str, votes: Votes | None, /) -> tuple[ProbeDue, ...]: ...
 
 
+SHORTEST_LEASE: Final = 5.0
+"""Seconds that a configuration may say: nobody has this member talk faster than for that."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeardMember:
     """A member as this one hears of it.
@@ -133,6 +137,12 @@ class Peers:
         )
 
     # -- what they say -------------------------------------------------------------------------------------------------
+
+    @property
+    def patience(self) -> float:
+        """The shortest lease of all that are heard, this one's included: some may have been told another one."""
+        others = (each.last.lease for each in self._others.values() if each.last is not None and self._is_heard(each))
+        return min((self._lease, *(max(SHORTEST_LEASE, lease) for lease in others if lease)))
 
     def policies(self) -> frozenset[str]:
         """Which policies they say that they have."""

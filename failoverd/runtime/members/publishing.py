@@ -39,6 +39,7 @@ class Publisher:
         isolated: the address families in which it does not trust itself.
         policies: what runs here, by name.
         ballot: what it sees of one of them.
+        patience: seconds of silence after which somebody takes it for gone.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Publisher:
         isolated: Callable[[], frozenset[Family]],
         policies: Callable[[], Mapping[str, Policy]],
         ballot: Callable[[Policy], Ballot],
+        patience: Callable[[], float],
     ) -> None:
         self._coordinator = coordinator
         self._me = me
@@ -58,6 +60,7 @@ class Publisher:
         self._isolated = isolated
         self._policies = policies
         self._ballot = ballot
+        self._patience = patience
         self._clock = introduction.clock
         self._unsaid: set[str] = set()
         self._said: dict[str, bytes] = {}
@@ -69,8 +72,8 @@ class Publisher:
 
     @property
     def beat(self) -> float:
-        """Seconds between two heartbeats."""
-        return self._coordinator.lease / 10
+        """Seconds between two heartbeats: so many that nobody takes this member for gone."""
+        return self._patience() / 10
 
     @property
     def keys(self) -> set[str]:
@@ -163,7 +166,16 @@ class Publisher:
     async def _heartbeat(self, isolated: frozenset[Family], now: float) -> None:
         self._number += 1
         about = self._introduction
-        said = MemberBeat(self._number, about.wall(), about.version, isolated, about.run, self._settings, about.clock())
+        said = MemberBeat(
+            self._number,
+            about.wall(),
+            about.version,
+            isolated,
+            about.run,
+            self._settings,
+            about.clock(),
+            self._coordinator.lease,
+        )
         await self._publish({f"{MEMBERS}{self._me}": said.dumped()})
         self._beat_at, self._told_isolated = now, isolated
 

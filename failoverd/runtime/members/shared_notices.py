@@ -24,7 +24,8 @@ MOST: Final = 64
 """Members that hand something over: more than an installation has, and fewer than somebody can make up."""
 
 _LEADERS: Final = "leader"
-_HANDED: Final = "handed/"
+HANDED: Final = "handed"
+_HANDED: Final = f"{HANDED}/"
 
 
 class SharedNotices:

@@ -2,22 +2,28 @@
 
     the state of a policy    once no member has had the policy for a day: members read their files at different times,
                              one may be started with older ones, and a policy may be renamed back
+    that of one target       the same, of a policy that runs here: the record, or its provider, went out of its file
+    what a member told       once it has been none of the members for a day: its pieces of the history, what it handed
+                             over, and what it had learnt
     an operator's word       a day after no marker can name it any more (`Override.known_by`), by when members agree
                              about that whose clocks differ; its history is in each member's journal
 
-Each member keeps in mind since when a policy is had by nobody, so that a new leader need not wait for a day again; the
+Each member keeps in mind since when nobody needs a thing, so that a new leader need not wait for a day again; the
 leader takes away, in the version that was read. What cannot be read may be of a later version, and stays.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from failoverd.core.errors import CoordinationError
 from failoverd.ports import Clock, Coordinator
-from failoverd.runtime.members.memory import SHARED, STATES, WORDS, unwrapped
-from failoverd.state_parts import override_of
+from failoverd.runtime.members.memory import HEARD, SHARED, STATES, WORDS, unwrapped
+from failoverd.runtime.members.shared_history import EVENTS
+from failoverd.runtime.members.shared_notices import HANDED, NOTICES
+from failoverd.state_parts import HEAD, override_of
 
 EVERY: Final = 3_600.0
 """Seconds between two looks."""
@@ -35,24 +41,57 @@ class Remover(Protocol):
     def epoch_in_coordinator(self) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What of the common memory somebody needs.
+
+    Attributes:
+        policies: that some member has; None while that cannot be known.
+        targets: of each policy that runs here, the keys of what its file has it write.
+        members: the names of all.
+    """
+
+    policies: Collection[str] | None
+    members: Collection[str]
+    targets: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def has(self, key: str) -> bool:
+        """Whether anybody needs what stands under a key, as far as is known. That of words is asked of them."""
+        kind, _, name = key.removeprefix(SHARED).partition("/")
+        first, _, rest = name.partition("/")
+        if kind == STATES:
+            dropped = rest != HEAD and first in self.targets and rest not in self.targets[first]
+            return self.policies is None or (first in self.policies and not dropped)
+        if kind in {EVENTS, HEARD}:
+            return first in self.members
+        return (kind, first) != (NOTICES, HANDED) or rest in self.members
+
+
 class Tidying:
     """One member's part in it. `run` is endless.
 
     Args:
         coordinator: where the common memory is.
         leader: whether this member leads.
-        had: the policies that some member has; None while that cannot be known.
+        stands: the version of each key of the common memory, as this member knows it.
+        needs: what of it somebody needs.
         clock: the time.
     """
 
     def __init__(
-        self, coordinator: Coordinator, leader: Remover, had: Callable[[], Collection[str] | None], clock: Clock
+        self,
+        coordinator: Coordinator,
+        leader: Remover,
+        stands: Callable[[], Mapping[str, int]],
+        needs: Callable[[], Needs],
+        clock: Clock,
     ) -> None:
         self._coordinator = coordinator
         self._leader = leader
-        self._had = had
+        self._stands = stands
+        self._needs = needs
         self._clock = clock
-        self._unneeded: dict[str, float] = {}  # policies, since when
+        self._unneeded: dict[str, float] = {}  # keys, since when
 
     async def run(self) -> None:
         """Look from time to time, for ever."""
@@ -67,20 +106,18 @@ class Tidying:
         Raises:
             CoordinationError: the rest is left for the next time.
         """
-        states, _ = await self._coordinator.entries(f"{SHARED}{STATES}/")
-        gone = self._gone({_policy(key) for key in states})
-        await self._take_away({key: value.version for key, value in states.items() if _policy(key) in gone})
+        stands = dict(self._stands())
+        await self._take_away({key: stands[key] for key in self._gone(stands)})
         if self._leader.leads:
             words, _ = await self._coordinator.entries(f"{SHARED}{WORDS}/")
             over = (key for key, value in words.items() if value.value is not None and self._over(key, value.value))
             await self._take_away({key: words[key].version for key in over})
 
-    def _gone(self, stands: Collection[str]) -> Collection[str]:
-        """Which of these policies no member has had for long enough."""
-        now, had = self._clock(), self._had()
-        unneeded = set(stands).difference(had) if had is not None else set[str]()
-        self._unneeded = {policy: self._unneeded.get(policy, now) for policy in unneeded}
-        return {policy for policy, since in self._unneeded.items() if now - since >= UNNEEDED}
+    def _gone(self, stands: Iterable[str]) -> Collection[str]:
+        """Which of these keys nobody has needed for long enough."""
+        now, needs = self._clock(), self._needs()
+        self._unneeded = {key: self._unneeded.get(key, now) for key in stands if not needs.has(key)}
+        return [key for key, since in self._unneeded.items() if now - since >= UNNEEDED]
 
     def _over(self, key: str, value: bytes) -> bool:
         try:
@@ -94,7 +131,3 @@ class Tidying:
             if not self._leader.leads:
                 return
             await self._coordinator.remove(key, after=version, epoch=self._leader.epoch_in_coordinator)
-
-
-def _policy(key: str) -> str:
-    return key.removeprefix(f"{SHARED}{STATES}/").partition("/")[0]

@@ -94,7 +94,16 @@ class Voting:
         self._back = False  # it steps back for another daemon of its name, and has taken away what it said
         self.chance = CHANCE
         self._doubles = Doubles(me, introduction.run, lease, emit, clock)
-        self._publisher = Publisher(coordinator, me, introduction, settings, board.isolated, policies, self._ballot)
+        self._publisher = Publisher(
+            coordinator,
+            me,
+            introduction,
+            settings,
+            board.isolated,
+            policies,
+            self._ballot,
+            lambda: self._peers.patience,
+        )
         self._assignment = Assignment(membership, lease, policies, self._publisher.to_say, board, timetable)
         board.report(self._publisher.to_say)
         self._peers = Peers(membership, lease, settings, board, timetable.obey, self._assignment, emit, introduction)
@@ -209,8 +218,12 @@ class Voting:
         name = key.removeprefix(MEMBERS)
         if name == self._me:
             self._take_own_heartbeat(key, value)
-        elif self._peers.take_heartbeat(name, value):
+            return
+        patience = self._peers.patience
+        if self._peers.take_heartbeat(name, value):
             self._candidate.look()
+        if self._peers.patience < patience:  # who was told a shorter lease misses this one sooner than it speaks
+            self._publisher.to_say("")
 
     def _take_own_heartbeat(self, key: str, value: bytes | None) -> None:
         """What stands there of this member: it says so itself, or another daemon says that it is the same."""

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from support.scenes import AWS, AZURE, OCI, RECORD, TRIO, policy, region
 from support.stories import Story
-from support.sums import redone
+from support.sums import found, redone
 
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import OutcomeKind
-from failoverd.core.reasons import Cause
-from failoverd.core.records import Steering, Weights
+from failoverd.core.reasons import Cause, ReasonCode
+from failoverd.core.records import WHOLE, RampRules, Steering, Weights
 
 TESTED = replace(TRIO, trickle=100)
 
@@ -88,3 +88,62 @@ def test_only_where_a_part_can_be_said() -> None:
     assert "aws" not in normal_shares(replace(TESTED, weights=Weights.MEMBERSHIP), RECORD, TRIO.regions)
     single = replace(TESTED, steering=Steering.FAILOVER)
     assert normal_shares(single, replace(RECORD, single=True), TRIO.regions).keys() == {"azure"}
+
+
+# -- on the way back ---------------------------------------------------------------------------------------------------
+
+GCP = region("gcp", 0)
+CLIMBING = replace(policy(AZURE, OCI, AWS, GCP, base=TESTED), ramp=RampRules(judge=60.0), failback_after=300.0)
+
+
+def test_standbys_on_a_ramp_from_before_get_the_trickle_in_one_step() -> None:
+    """They were regions with a share, and on their way back, when a person made them standbys."""
+    shares = policy(region("azure", 40), OCI, region("aws", 20), region("gcp", 10), base=CLIMBING)
+    story = Story(replace(shares, ramp=RampRules((100, WHOLE), step=1.0, judge=0.0)))
+    story.look()
+    story.look(60, aws="U")
+    story.settled(60, aws="H")
+    story.settled(300)
+    assert story.memory.ramps["aws"].step == 1
+    story.edited(replace(CLIMBING, ramp=story.policy.ramp))
+    story.look(0, aws="U")
+    story.settled(1, aws="H")
+    outcome = story.settled(600)
+    assert story.published == {"aws": 0.5, "gcp": 0.5, "azure": 69.3, "oci": 29.7}
+    assert (outcome.kind, outcome.decision.kind) == (OutcomeKind.IN_SYNC, DecisionKind.NORMAL)
+
+
+def test_a_standby_that_fell_on_its_ramp_is_tested_again_after_its_hold() -> None:
+    story = Story(CLIMBING)
+    story.look()
+    story.look(60, azure="U", oci="U", aws="U")
+    story.settled(60, aws="H")
+    story.settled(300)
+    assert story.memory.ramps["aws"].step == 1
+    assert story.published["aws"] == 5.0
+    story.settled(10, aws="U")
+    assert story.memory.ramps["aws"].aborts == 1
+    story.settled(60, azure="H", oci="H", aws="H")
+    story.settled(300)
+    for _ in range(20):
+        outcome = story.settled(300)
+    assert story.published == {"aws": 0.5, "gcp": 0.5, "azure": 69.3, "oci": 29.7}
+    assert outcome.decision.kind is DecisionKind.NORMAL
+
+
+def test_a_standby_that_comes_back_while_a_region_is_on_its_way_gets_no_more_than_the_trickle_of_that() -> None:
+    """What that region does not get yet stays where it is: the standby was ill a moment ago."""
+    story = Story(CLIMBING)
+    story.look()
+    story.look(60, azure="U", oci="U", aws="U")
+    assert story.published == {"gcp": 100.0}
+    story.settled(60, azure="H", oci="H", aws="H")
+    outcome = story.settled(300)
+    assert story.published == {"aws": 1.0, "azure": 6.93, "gcp": 89.1, "oci": 2.97}
+    assert not found(outcome.decision, ReasonCode.OVERLOAD)
+    for _ in range(20):
+        outcome = story.settled(300)
+    assert story.published == {"aws": 0.5, "gcp": 0.5, "azure": 69.3, "oci": 29.7}
+    assert story.settled(3_600).decision.kind is DecisionKind.NORMAL
+    story.settled(1)
+    assert story.memory.ramps == {}
