@@ -215,7 +215,8 @@ class _Watch:
             events = seat.events
             begin, self._read[seat.name] = self._read[seat.name], len(events)
             self._moved |= {each.get("record") for each in events[begin:] if each.get("event") == "change.applied"}
-        self._say(len(self._moved))
+        if self._moved:
+            self._say(len(self._moved))
         return len(self._moved)
 
     def forget(self) -> None:

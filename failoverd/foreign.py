@@ -14,7 +14,7 @@ _WINDOW: Final = 8
 _LEAST: Final = 4
 """Characters: what is shorter is no secret, and stands in every text."""
 
-_MOST_NAME: Final = 253
+MOST_NAME: Final = 253
 """Characters: as many as the name of a host, or of an object in Kubernetes, has at most."""
 
 _REPEATS_A_REQUEST: Final = re.compile(
@@ -65,7 +65,7 @@ def shown(text: str, *, lines: bool = False) -> str:
 
 def shown_name(text: str) -> str:
     """A name as somebody else gives it: on one line, and no longer than names are. It stays comparable with ours."""
-    return shown(text[:_MOST_NAME])
+    return shown(text[:MOST_NAME])[:MOST_NAME]
 
 
 def _escaped(char: str) -> str:

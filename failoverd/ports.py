@@ -368,7 +368,10 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Leadership:
-    """Who leads. `epoch` grows with each new leader; without one, the name is empty. `mine`: it is who asked."""
+    """Who leads. `epoch` grows with each new leader; without one, the name is empty. `mine`: it is who asked.
+
+    `leader` is as it stands there: somebody else may have written it.
+    """
 
     leader: str
     epoch: int

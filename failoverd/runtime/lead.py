@@ -1,12 +1,11 @@
 """Whether this process may write, as everything that works on policies asks it: of several members one does."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Protocol
+from typing import Final, Protocol
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.events import Event
@@ -14,7 +13,7 @@ from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Target
 from failoverd.core.status import MembersStatus
 
-_LOOK = 0.5
+_LOOK: Final = 0.5
 """Seconds between two looks at what is left of the lease."""
 
 
@@ -143,15 +142,17 @@ async def within_lease(left: Callable[[], float]) -> AsyncIterator[None]:
         yield
         return
     async with asyncio.timeout(first) as limit:
+        timer: asyncio.TimerHandle
 
         def look() -> None:
+            nonlocal timer
             now, more = loop.time(), left()
             if now < (limit.when() or now):  # one that is over comes next, and before whatever was waited for
                 limit.reschedule(now + more)
-                timers.append(loop.call_later(_LOOK, look))
+                timer = loop.call_later(_LOOK, look)
 
-        timers = deque([loop.call_later(_LOOK, look)], maxlen=1)
+        timer = loop.call_later(_LOOK, look)
         try:
             yield
         finally:
-            timers.pop().cancel()
+            timer.cancel()

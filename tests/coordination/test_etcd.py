@@ -168,15 +168,6 @@ async def test_more_keys_than_one_answer_has_are_read_in_order_and_none_twice(cl
         assert list(entries) == keys
 
 
-async def test_a_leader_that_is_no_name_is_told_in_a_line(cluster: Etcd) -> None:
-    async with members(cluster, "stranger", "azure") as (azure,):
-        await azure.replace("leader", b"line\n" * 50_000, after=0)
-        found = await azure.campaign()
-    assert not found.mine
-    assert len(found.leader) < 2_000
-    assert "\n" not in found.leader
-
-
 async def test_what_a_stranger_fills_it_with_is_not_all_read(cluster: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(etcd_coordinator, "MOST_BYTES", 1_000)
     monkeypatch.setattr(etcd_coordinator, "PAGE", 10)

@@ -87,7 +87,7 @@ async def trickle(request: web.BaseRequest) -> web.StreamResponse:
 STRANGERS = {each.__name__: each for each in (page, redirect, missing, broken, denied, endless, trickle)}
 
 
-async def leads(member: EtcdCoordinator, within: float = 5.0) -> None:
+async def leads(member: EtcdCoordinator, within: float = 20.0) -> None:
     """Until it leads, however often it has to ask, and hears what is written."""
     async with asyncio.timeout(within):
         while True:
@@ -98,7 +98,7 @@ async def leads(member: EtcdCoordinator, within: float = 5.0) -> None:
                 await asyncio.sleep(0.05)  # it is asked again, as whoever campaigns does
 
 
-async def hears(member: EtcdCoordinator, within: float = 5.0) -> bytes | None:
+async def hears(member: EtcdCoordinator, within: float = 20.0) -> bytes | None:
     """What it hears of a change, whoever told it nothing before."""
     _, version = await member.entries("words/")
     await member.replace("words/a", b"well", after=0)

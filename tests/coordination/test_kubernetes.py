@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import trustme
 from support.engines import KUBE_APISERVER, KUBERNETES, LEASE, OWNER, InKubernetes
-from support.kube_api import USER, KubeApi, Rule
+from support.kube_api import KubeApi, Rule
 from support.kube_apiserver import real
 
 from failoverd.assembly import coordinator_of
@@ -212,23 +212,6 @@ async def test_a_lease_into_which_somebody_wrote_the_largest_number_is_led_all_t
     await azure.resign()
     scene.edit_lease(leaseTransitions=2**31 - 1)
     assert await azure.campaign() == Leadership("azure", 1, mine=True)
-
-
-async def test_a_holder_that_is_no_name_is_told_in_a_line(scene: Scene) -> None:
-    azure = scene.member("azure")
-    await azure.campaign()
-    scene.edit_lease(holderIdentity="line\n" * 50_000)
-    found = await azure.campaign()
-    assert not found.mine
-    assert len(found.leader) < 2_000
-    assert "\n" not in found.leader
-
-
-async def test_a_holder_is_told_by_its_name_though_the_token_has_it_in_it(scene: Scene) -> None:
-    azure, api = scene.member("azure-one-1"), scene.strict
-    api.tokens = {"eyJhbGciOi.azure-one-1": USER}
-    (api.folder / "token").write_text("eyJhbGciOi.azure-one-1")
-    assert await azure.campaign() == Leadership("azure-one-1", 1, mine=True)
 
 
 # -- 409 ---------------------------------------------------------------------------------------------------------------

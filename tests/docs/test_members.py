@@ -221,8 +221,7 @@ def test_every_word_that_members_is_said_to_show_is_in_the_source() -> None:
     )
     for row in rows():
         for words in re.findall(r"`([^`]+)`", row[1]):
-            bare = re.sub(r"\b(azure|oci|aws)-1( \(\w+\))? |^1 of 3 members votes: | than .*| from .*|\d.*", "", words)
-            bare = bare.removeprefix("is ").strip()
+            bare = NAMES.sub("", words).removeprefix("is ").strip()
             assert bare in sources or bare in {"version", "epoch", "coordinator heard"}, (words, bare)
 
 

@@ -5,7 +5,6 @@ Those of the strict API server are here for every run; what takes minutes is ask
 
 import asyncio
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -130,9 +129,7 @@ async def frozen_api_server(world: ThreePods, leads: str) -> None:
     with world.cluster.frozen():
         await world.replicas[leads].running.event("leader.lost", uncoordinated=True)
         world.regions["azure-eastus"].stop()
-        began = time.monotonic()
         await world.watch.stays(LEASE + 2.0, "nobody may lead")
-        assert time.monotonic() - began > LEASE
     await world.led(after=epoch - 1)
     await world.answer("oci-ashburn")
     assert [replica.running.process.pid for replica in world.replicas.values()] == ran

@@ -13,7 +13,7 @@ from support.virtual import until, virtually
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import key_of
 from failoverd.core.errors import CoordinationError
-from failoverd.runtime.members.gathered_writes import AT_ONCE, GatheredWrites
+from failoverd.runtime.members.gathered_writes import TOGETHER, GatheredWrites
 from failoverd.simulation.virtual_time import elapse
 from failoverd.simulation.world import Does
 
@@ -100,11 +100,11 @@ async def test_a_write_of_which_nobody_hears_was_not_done_and_the_next_one_goes_
 @virtually
 async def test_more_than_fits_goes_in_the_order_in_which_it_came() -> None:
     desk = Desk()
-    names = [f"p{number:03}" for number in range(2 * AT_ONCE + 1)]
+    names = [f"p{number:03}" for number in range(2 * TOGETHER + 1)]
     async with gathering(desk) as found:
         assert all(await asyncio.gather(*(found.put({name: "1"}, 7) for name in names)))
     assert [name for values, _ in desk.writes for name in values] == names
-    assert max(len(values) for values, _ in desk.writes) == AT_ONCE
+    assert max(len(values) for values, _ in desk.writes) == TOGETHER
 
 
 @virtually

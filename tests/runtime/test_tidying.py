@@ -1,6 +1,7 @@
 """What nobody needs any more goes out of the members' common memory: after a day, by the leader, and for good."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from support.coordinating import LEADER, REFUSED, PaperQuorum
@@ -62,11 +63,17 @@ class Tidied:
 STATES = {"states/api/", "states/api/dns-main example.com api.example.com A", "states/web/"}
 
 
-@virtually
-async def test_the_state_of_a_policy_goes_once_no_member_has_had_it_for_a_day() -> None:
-    found = Tidied(had={"api", "web"})
+def remembering(*, had: Iterable[str] | None = (), leads: bool = True) -> Tidied:
+    """With the states of two policies."""
+    found = Tidied(had=set(had) if had is not None else None, leads=leads)
     for key in STATES:
         found.remember(key)
+    return found
+
+
+@virtually
+async def test_the_state_of_a_policy_goes_once_no_member_has_had_it_for_a_day() -> None:
+    found = remembering(had={"api", "web"})
     await found.pass_by(2 * UNNEEDED)
     assert found.stands == STATES
     found.had = {"web"}
@@ -79,9 +86,7 @@ async def test_the_state_of_a_policy_goes_once_no_member_has_had_it_for_a_day() 
 @virtually
 async def test_who_has_it_again_meanwhile_keeps_it() -> None:
     """A member was started with older files, or it was renamed back."""
-    found = Tidied(had={"web"})
-    for key in STATES:
-        found.remember(key)
+    found = remembering(had={"web"})
     await found.pass_by(UNNEEDED / 2)
     found.had = {"web", "api"}
     await found.pass_by(EVERY)
@@ -92,18 +97,14 @@ async def test_who_has_it_again_meanwhile_keeps_it() -> None:
 
 @virtually
 async def test_while_a_file_says_no_policy_nothing_goes() -> None:
-    found = Tidied(had=None)
-    for key in STATES:
-        found.remember(key)
+    found = remembering(had=None)
     await found.pass_by(2 * UNNEEDED)
     assert found.stands == STATES
 
 
 @virtually
 async def test_a_follower_knows_since_when_and_takes_nothing_away_before_it_leads() -> None:
-    found = Tidied(leads=False)
-    for key in STATES:
-        found.remember(key)
+    found = remembering(leads=False)
     await found.pass_by(2 * UNNEEDED)
     assert found.stands == STATES
     found.leads = True

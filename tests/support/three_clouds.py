@@ -34,13 +34,14 @@ from typing import Any, Final
 import dns.exception
 import dns.message
 import pytest
-from support.daemons import RunningDaemon, followed
+from support.daemons import followed
 from support.etcd import Etcd
 from support.etcd import Member as EtcdMember
 from support.forked import TESTS, Forked, forked
 from support.machine_clocks import MachineClock
 from support.networks import Host, Network, network, unmakeable
 from support.relays import Relay
+from support.seats import Seat, last_words, require_written_once
 from support.servers import READY_WITHIN, ZONE, Key, program, unconfined
 
 CLOUDS: Final = ("azure", "oci", "aws")
@@ -272,28 +273,16 @@ def _wrong(before: Seen, found: Seen) -> str:
 
 
 @dataclass
-class Seat:
-    """Where one member runs: its host, its folder, and its processes, of which the last may be at work."""
+class CloudSeat(Seat):
+    """A seat with a folder of its own, and perhaps a clock."""
 
-    name: str
-    host: Host
     folder: Path
     clock: MachineClock | None = None
     relay: Relay | None = None
-    daemons: list[RunningDaemon] = field(default_factory=list)
 
     @property
     def config(self) -> Path:
         return self.folder / "failoverd.yaml"
-
-    @property
-    def running(self) -> RunningDaemon:
-        assert self.daemons, f"{self.name} was never started"
-        return self.daemons[-1]
-
-    @property
-    def runs(self) -> bool:
-        return bool(self.daemons) and self.running.process.returncode is None
 
     async def started(self) -> asyncio.subprocess.Process | Forked:
         """A new process. One with a clock of its own is executed: a library is loaded before it."""
@@ -319,7 +308,7 @@ class ThreeClouds:
     etcd: Etcd
     watch: Watch
     regions: Mapping[str, Region]
-    seats: Mapping[str, Seat]
+    seats: Mapping[str, CloudSeat]
     _running: AsyncExitStack
 
     # -- places --------------------------------------------------------------------------------------------------------
@@ -413,24 +402,13 @@ class ThreeClouds:
 
     def told(self) -> str:
         """The last words of each member."""
-        return "\n".join(
-            f"{name}: {event.get('at')} {event.get('event')}: {event.get('message')}"
-            for name, seat in self.seats.items()
-            for event in (seat.running.events[-12:] if seat.daemons else ())
-        )
+        return last_words(self.seats.values())
 
     def written_by(self, name: str) -> list[int]:
         return self.seats[name].written
 
     def sound(self) -> None:
-        """No generation was written twice. Who finds what another one wrote a moment ago tells of the same change."""
-        written: dict[int, dict[str, str]] = {}
-        for name, seat in self.seats.items():
-            for each in (event for daemon in seat.daemons for event in daemon.named("change.applied")):
-                words = f"{name}: {each['at']} {each['message']}"
-                written.setdefault(each["generation"], {}).setdefault(each["change_id"], words)
-        twice = [told for changes in written.values() if len(changes) > 1 for told in changes.values()]
-        assert not twice, "\n".join(["generations were written twice:", *twice])
+        require_written_once(self.seats.values())
 
     # -- etcd ----------------------------------------------------------------------------------------------------------
 
@@ -548,7 +526,7 @@ async def three_clouds(
         cluster = stack.enter_context(_etcds(net, folder))
         key = stack.enter_context(zone_served(net["dns"], folder, ZONE))
         regions = {name: Region(net[f"{name}-site"], net[f"{name}-site"].addresses[1:]) for name in CLOUDS}
-        seats = {name: Seat(name, net[f"{name}-member"], folder / name) for name in CLOUDS}
+        seats = {name: CloudSeat(name, net[f"{name}-member"], folder / name) for name in CLOUDS}
         for seat in seats.values():
             ways = _relayed(lease) if relays else _Ways(_BIND, cluster.endpoints, lease)
             _write(seat, regions, ways, key)
@@ -674,7 +652,7 @@ async def _relay(host: Host) -> AsyncIterator[Relay]:
         yield relay
 
 
-def _write(seat: Seat, regions: Mapping[str, Region], ways: _Ways, key: Key) -> None:
+def _write(seat: CloudSeat, regions: Mapping[str, Region], ways: _Ways, key: Key) -> None:
     """The files of one member: the same for each of them."""
     (seat.folder / "policies").mkdir(parents=True)
     (seat.folder / "policies" / "regions.yaml").write_text(REGIONS)

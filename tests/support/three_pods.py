@@ -40,6 +40,7 @@ from support.kube_api import KubeApi, Rule, kube_api
 from support.kustomize import Manifest, one, rendered
 from support.networks import Host, Network, network, unmakeable
 from support.pods import Pod
+from support.seats import Seat, last_words, require_written_once
 from support.servers import Key
 from support.three_clouds import ACTS, Region, Seen, Watch, watched, zone_served
 
@@ -130,25 +131,13 @@ Started = Callable[[Network, Path, Sequence[Manifest]], AbstractAsyncContextMana
 
 
 @dataclass
-class Replica:
-    """One of the StatefulSet's pods, and its containers, of which the last may be at work."""
+class Replica(Seat):
+    """One of the StatefulSet's pods, and its containers."""
 
-    name: str
-    host: Host
     pod: Pod | None = None
     uid: str = ""
-    daemons: list[RunningDaemon] = field(default_factory=list)
     versions: int = 0
     unwell: list[str] = field(default_factory=list)
-
-    @property
-    def running(self) -> RunningDaemon:
-        assert self.daemons, f"{self.name} was never started"
-        return self.daemons[-1]
-
-    @property
-    def runs(self) -> bool:
-        return bool(self.daemons) and self.running.process.returncode is None
 
     async def asks(self, probe: str) -> tuple[int, str]:
         """A probe of its container, as a kubelet does it once: its status, 0 without an answer, and what it says."""
@@ -366,22 +355,14 @@ class ThreePods:
 
     def told(self) -> str:
         """The last words of each."""
-        return "\n".join(
-            f"{name}: {event.get('at')} {event.get('event')}: {event.get('message')}"
-            for name, replica in self.replicas.items()
-            for event in (replica.running.events[-15:] if replica.daemons else ())
-        )
+        return last_words(self.replicas.values())
 
     def sound(self) -> None:
         """No probe would have had a pod killed, and no generation was written twice."""
         for each in self._living.values():
             each.cancel()
         assert [each for replica in self.replicas.values() for each in replica.unwell] == []
-        written: dict[int, set[str]] = {}
-        for replica in self.replicas.values():
-            for event in (each for daemon in replica.daemons for each in daemon.named("change.applied")):
-                written.setdefault(event["generation"], set()).add(event["change_id"])
-        assert [each for each, changes in written.items() if len(changes) > 1] == []
+        require_written_once(self.replicas.values())
 
 
 @asynccontextmanager

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from failoverd.coordination.etcd.gateway import TOO_LARGE, Gateway, KeyValue, below, encoded
 from failoverd.core.errors import CoordinationError
-from failoverd.foreign import shown_name
 from failoverd.ports import Leadership, Replacement, SharedValue
 
 _LEADER: Final = "leader"
@@ -62,7 +61,7 @@ class EtcdCoordinator:
         if found is None or found.value is None:  # it went in between
             return Leadership("", 0, mine=False)
         with self.gateway.reading():
-            return Leadership(shown_name(found.value.decode()), found.created, mine=found.lease == self._lease_id)
+            return Leadership(found.value.decode(), found.created, mine=found.lease == self._lease_id)
 
     async def resign(self) -> None:
         """Give up everything that is bound to the lease, votes included."""
@@ -71,12 +70,12 @@ class EtcdCoordinator:
             await self.gateway.ask("lease/revoke", {"ID": lease}, twice=True)
 
     async def replace(self, key: str, value: bytes, *, after: int, epoch: int | None = None) -> int | None:
-        put = {"request_put": {"key": encoded(self.prefix + key), "value": encoded(value)}}
-        return await self._swap(key, put, after, epoch)
+        return (await self.replace_all({key: Replacement(value, after)}, epoch=epoch)).get(key)
 
     async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:
         taken = {"request_delete_range": {"key": encoded(self.prefix + key)}}
-        return await self._swap(key, taken, after, epoch) is not None
+        body = {"compare": self._unchanged({key: after}, epoch), "success": [taken]}
+        return bool((await self.gateway.ask("kv/txn", body, twice=False)).get("succeeded"))
 
     async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
         done: dict[str, int] = {}
@@ -125,13 +124,6 @@ class EtcdCoordinator:
     def _short(self, key: str) -> str:
         return key.removeprefix(self.prefix)
 
-    async def _swap(self, key: str, success: Mapping[str, Any], after: int, epoch: int | None) -> int | None:
-        """The revision of what was done, if the key was at that one, and (`epoch`) that leader's is there still."""
-        compare = self._unchanged({key: after}, epoch)
-        said = await self.gateway.ask("kv/txn", {"compare": compare, "success": [success]}, twice=False)
-        with self.gateway.reading():
-            return int(said["header"]["revision"]) if said.get("succeeded") else None
-
     def _unchanged(self, after: Mapping[str, int], epoch: int | None) -> list[Mapping[str, Any]]:
         """The condition that keys are at these revisions, and (`epoch`) that leader's is there still."""
         compare: list[Mapping[str, Any]] = [
@@ -147,7 +139,7 @@ class EtcdCoordinator:
         """In one transaction; where something else stands in some places, once more without these."""
         while part:
             puts = [(encoded(self.prefix + key), encoded(each.value)) for key, each in part.items()]
-            looks = [key for key, _ in puts] + [encoded(self.prefix + _LEADER)]
+            looks = [key for key, _ in puts] + ([encoded(self.prefix + _LEADER)] if epoch is not None else [])
             body = {
                 "compare": self._unchanged({key: each.after for key, each in part.items()}, epoch),
                 "success": [{"request_put": {"key": key, "value": value}} for key, value in puts],

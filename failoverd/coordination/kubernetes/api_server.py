@@ -173,7 +173,7 @@ class ApiServer:
         words = f"there are more than {most} in the namespace {self.namespace}"
         raise CoordinationError(words, reason="too_many", remedy="delete those that nobody needs any more")
 
-    async def _page(self, resource: Resource, page: "_Page") -> Json:
+    async def _page(self, resource: Resource, page: _Page) -> Json:
         """The next of a list."""
         with self._in_our_words():
             asked = ApiRequest(ApiVerb.LIST, resource, query=page.query)

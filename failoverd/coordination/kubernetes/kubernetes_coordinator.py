@@ -32,7 +32,6 @@ from failoverd.coordination.kubernetes.config_maps import Namespaced, deletion
 from failoverd.coordination.kubernetes.election import Election, LeaseRecord
 from failoverd.coordination.kubernetes.sessions import YOUNG, Sessions
 from failoverd.core.errors import CoordinationError
-from failoverd.foreign import shown_name
 from failoverd.ports import Clock, Leadership, Replacement, SharedValue
 
 _AT_ONCE: Final = 8
@@ -212,5 +211,5 @@ class KubernetesCoordinator:
 
 
 def _member(led: LeaseRecord) -> str:
-    """Whose process holds the Lease; somebody who is none of ours is told as a whole, if that fits into a line."""
-    return shown_name(led.holder.rpartition("_")[0] or led.holder)
+    """Whose process holds the Lease; somebody who is none of ours is told as a whole."""
+    return led.holder.rpartition("_")[0] or led.holder

@@ -334,7 +334,7 @@ def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple
         known = rivals.put_back_alone(known, rivalries, case.observed, last, own)
     rivalry = rivals.seen(known, rivalries, case.observed, ours, last, case.policy.limits.longest_window, case.now)
     if rivalry.since is None and rivalry.undone and not case.estate.lone:
-        rivalry = replace(rivalry, undone=0)
+        rivalry = replace(rivalry, undone=0)  # somebody can lead again: what members did alone is over
     after = replace(memory, rivalry=rivalry) if rivalry != memory.rivalry else memory
     return after, news.rivalled(memory, after, others, ours, case.state.incident)
 

@@ -10,15 +10,14 @@ Everything here was written by somebody else, and nothing of it is believed to b
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any, Final, NamedTuple, TypeGuard
+from typing import Any, Final, NamedTuple
 
 from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import Family
 from failoverd.core.health.votes import Vote, Votes
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Endpoint, Policy
-from failoverd.foreign import quoted
+from failoverd.foreign import quoted, shown_name
 from failoverd.ports import Clock, WallClock
 from failoverd.runtime.members.versioned import VERSION, read_object
 
@@ -26,8 +25,7 @@ MOST_BYTES: Final = 1 << 20
 """Of one value; etcd takes 1.5 MiB."""
 
 MOST_EVIDENCE: Final = 160
-MOST_NAME: Final = 200
-
+"""Characters."""
 
 _HEALTHS: Final[Mapping[object, Health]] = {health.value: health for health in Health}
 _REASONS: Final = {reason.value: reason for reason in ProbeReason}
@@ -98,13 +96,13 @@ class MemberBeat:
         number: Any = said.get("number")
         at: Any = said.get("at")
         steady: Any = said.get("steady")
-        _require(isinstance(number, int) and _is_moment(at), "it has no number or time")
+        _require(isinstance(number, int) and isinstance(at, int | float), "it has no number or time")
         families = {family.value: family for family in Family}
         isolated = frozenset(families[each] for each in _strings(said.get("isolated")) if each in families)
-        version, settings = _text(said.get("version")), _text(said.get("settings"))
-        told = float(steady) if _is_moment(steady) else None
+        version, settings = _name(said.get("version")), _name(said.get("settings"))
+        told = float(steady) if isinstance(steady, int | float) else None
         lease: Any = said.get("lease")
-        waits = max(0.0, float(lease)) if _is_moment(lease) else 0.0
+        waits = max(0.0, float(lease)) if isinstance(lease, int | float) else 0.0
         return cls(number, float(at), version, isolated, _run(said.get("run")), settings, told, waits)
 
 
@@ -161,7 +159,7 @@ class Ballot:
         seen = said.get("seen", [])
         _require(isinstance(seen, list), "what it has seen is no list")
         among = _strings(said.get("among"))
-        return cls(_text(said["revision"]), Health(rest), tuple(_seen(each) for each in seen), among, factor)
+        return cls(_name(said["revision"]), Health(rest), tuple(_seen(each) for each in seen), among, factor)
 
     def votes(self, policy: Policy, elsewhere: frozenset[Endpoint]) -> Votes:
         """The same of the endpoints of a policy; those that it does not have are left out."""
@@ -177,10 +175,10 @@ class Ballot:
 
 def _run(said: object) -> MemberRun | None:
     said = said if isinstance(said, dict) else {}
-    began, journal = said.get("began"), _text(said.get("journal"))
-    if not _is_moment(began) or not journal:
+    began, journal = said.get("began"), _name(said.get("journal"))
+    if not isinstance(began, int | float) or not journal:
         return None
-    return MemberRun(float(began), journal, _text(said.get("host")))
+    return MemberRun(float(began), journal, _name(said.get("host")))
 
 
 def _said(vote: Vote) -> dict[str, Any]:
@@ -194,16 +192,16 @@ def _said(vote: Vote) -> dict[str, Any]:
 
 def _seen(said: object) -> tuple[Vote, Mapping[str, tuple[str, ...]]]:
     said = said if isinstance(said, dict) else {}
-    health, reason = said.get("health"), said.get("reason")
+    health, reason, evidence = said.get("health"), said.get("reason"), said.get("evidence")
     places: Any = said.get("endpoints")
     _require(isinstance(places, dict), "something that it has seen is of no endpoint")
     _require(isinstance(health, str) and health in _HEALTHS, "a health that it tells is none")
     vote = Vote(
         _HEALTHS[health],
         said.get("suspect") is True,
-        _text(said.get("check")),
+        _name(said.get("check")),
         _REASONS.get(reason, ProbeReason.OK) if isinstance(reason, str) else ProbeReason.OK,  # a later version's
-        _text(said.get("evidence"), MOST_EVIDENCE),
+        quoted(evidence, MOST_EVIDENCE) if isinstance(evidence, str) else "",
     )
     return vote, {str(region): _strings(texts) for region, texts in places.items()}
 
@@ -218,20 +216,12 @@ def _require(condition: bool, otherwise: str) -> None:
         raise ValueError(otherwise)
 
 
-def _is_moment(said: object) -> TypeGuard[float]:
-    """JSON has numbers of any size."""
-    try:
-        return isinstance(said, int | float) and isfinite(said)
-    except OverflowError:
-        return False
-
-
 def _strings(said: object) -> tuple[str, ...]:
     return tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()
 
 
-def _text(said: object, most: int = MOST_NAME) -> str:
-    return quoted(said, most) if isinstance(said, str) else ""
+def _name(said: object) -> str:
+    return shown_name(said) if isinstance(said, str) else ""
 
 
 def _compact(said: dict[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Final
 
 from failoverd.core.errors import CoordinationError
 
-AT_ONCE: Final = 100
+TOGETHER: Final = 100
 """Values of one write, a transaction of etcd. Who waits for some of them waits for all of these."""
 
 Write = Callable[[Mapping[str, str], int], Awaitable[Collection[str]]]
@@ -65,7 +65,7 @@ class GatheredWrites:
     async def _write_next(self) -> None:
         """The first of it, as many as go together: no value is written in another epoch than it was said in."""
         epoch = next(iter(self._waiting.values())).epoch
-        names = [name for name, each in self._waiting.items() if each.epoch == epoch][:AT_ONCE]
+        names = [name for name, each in self._waiting.items() if each.epoch == epoch][:TOGETHER]
         part = {name: self._waiting.pop(name) for name in names}
         done: Collection[str] = ()
         try:

@@ -30,9 +30,8 @@ from failoverd.core.events import (
 )
 from failoverd.core.members import Membership, Uncoordinated
 from failoverd.core.records import Marker, Target
-from failoverd.foreign import quoted
+from failoverd.foreign import shown_name
 from failoverd.ports import Clock, Coordinator, Emit, Leadership
-from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.versioned import VERSION, LaterVersionError, read_object
 from failoverd.runtime.members.yielding import Yielding
 from failoverd.runtime.naps import Nap
@@ -315,7 +314,7 @@ class Leading:
 
     def _mark_heard(self, found: Leadership, asked_at: float) -> None:
         before, now = self.standing, self._clock()
-        found = replace(found, leader=quoted(found.leader, MOST_NAME))  # somebody else may have written it
+        found = replace(found, leader=shown_name(found.leader))  # somebody else may have written it
         self._own_epoch = found.epoch
         epoch = found.epoch + self._floor if found.leader else before.epoch
         same = (before.leader, before.epoch) == (found.leader, epoch)

@@ -18,9 +18,8 @@ from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemoryRead, MemoryUnread
 from failoverd.core.overrides import AHEAD, KNOWN, LONGEST, Override
-from failoverd.foreign import quoted
+from failoverd.foreign import quoted, shown_name
 from failoverd.ports import Clock, Coordinator, Emit, Replacement, SharedValue
-from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.gathered_writes import GatheredWrites
 from failoverd.runtime.members.versioned import LARGEST_EPOCH, VERSION, read_object
 from failoverd.runtime.override_book import Overrides
@@ -35,7 +34,7 @@ PATIENCE: Final = 0.5
 """Seconds that a write to a provider waits for this memory. It is not what makes that safe: the fence is."""
 
 LONGEST_PAUSE: Final = 10.0
-"""Seconds between two tries to read anew, where the coordinator does not answer."""
+"""Seconds between two tries, where the coordinator does not answer."""
 
 MOST_UNREAD: Final = 20
 """Keys that cannot be read and are told of: somebody may have filled it with them."""
@@ -313,7 +312,7 @@ class SharedMemory:
             return
         self._unread[key] = self._clock()
         why = quoted(str(error).partition("\n")[0])
-        self._emit(MemoryUnread(at=self._clock(), key=quoted(key, MOST_NAME), error=why))
+        self._emit(MemoryUnread(at=self._clock(), key=shown_name(key), error=why))
 
     # -- saying --------------------------------------------------------------------------------------------------------
 

@@ -183,7 +183,7 @@ class Participant:
 
     def status(self, now: float) -> MembersStatus:
         """Who of them writes, and what is heard of each."""
-        return roster(self.lead, self._membership, self._voting.heard(), now, self._listens_since)
+        return roster(self.lead, self._membership.me, self._voting.heard(), now, self._listens_since)
 
 
 def _targets(policy: Policy) -> frozenset[str]:

@@ -9,6 +9,7 @@ from failoverd.core.health.isolation import NEVER, Family
 from failoverd.core.records import Policy
 from failoverd.ports import Coordinator
 from failoverd.runtime.members.ballots import Ballot, Introduction, MemberBeat
+from failoverd.runtime.members.gathered_writes import TOGETHER
 from failoverd.runtime.naps import Nap
 
 VANTAGES: Final = "vantages/"
@@ -23,11 +24,8 @@ GATHER: Final = 0.02
 PIECE: Final = 10_000
 """Bytes."""
 
-TOGETHER: Final = 100
-"""Ballots that are told in one call."""
-
 AT_ONCE: Final = 4
-"""Such calls that are under way together."""
+"""Calls that are under way together, each with as many ballots as go `TOGETHER`."""
 
 
 class Publisher:

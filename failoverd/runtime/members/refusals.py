@@ -3,9 +3,8 @@
 from typing import Final
 
 from failoverd.core.events import VoteRefused
-from failoverd.foreign import quoted
+from failoverd.foreign import quoted, shown_name
 from failoverd.ports import Clock, Emit
-from failoverd.runtime.members.ballots import MOST_NAME
 from failoverd.runtime.members.versioned import LaterVersionError
 
 MOST: Final = 100
@@ -35,10 +34,11 @@ class Refusals:
     def over(self, member: str, policy: str = "") -> None:
         """What it says of that is counted again, or it says nothing any more."""
         if self._told:
-            self._told = {each for each in self._told if each[:2] != (member, policy)}
+            of = shown_name(member), shown_name(policy)
+            self._told = {each for each in self._told if each[:2] != of}
 
     def _tell(self, member: str, policy: str, reason: str, detail: str) -> None:
-        key = quoted(member, MOST_NAME), quoted(policy, MOST_NAME), reason
+        key = shown_name(member), shown_name(policy), reason
         if key in self._told or len(self._told) >= MOST:
             return
         self._told.add(key)

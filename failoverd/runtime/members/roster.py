@@ -1,32 +1,27 @@
 """Who of the members does what, as one of them tells people."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 
-from failoverd import __version__
-from failoverd.core.members import Membership
+from failoverd.core.members import Member
 from failoverd.core.status import MembersStatus, MemberStanding, MemberStatus
 from failoverd.runtime.members.leading import Leading
 from failoverd.runtime.members.peers import HeardMember
 
 
 def roster(
-    leading: Leading, membership: Membership, heard: Iterable[HeardMember], now: float, listens_since: float
+    leading: Leading, me: Member, heard: Collection[HeardMember], now: float, listens_since: float
 ) -> MembersStatus:
     """Where the members stand.
 
     Args:
         leading: whether this one leads, and who does else.
-        membership: all of them.
-        heard: what this one hears of each of them. Whoever is not among them was not heard of.
+        me: this one.
+        heard: each of them as this one hears of it, itself included.
         now: the time.
         listens_since: when this one began to listen to the others.
     """
-    known: Mapping[str, HeardMember] = {each.member.name: each for each in heard}
-    standing, me = leading.standing, membership.me
-    known = {me.name: HeardMember(me, now, votes=True, version=__version__, clock_offset=0.0), **known}
-    told = (
-        _told(known.get(each.name, HeardMember(each, None, votes=False)), leading, now) for each in membership.members
-    )
+    standing, own = leading.standing, next(each for each in heard if each.member == me)
+    told = (_told(each, leading, now) for each in heard)
     return MembersStatus(
         at=now,
         member=me.name,
@@ -37,10 +32,10 @@ def roster(
         since=standing.since,
         coordinated=leading.coordinated,
         heard_at=standing.heard_at,
-        trouble=standing.trouble or (known[me.name].trouble if leading.coordinated else ""),
+        trouble=standing.trouble or (own.trouble if leading.coordinated else ""),
         lease=leading.lease,
         listens_since=listens_since,
-        twin=known[me.name].twin,
+        twin=own.twin,
         members=tuple(sorted(told, key=lambda each: each.name)),
     )
 

@@ -17,7 +17,7 @@ from failoverd import codec
 from failoverd.core.events import Event, HistoryUntold
 from failoverd.ports import Clock, Emit, Settled, Telling
 from failoverd.runtime.journal_writer import CALM, JournalWriter
-from failoverd.runtime.members.memory import SharedMemory, Unread
+from failoverd.runtime.members.memory import LONGEST_PAUSE, SharedMemory, Unread
 from failoverd.runtime.members.tellings import belongs, heard, told
 from failoverd.runtime.supervising import backoff
 
@@ -42,8 +42,6 @@ MOST_UNWRITTEN: Final = 1_000
 
 PATIENCE: Final = 2.0
 """Seconds for one write."""
-
-LONGEST_PAUSE: Final = 10.0
 
 
 class Teller(Protocol):

@@ -31,9 +31,8 @@ from failoverd.runtime.members.publishing import BALLOTS, MEMBERS, VANTAGES, Pub
 from failoverd.runtime.supervising import CHANCE, backoff
 
 FIRST_PAUSE: Final = 0.1
-"""Seconds after which it is tried again first, where the coordinator does not answer."""
-
 LONGEST_PAUSE: Final = 5.0
+"""Seconds between two tries where the coordinator does not answer, at first and at most; no longer than a beat."""
 
 
 class VotingBoard(Polls, ProbeSharing, Protocol):
