@@ -958,7 +958,10 @@ class WordAnswer(AnswerBody):
 class GivenTold(WordAnswer):
     """A word was given or changed, or would be (`dry_run`)."""
 
-    kept: bool = Field(description="false: it is heeded, and a restart would not know of it: the journal does not work")
+    kept: bool = Field(
+        description="false: it is heeded, and a restart would not know of it, unless other members do: the journal "
+        "does not work"
+    )
     dry_run: bool
     notes: tuple[str, ...]
 

@@ -286,6 +286,7 @@ async def test_that_the_journal_does_not_keep_it_is_noted(tmp_path: Path) -> Non
         told = await here.said("hold", "inference-api")
         assert told.code == Exit.FINE
         assert "note: it is heeded, but the journal does not work" in told.err
+        assert "unless other members do" in " ".join(told.err.split())
 
 
 # -- what stands against it --------------------------------------------------------------------------------------------

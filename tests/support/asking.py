@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 async def told(world: ThreeClouds, name: str, *words: str) -> dict[str, Any]:
     """What `failoverctl` prints of a member, as JSON."""
-    found = await answered(*words, "--config", world.seats[name].config, "--output", "json")
+    seat = world.seats[name]
+    found = await answered(*words, "--config", seat.host.seen(seat.config), "--output", "json")
     answer: dict[str, Any] = json.loads(found.out)
     return answer
 

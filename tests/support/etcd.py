@@ -146,11 +146,12 @@ class Secured:
     """What a cluster has that speaks TLS to clients alone that show a certificate: an authority, and its files."""
 
     folder: Path
+    servers: tuple[str, ...] = ("127.0.0.1",)
     authority: trustme.CA = field(default_factory=trustme.CA)
 
     def __post_init__(self) -> None:
         self.authority.cert_pem.write_to_path(self.ca_file)
-        self.issue("server", "127.0.0.1")  # of both uses: the gateway shows it to the server behind it
+        self.issue("server", *self.servers)  # of both uses: the gateway shows it to the server behind it
         self.issue("client", "failoverd")
 
     @property
@@ -160,9 +161,9 @@ class Secured:
     def certificate(self, name: str) -> tuple[Path, Path]:
         return self.folder / f"{name}.pem", self.folder / f"{name}.key"
 
-    def issue(self, name: str, identity: str, common_name: str | None = None) -> None:
+    def issue(self, name: str, *identities: str, common_name: str | None = None) -> None:
         """A certificate with its key, in place of the one before. etcd takes a common name for a user."""
-        issued = self.authority.issue_cert(identity, common_name=common_name)
+        issued = self.authority.issue_cert(*identities, common_name=common_name)
         certificate, key = self.certificate(name)
         for path, content in ((certificate, issued.cert_chain_pems[0]), (key, issued.private_key_pem)):
             content.write_to_path(path.with_suffix(".new"))

@@ -99,7 +99,7 @@ async def forked(  # noqa: PLR0913 - what a process has
     """`python -m MODULE WORDS`, with streams, environment and folder as `asyncio.create_subprocess_exec` takes them.
 
     `limit` is that of a line that is read, `largest_file` that of a file which the process may write, in bytes. The
-    process is in the network that `keeper` keeps (`support.networks`).
+    process is in the network that `keeper` keeps (`support.networks`), with what is mounted there.
     """
     asked = {
         "module": module,
@@ -240,9 +240,9 @@ def _become(asked: Mapping[str, Any], streams: Sequence[int]) -> None:
         setattr(sys, f"__{name}__", stream)
     os.environ.clear()
     os.environ.update(asked["environment"])
-    os.chdir(asked["folder"])
     if asked["keeper"] is not None:
         enter(asked["keeper"])
+    os.chdir(asked["folder"])
     resource.setrlimit(resource.RLIMIT_FSIZE, (asked["largest_file"], asked["largest_file"]))
 
 

@@ -1,4 +1,4 @@
-"""A network namespace: the process that keeps one, and how another process enters it.
+"""A network and what is mounted in it: the process that keeps both, and how another process enters them.
 
     python -S -m support.namespaces DESCRIPTOR
 
@@ -13,15 +13,20 @@ import sys
 from pathlib import Path
 from typing import Final
 
+_CLONE_NEWNS: Final = 0x00020000
 _CLONE_NEWUSER: Final = 0x10000000
 _CLONE_NEWNET: Final = 0x40000000
 
 
 def enter(keeper: int) -> None:
-    """This process, of one thread, is in a keeper's network from now on."""
+    """This process, of one thread, is in a keeper's network from now on, and sees what is mounted there.
+
+    It is in the root folder then.
+    """
     if os.geteuid() != 0:
         _set_namespace(f"/proc/{keeper}/ns/user", _CLONE_NEWUSER)
     _set_namespace(f"/proc/{keeper}/ns/net", _CLONE_NEWNET)
+    _set_namespace(f"/proc/{keeper}/ns/mnt", _CLONE_NEWNS)
 
 
 def _set_namespace(path: str, kind: int) -> None:

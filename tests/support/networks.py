@@ -46,6 +46,10 @@ class Host:
         """Of the process that keeps its network."""
         return self._keeper.pid
 
+    def seen(self, path: Path) -> Path:
+        """Where the test finds what a process of the host has at that path, whatever is mounted there."""
+        return Path(f"/proc/{self.pid}/root{path}")
+
     def opened(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
         """A new one, of its network."""
         self._keeper.door.send(json.dumps(kind).encode())
@@ -65,7 +69,7 @@ class Host:
 
     def command(self, *words: str) -> list[str]:
         """What starts a program there, as the process that is started; it is killed when whoever started it dies."""
-        return [*_entering(self.pid), program("setpriv"), "--pdeathsig", "KILL", *words]
+        return [*entering(self.pid), program("setpriv"), "--pdeathsig", "KILL", *words]
 
 
 Places = Host | str | Iterable[Host | str]
@@ -108,7 +112,7 @@ class Network:
             f"ip saddr {{ {', '.join(senders)} }} ip daddr {{ {', '.join(receivers)} }} {_share(percent)}drop"
             for (senders, receivers), percent in self._faults.items()
         ]
-        _run([*_entering(self.bridge), program("nft"), "-f", "-"], _TABLE % "\n    ".join(rules))
+        _run([*entering(self.bridge), program("nft"), "-f", "-"], _TABLE % "\n    ".join(rules))
 
 
 _TABLE: Final = """\
@@ -141,17 +145,17 @@ def network(hosts: Mapping[str, Sequence[str]]) -> Iterator[Network]:
     with ExitStack() as stack:
         bridge = stack.enter_context(_kept(_BEGINNING))
         bridge.wait()
-        kept = {name: stack.enter_context(_kept(_entering(bridge.pid, net=False))) for name in hosts}
+        kept = {name: stack.enter_context(_kept(entering(bridge.pid, net=False))) for name in hosts}
         links = ["link add name bridge type bridge", "link set bridge up"]
         for number, keeper in enumerate(kept.values()):
             keeper.wait()
             links.append(f"link add name port{number} type veth peer name eth0 netns {keeper.pid}")
             links.append(f"link set port{number} master bridge up")
-        _run([*_entering(bridge.pid), program("ip"), "-batch", "-"], "\n".join(links))
+        _run([*entering(bridge.pid), program("ip"), "-batch", "-"], "\n".join(links))
         for name, keeper in kept.items():
             lines = ["link set lo up", "link set eth0 up"]
             lines += [f"address add {address}/{_PREFIX} dev eth0" for address in hosts[name]]
-            _run([*_entering(keeper.pid), program("ip"), "-batch", "-"], "\n".join(lines))
+            _run([*entering(keeper.pid), program("ip"), "-batch", "-"], "\n".join(lines))
         yield Network({name: Host(name, tuple(hosts[name]), each) for name, each in kept.items()}, bridge.pid)
 
 
@@ -169,11 +173,15 @@ def unmakeable() -> str:
 _BEGINNING: Final = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
 
 
-def _entering(pid: int, *, net: bool = True) -> list[str]:
-    """The beginning of a command in a keeper's namespaces; without `net`, of one that says its network itself."""
+def entering(pid: int, *, net: bool = True, mount: bool = False) -> list[str]:
+    """The beginning of a command in a keeper's namespaces; without `net`, of one that says its network itself.
+
+    With `mount` it sees what is mounted there.
+    """
     user = [] if os.geteuid() == 0 else [f"--user=/proc/{pid}/ns/user", "--preserve-credentials"]
     if net:
-        return [program("nsenter"), *user, f"--net=/proc/{pid}/ns/net"]
+        mounted = [f"--mount=/proc/{pid}/ns/mnt"] if mount else []
+        return [program("nsenter"), *user, f"--net=/proc/{pid}/ns/net", *mounted]
     return [program("nsenter"), *user, "unshare"] if user else ["unshare"]
 
 
@@ -203,7 +211,7 @@ def _kept(begins: Sequence[str]) -> Iterator[_Keeper]:
     with ours:
         with theirs:
             process = subprocess.Popen(
-                [*begins, "--net", sys.executable, "-S", "-m", "support.namespaces", str(theirs.fileno())],
+                [*begins, "--net", "--mount", sys.executable, "-S", "-m", "support.namespaces", str(theirs.fileno())],
                 env={"PATH": PLACES, "PYTHONPATH": str(_TESTS)},
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

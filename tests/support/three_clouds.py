@@ -27,15 +27,17 @@ from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any, Final
 
 import dns.exception
 import dns.message
 import pytest
 from support.daemons import followed
-from support.etcd import Etcd
+from support.etcd import Etcd, Secured
 from support.etcd import Member as EtcdMember
 from support.forked import TESTS, Forked, forked
 from support.machine_clocks import MachineClock
@@ -57,6 +59,7 @@ ACTS: Final = 8.0
 """Seconds from a region's fall to another answer: 4.5 at most until three probes had no answer, and a busy machine."""
 
 _HTTP: Final = 8080
+_PASSWORD: Final = "etcd.password"  # noqa: S105 - the name of its file
 _CLIENT, _PEER = 2379, 2380
 _BIND: Final = "198.18.0.53"
 _EVERY: Final = 0.02
@@ -76,7 +79,7 @@ tick: 500ms
 resolver: ["127.0.0.1:9"]  # nobody is there: no test may ask the system's resolver who serves a zone
 log: {format: json}
 coordination:
-  etcd: {endpoints: [%(endpoints)s]}
+  etcd: {endpoints: [%(endpoints)s]%(etcd)s}
   members:
 %(members)s
   lease: %(lease)gs
@@ -284,6 +287,10 @@ class CloudSeat(Seat):
     def config(self) -> Path:
         return self.folder / "failoverd.yaml"
 
+    def say_password(self, password: str) -> None:
+        """The one by which it signs in at etcd."""
+        (self.folder / _PASSWORD).write_text(f"{password}\n")
+
     async def started(self) -> asyncio.subprocess.Process | Forked:
         """A new process. One with a clock of its own is executed: a library is loaded before it."""
         words, environment = ("failoverd", "run", "--config", str(self.config)), {"FAILOVERD_MEMBER": self.name}
@@ -301,6 +308,48 @@ class CloudSeat(Seat):
 
 
 @dataclass
+class Guard:
+    """An etcd as the manual has it: it speaks TLS to who shows a certificate, and users sign in.
+
+    Attributes:
+        secured: its certificates.
+        password: of the user `failoverd`, who may read and write below the prefix of the installation.
+        root: the password of who manages users; none, until users have to sign in.
+        token: of `root`. Each takes etcd a tenth of a second of a processor.
+    """
+
+    secured: Secured
+    password: str = field(default_factory=partial(token_urlsafe, 18))
+    root: str = ""
+    token: str = ""
+
+    @property
+    def etcdctl(self) -> Sequence[str]:
+        certificate, key = self.secured.certificate("client")
+        tls = ("--cacert", str(self.secured.ca_file), "--cert", str(certificate), "--key", str(key))
+        return (*tls, *(("--user", f"root:{self.root}") if self.root else ()))
+
+    @property
+    def settings(self) -> str:
+        """What stands with the endpoints in a configuration. The password's file is that of each member."""
+        certificate, key = self.secured.certificate("client")
+        shown = f"ca_file: {self.secured.ca_file}, cert_file: {certificate}, key_file: {key}"
+        return f", {shown}, user: failoverd, password_file: {_PASSWORD}"
+
+    def let_in(self, etcdctl: Callable[..., None]) -> None:
+        """From now on users sign in."""
+        root = token_urlsafe(18)
+        etcdctl(0, "user", "add", f"root:{root}")
+        etcdctl(0, "user", "add", f"failoverd:{self.password}")
+        etcdctl(0, "role", "add", "failoverd")
+        etcdctl(0, "role", "grant-permission", "failoverd", "readwrite", "--prefix=true", f"/failoverd/{OWNER}/")
+        etcdctl(0, "user", "grant-role", "failoverd", "failoverd")
+        etcdctl(0, "user", "grant-role", "root", "root")
+        etcdctl(0, "auth", "enable")
+        self.root = root
+
+
+@dataclass
 class ThreeClouds:
     """All of it."""
 
@@ -310,6 +359,7 @@ class ThreeClouds:
     regions: Mapping[str, Region]
     seats: Mapping[str, CloudSeat]
     _running: AsyncExitStack
+    guard: "Guard | None" = None
 
     # -- places --------------------------------------------------------------------------------------------------------
 
@@ -423,8 +473,18 @@ class ThreeClouds:
         for number, name in enumerate(CLOUDS):
             if self.etcd.members[number].process is not None:
                 with suppress(OSError, HTTPException, ValueError):
-                    return await asyncio.to_thread(_posted, self.net[f"{name}-site"], _etcd(name), call, body)
+                    return await asyncio.to_thread(self._asked, name, call, body)
         raise ConnectionError("no etcd answers")
+
+    def _asked(self, name: str, call: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        there, guard = (self.net[f"{name}-site"], _etcd(name)), self.guard
+        if guard is None:
+            return _posted(*there, call, body)
+        with suppress(ConnectionError):  # tokens end
+            return _posted(*there, call, body, guard, guard.token)
+        root = {"name": "root", "password": guard.root}
+        guard.token = _posted(*there, "auth/authenticate", root, guard)["token"]
+        return _posted(*there, call, body, guard, guard.token)
 
     async def etcd_leader(self) -> EtcdMember:
         """The member of etcd that the others follow."""
@@ -441,7 +501,7 @@ class ThreeClouds:
 
     def etcd_backup(self, path: Path) -> Path:
         """A snapshot, as etcd's manual says."""
-        self._etcdctl(0, "snapshot", "save", str(path))
+        self.etcdctl(0, "snapshot", "save", str(path))
         return path
 
     async def etcd_restored(self, backup: Path) -> None:
@@ -453,16 +513,16 @@ class ThreeClouds:
             shutil.rmtree(data)
             told = ("--name", each.name, "--initial-advertise-peer-urls", each.peer, "--data-dir", str(data))
             cluster = ("--initial-cluster", self.etcd.cluster, "--initial-cluster-token", "tests")
-            self._etcdctl(number, "snapshot", "restore", str(backup), *told, *cluster)
+            self.etcdctl(number, "snapshot", "restore", str(backup), *told, *cluster)
         await asyncio.to_thread(self.etcd.start)
 
-    def _etcdctl(self, number: int, *words: str) -> None:
-        """It asks the member of that number, where it asks any."""
+    def etcdctl(self, number: int, *words: str, said: str = "") -> None:
+        """It asks the member of that number, where it asks any, and as `root` where users sign in."""
         each = self.etcd.members[number]
-        command = self.net[f"{each.name}-site"].command(program("etcdctl"), "--endpoints", each.client, *words)
-        done = subprocess.run(
-            command, env={**os.environ, "ETCDCTL_API": "3"}, capture_output=True, text=True, check=False, timeout=30
-        )
+        how = self.guard.etcdctl if self.guard is not None else ()
+        command = self.net[f"{each.name}-site"].command(program("etcdctl"), "--endpoints", each.client, *how, *words)
+        run: Any = {"env": {**os.environ, "ETCDCTL_API": "3"}, "capture_output": True, "text": True, "timeout": 30}
+        done = subprocess.run(command, **run, input=said, check=False)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
     # -- what is answered ----------------------------------------------------------------------------------------------
@@ -481,10 +541,14 @@ class ThreeClouds:
         return lambda seen: seen.answer == wanted
 
 
-def _posted(host: Host, address: str, call: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def _posted(
+    host: Host, address: str, call: str, body: Mapping[str, Any], guard: "Guard | None" = None, token: str = ""
+) -> dict[str, Any]:
     with closing(HTTPConnection(address, _CLIENT)) as asked:
         asked.sock = host.connect((address, _CLIENT), 1)
-        asked.request("POST", f"/v3/{call}", json.dumps(body))
+        if guard is not None:
+            asked.sock = guard.secured.context.wrap_socket(asked.sock, server_hostname=address)
+        asked.request("POST", f"/v3/{call}", json.dumps(body), {"Authorization": token} if token else {})
         answer = asked.getresponse()
         found = json.loads(answer.read())
     if answer.status != 200 or not isinstance(found, dict):
@@ -509,7 +573,13 @@ def _hosts() -> dict[str, list[str]]:
 
 @asynccontextmanager
 async def three_clouds(
-    folder: Path, *, clocks: bool = False, relays: bool = False, lease: float = LEASE
+    folder: Path,
+    *,
+    clocks: bool = False,
+    relays: bool = False,
+    guarded: bool = False,
+    lease: float = LEASE,
+    etcd: Sequence[str] = (),
 ) -> AsyncIterator[ThreeClouds]:
     """All of it but the members, which a test starts when it wants.
 
@@ -517,19 +587,22 @@ async def three_clouds(
         folder: for files.
         clocks: each member has a clock of its own, which a test sets.
         relays: each asks its name server and etcd through a relay of its own.
+        guarded: etcd speaks TLS, and users sign in. Not with `relays`.
         lease: of the members, in seconds.
+        etcd: more arguments of each etcd.
     """
     if reason := unmakeable():
         pytest.skip(reason)
     with ExitStack() as stack:
         net = stack.enter_context(network(_hosts()))
-        cluster = stack.enter_context(_etcds(net, folder))
+        guard = Guard(Secured(folder, tuple(map(_etcd, CLOUDS)))) if guarded else None
+        cluster = stack.enter_context(_etcds(net, folder, guard, etcd))
         key = stack.enter_context(zone_served(net["dns"], folder, ZONE))
         regions = {name: Region(net[f"{name}-site"], net[f"{name}-site"].addresses[1:]) for name in CLOUDS}
         seats = {name: CloudSeat(name, net[f"{name}-member"], folder / name) for name in CLOUDS}
         for seat in seats.values():
             ways = _relayed(lease) if relays else _Ways(_BIND, cluster.endpoints, lease)
-            _write(seat, regions, ways, key)
+            _write(seat, regions, ways, key, guard)
             seat.clock = MachineClock(seat.folder / "clock") if clocks else None
         for region in regions.values():
             await region.start()
@@ -539,20 +612,24 @@ async def three_clouds(
                 running.push_async_callback(region.end)
             for seat in seats.values() if relays else ():
                 seat.relay = await running.enter_async_context(_relay(seat.host))
-            world = ThreeClouds(net, cluster, watch, regions, seats, running)
+            world = ThreeClouds(net, cluster, watch, regions, seats, running, guard)
+            if guard is not None:
+                guard.let_in(world.etcdctl)
             yield world
         world.sound()
 
 
 @contextmanager
-def _etcds(net: Network, folder: Path) -> Iterator[Etcd]:
+def _etcds(net: Network, folder: Path, guard: Guard | None, more: Sequence[str]) -> Iterator[Etcd]:
     data = folder / "etcd"
     data.mkdir()
     members = []
     for cloud in CLOUDS:
-        host, address = net[f"{cloud}-site"], f"http://{_etcd(cloud)}"
-        places = (f"{address}:{_CLIENT}", f"{address}:{_PEER}")
-        members.append(EtcdMember(cloud, *places, data, _ETCD, None, host.command, host.connect))
+        host, address = net[f"{cloud}-site"], _etcd(cloud)
+        places = (f"http{'s' if guard else ''}://{address}:{_CLIENT}", f"http://{address}:{_PEER}")
+        how = (*_ETCD, *(guard.secured.arguments if guard else ()), *more)
+        context = guard.secured.context if guard else None
+        members.append(EtcdMember(cloud, *places, data, how, context, host.command, host.connect))
     cluster = Etcd(tuple(members))
     try:
         cluster.start()
@@ -652,7 +729,7 @@ async def _relay(host: Host) -> AsyncIterator[Relay]:
         yield relay
 
 
-def _write(seat: CloudSeat, regions: Mapping[str, Region], ways: _Ways, key: Key) -> None:
+def _write(seat: CloudSeat, regions: Mapping[str, Region], ways: _Ways, key: Key, guard: Guard | None) -> None:
     """The files of one member: the same for each of them."""
     (seat.folder / "policies").mkdir(parents=True)
     (seat.folder / "policies" / "regions.yaml").write_text(REGIONS)
@@ -662,11 +739,14 @@ def _write(seat: CloudSeat, regions: Mapping[str, Region], ways: _Ways, key: Key
     )
     (seat.folder / "policies" / "api.yaml").write_text(POLICY % {"name": NAME, "regions": shares})
     secret = shutil.copy(key.bind_file, seat.folder / "tsig.key")
+    if guard is not None:
+        seat.say_password(guard.password)
     seat.config.write_text(
         CONFIG
         % {
             "owner": OWNER,
             "endpoints": ", ".join(_quoted(ways.endpoints)),
+            "etcd": guard.settings if guard is not None else "",
             "members": _lines(f"    {name}: {{network: {name}}}" for name in CLOUDS),
             "lease": ways.lease,
             "server": ways.server,

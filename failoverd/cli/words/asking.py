@@ -489,7 +489,10 @@ def _show_given(given: GivenTold) -> None:
 
 def _warn(*, kept: bool) -> None:
     if not kept:
-        note("it is heeded, but the journal does not work: a restart of the daemon would not know of it")
+        note(
+            "it is heeded, but the journal does not work: a restart of the daemon would not know of it, unless other "
+            "members do"
+        )
 
 
 async def _followed(word: WordTold, admin: Client) -> WordAnswer:
