@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from support.accepting import accepting
 from support.api import NOW, heard
 from support.journals import apply
 from support.strangers import can_be_others, connected_as
@@ -126,10 +127,8 @@ async def answering(folder: Path, *answers: bytes) -> AsyncIterator[tuple[Path, 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(left.pop(0) if left else b"")
-        writer.close()
 
-    server = await asyncio.start_unix_server(answer, str(folder / "api.sock"))
-    async with server:
+    async with accepting(answer, path=folder / "api.sock"):
         yield folder / "api.sock", asked
 
 
@@ -179,16 +178,12 @@ async def test_an_answer_that_ends_early_is_asked_for_again_with_the_same_key(
 
 
 async def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(tmp_path: Path) -> None:
-    ended = asyncio.Event()
+    async def silent(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
 
-    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await ended.wait()
-        writer.close()
-
-    async with await asyncio.start_unix_server(silent, str(tmp_path / "api.sock")):
+    async with accepting(silent, path=tmp_path / "api.sock"):
         with pytest.raises(ApiError) as error:
             await Client(OnHost(tmp_path / "api.sock"), patience=0.05).words()
-        ended.set()
     assert error.value.reason == "daemon_slow"
 
 
@@ -202,13 +197,12 @@ async def test_that_no_answer_comes_is_told_once_with_how_long_it_is_waited_for(
         await reader.readuntil(b"\r\n\r\n")
         await heard.wait()
         writer.write(http(WORDS))
-        writer.close()
 
     def silent(more: float) -> None:
         told.append(more)
         heard.set()
 
-    async with await asyncio.start_unix_server(late, str(tmp_path / "api.sock")):
+    async with accepting(late, path=tmp_path / "api.sock"):
         client = Client(OnHost(tmp_path / "api.sock"), silent=silent)
         assert (await client.words()).overrides == ()
         await client.words()

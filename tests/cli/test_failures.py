@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.accepting import accepting
 from support.daemons import NAME, WEST, Site, provider_block, site
 from support.forked import forked
 from support.servers import DnsServer
@@ -125,24 +126,20 @@ async def test_ctrl_c_during_a_plan_ends_it_quietly(bind_server: DnsServer, tmp_
 
 async def interrupted_while_it_probes(here: Site, *words: str) -> tuple[int | None, str]:
     """How it ends, and what it prints, when Ctrl-C comes while a region keeps it waiting."""
-    asked, over = asyncio.Event(), asyncio.Event()
+    asked = asyncio.Event()
 
-    async def keep_waiting(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def keep_waiting(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
         asked.set()
-        await over.wait()
-        writer.close()
+        await asyncio.Event().wait()
 
-    server = await asyncio.start_server(keep_waiting, WEST, here.port)
-    process = await forked(
-        *("failoverd.cli.operator", *words, "--config", str(here.config)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(20):
-        await asked.wait()
-        os.kill(process.pid, signal.SIGINT)
-        printed, _ = await process.communicate()
-    over.set()
-    server.close()
-    await server.wait_closed()
+    async with accepting(keep_waiting, WEST, here.port):
+        process = await forked(
+            *("failoverd.cli.operator", *words, "--config", str(here.config)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(20):
+            await asked.wait()
+            os.kill(process.pid, signal.SIGINT)
+            printed, _ = await process.communicate()
     return process.returncode, printed.decode()

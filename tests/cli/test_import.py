@@ -1,12 +1,10 @@
 """From a record that exists to a policy that leaves it exactly as it is, on a real BIND."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from support.accepting import accepting, hang_up
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import ZONE, DnsServer
 
@@ -68,25 +66,14 @@ async def test_a_wildcard_in_other_letters_is_imported_and_adopted_as_people_wri
         assert f"*.bücher.{ZONE} ({held}) A at main" in printed
 
 
-@asynccontextmanager
-async def listening() -> AsyncIterator[int]:
-    """A port on which `localhost` accepts connections."""
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "localhost", 0)
-    port: int = server.sockets[0].getsockname()[1]
-    try:
-        yield port
-    finally:
-        server.close()
-
-
 @pytest.mark.parametrize("weights", [(3, 1), (255, 109), (1, 1), (60_000, 3)])
 async def test_weights_stay_as_a_person_wrote_them(
     bind_server: DnsServer, tmp_path: Path, weights: tuple[int, int]
 ) -> None:
     name = f"_api-{weights[0]}._tcp.{ZONE}"
     async with (
-        listening() as first,
-        listening() as second,
+        accepting(hang_up, "localhost") as first,
+        accepting(hang_up, "localhost") as second,
         site(tmp_path, {"main": provider_block("main", bind_server)}) as here,
     ):
         here.policy.unlink()

@@ -7,9 +7,10 @@ import dns.message
 import dns.rrset
 import dns.tsig
 import pytest
+from support.accepting import LOOPBACK, accepting
 from support.contract import VALUES, publish, target, wish
 from support.powerdns import dns_update, open_powerdns
-from support.proxies import LOOPBACK, message, serving
+from support.proxies import message
 from support.servers import ZONE, PowerDns
 
 from failoverd.core.errors import Permanent, ProviderError, Transient
@@ -58,7 +59,7 @@ async def failure(*answers: tuple[Sequence[str], dns.tsig.Key | None, int]) -> P
             writer.write(reply(request, records, key, rcode))
         await writer.drain()
 
-    async with serving(handle) as port:
+    async with accepting(handle) as port:
         call = Call(f"{LOOPBACK}:{port}", ZONE, "failoverd")
         with pytest.raises(ProviderError) as caught, edge(call):
             await module.transfer(ServerAddress(LOOPBACK, port), KEY, call)

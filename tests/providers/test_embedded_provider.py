@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import dns.rcode
 import pytest
+from support.accepting import accepting
 from support.contract import smuggled
 from support.embedded_dns import (
     NAME,
@@ -270,12 +271,9 @@ async def test_a_server_that_speaks_no_dns_is_no_reason_to_believe_anything(repl
         writer.write(reply)
         writer.write_eof()
         await reader.read()
-        writer.close()
         left.set()
 
-    server = await asyncio.start_server(impostor, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with accepting(impostor) as port:
         async with KIND.open("embedded-main", settings(f"127.0.0.1:{port}"), Access.READ) as reader:
             with pytest.raises((Transient, Permanent)) as caught:
                 await reader.read(target())

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import trustme
+from support.accepting import LOOPBACK, accepting
 from support.contract import VALUES, approved, planned, publish, target, wish
 from support.powerdns import forward_http, http_api, http_request, open_powerdns
-from support.proxies import LOOPBACK, serving
 from support.servers import PowerDns
 
 from failoverd.core.control.plan import Plan
@@ -37,7 +37,7 @@ async def answering(server: PowerDns, begin: bytes, answer: bytes) -> AsyncItera
         writer.write(answer if request.startswith(begin) else await forward_http(request, server.api_port))
         await writer.drain()
 
-    async with serving(handle) as port, open_powerdns(http_api(server, port=port)) as provider:
+    async with accepting(handle) as port, open_powerdns(http_api(server, port=port)) as provider:
         yield provider
 
 
@@ -123,7 +123,7 @@ async def test_a_rival_in_the_very_moment_of_the_write_is_noticed(powerdns_serve
         writer.write(answer)
         await writer.drain()
 
-    async with serving(handle) as port, open_powerdns(http_api(powerdns_server, port=port)) as provider:
+    async with accepting(handle) as port, open_powerdns(http_api(powerdns_server, port=port)) as provider:
         with pytest.raises(Fenced) as caught:
             await provider.apply(approved(plan))
     assert caught.value.reason == "overtaken"
@@ -139,10 +139,9 @@ async def over_tls(server: PowerDns, authority: trustme.CA) -> AsyncIterator[str
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(await forward_http(await http_request(reader), server.api_port))
         await writer.drain()
-        writer.close()
 
-    async with await asyncio.start_server(handle, LOOPBACK, 0, ssl=context) as listening:
-        yield f"https://{LOOPBACK}:{listening.sockets[0].getsockname()[1]}"
+    async with accepting(handle, tls=context) as port:
+        yield f"https://{LOOPBACK}:{port}"
 
 
 async def test_over_tls_the_certificate_is_checked(powerdns_server: PowerDns, name: str, tmp_path: Path) -> None:

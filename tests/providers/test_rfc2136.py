@@ -12,6 +12,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 import uvloop
+from support.accepting import accepting
 from support.contract import (
     VALUES,
     approved,
@@ -24,7 +25,7 @@ from support.contract import (
     unseen,
     wish,
 )
-from support.proxies import Cut, answering, closed_port, counting, cutting, forward, message, serving, without_edns
+from support.proxies import Cut, answering, closed_port, counting, cutting, forward, message, without_edns
 from support.servers import LOCKED_ZONE, ZONE, DnsServer, Key, PowerDns
 from support.silence import silence
 
@@ -149,7 +150,7 @@ async def test_where_udp_is_dropped_tcp_is_asked(server: DnsServer, program: str
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(await forward(await message(reader), server.port))
 
-    async with serving(pipe) as port, open_rfc2136(rfc2136_settings(server, port=port)) as provider:
+    async with accepting(pipe) as port, open_rfc2136(rfc2136_settings(server, port=port)) as provider:
         assert (await provider.read(at)).records == wish(provider, at, EAST)
 
 

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from support.proxies import LOOPBACK, Cut, serving
+from support.accepting import LOOPBACK, accepting
+from support.proxies import Cut
 from support.servers import ZONE, PowerDns
 
 from failoverd.ports import Access, Provider
@@ -51,7 +52,7 @@ async def patches_cut(port: int, cut: Cut) -> AsyncIterator[int]:
         writer.write(answer)
         await writer.drain()
 
-    async with serving(handle) as own:
+    async with accepting(handle) as own:
         yield own
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, cast
@@ -12,8 +12,7 @@ import dns.flags
 import dns.message
 import dns.opcode
 import dns.rcode
-
-LOOPBACK = "127.0.0.1"
+from support.accepting import LOOPBACK, accepting
 
 
 class Cut(StrEnum):
@@ -38,7 +37,7 @@ async def cutting(port: int, cut: Cut) -> AsyncIterator[int]:
             if cut is Cut.WITHIN_ANSWER:
                 writer.write(answer[: len(answer) // 2])
 
-    async with serving(handle) as own:
+    async with accepting(handle) as own:
         yield own
 
 
@@ -109,33 +108,13 @@ async def replying(reply: Reply) -> AsyncIterator[int]:
             writer.write(len(said).to_bytes(2, "big") + said)
         await reader.read()
 
-    async with serving(handle) as port:
+    async with accepting(handle) as port:
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Udp, local_addr=(LOOPBACK, port))
         try:
             yield port
         finally:
             transport.close()
             await asyncio.gather(*under_way)
-
-
-@asynccontextmanager
-async def serving(
-    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[int]:
-    """A TCP server on loopback, which ends after the connections that it took. Yields its port."""
-    handlers: set[asyncio.Task[None]] = set()
-
-    async def handled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        handlers.add(task)
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await handle(reader, writer)
-        writer.close()
-
-    async with await asyncio.start_server(handled, LOOPBACK, 0) as server:
-        yield server.sockets[0].getsockname()[1]
-    await asyncio.gather(*handlers)
 
 
 @contextmanager
@@ -206,7 +185,7 @@ async def counting(port: int) -> AsyncIterator[Count]:
         count.take(request[2:])
         writer.write(await forward(request, port))
 
-    async with serving(handle) as own:
+    async with accepting(handle) as own:
         count = Count(own)
         transport, _ = await loop.create_datagram_endpoint(Udp, local_addr=(LOOPBACK, own))
         try:

@@ -24,6 +24,7 @@ from typing import Any, Final, Self
 import dns.message
 import dns.opcode
 import dns.rdatatype
+from support.accepting import accepted
 from support.networks import Host
 from support.proxies import message
 
@@ -34,15 +35,6 @@ _PATIENCE: Final = 5.0
 Address = tuple[str, int]
 ReadRequest = Callable[[asyncio.StreamReader], Awaitable[bytes]]
 NameStep = Callable[[bytes], str]
-
-
-async def accepted() -> None:
-    """Each connection that a listener took in before this has begun, and is known to who answers it.
-
-    A listener that is closed does not say so, and asyncio takes three rounds from one to the other.
-    """
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 class When(StrEnum):

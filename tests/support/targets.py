@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
+from support.accepting import LOOPBACK, accepting
+
 from failoverd.core.records import Endpoint
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
@@ -81,41 +83,17 @@ def chunked(*chunks: bytes) -> bytes:
 
 @asynccontextmanager
 async def serve(
-    behave: Behaviour, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, port: int = 0
+    behave: Behaviour, host: str = LOOPBACK, tls: ssl.SSLContext | None = None, port: int = 0
 ) -> AsyncIterator[Target]:
     """Serve on `host` for as long as the context lasts; then every connection is cut."""
-    busy: set[asyncio.Task[None]] = set()
+    target = Target(host, port)
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        busy.add(task)
         target.connections += 1
-        try:
-            with suppress(ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                await behave(Connection(target, reader, writer))
-        finally:
-            busy.discard(task)
-            writer.close()
+        await behave(Connection(target, reader, writer))
 
-    server = await asyncio.start_server(handle, host, port, ssl=tls, backlog=1024)
-    target = Target(host, server.sockets[0].getsockname()[1])
-    try:
+    async with accepting(handle, host, port, tls=tls) as target.port:
         yield target
-    finally:
-        await _few_turns()  # a connection that is there already is accepted: after `close` it would be left lying
-        server.close()
-        await _few_turns()  # and begins
-        cut = tuple(busy)
-        for task in cut:
-            task.cancel()
-        await asyncio.gather(*cut, return_exceptions=True)
-        await server.wait_closed()
-
-
-async def _few_turns() -> None:
-    for _ in range(4):
-        await asyncio.sleep(0)
 
 
 # -- behaviours --------------------------------------------------------------------------------------------------------

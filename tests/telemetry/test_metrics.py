@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from support.accepting import accepting, hang_up
 from support.daemons import EMBEDDED, NAME, site
 from support.leaders import but, members
 from support.living import at_work, living
@@ -159,9 +160,7 @@ async def test_a_real_daemon_shows_what_the_manual_lists_and_no_more(tmp_path: P
 
 
 async def test_a_port_that_somebody_else_has_is_said_and_stops_nothing(tmp_path: Path) -> None:
-    server = await asyncio.start_server(lambda _, writer: writer.transport.abort(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, running(tmp_path, f"127.0.0.1:{port}") as events:
+    async with accepting(hang_up) as port, running(tmp_path, f"127.0.0.1:{port}") as events:
         (failed,) = [event for event in events if isinstance(event, MetricsFailed)]
     assert failed.listen == f"127.0.0.1:{port}"
     assert "already in use" in prose.say(failed)

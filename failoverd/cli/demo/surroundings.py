@@ -6,7 +6,7 @@ import shutil
 import socket
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -57,12 +57,14 @@ class DemoRegion:
             self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+        with (
+            closing(writer),
+            suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError),
+        ):
             async with asyncio.timeout(2):
                 await reader.readuntil(b"\r\n\r\n")
                 writer.write(_OK)
                 await writer.drain()
-        writer.close()
 
 
 class DnsClient:

@@ -10,6 +10,7 @@ import pytest
 import trustme
 from clouds.hook import Hook
 from clouds.serving import Endpoint, Luck, Response, serving
+from support.accepting import accepting
 from support.servers import free_port
 from support.tls_servers import self_signed, tls_server
 
@@ -77,12 +78,10 @@ async def test_an_answer_without_end_is_read_a_little_of() -> None:
             while True:
                 writer.write(b"x" * 65_536)
                 await writer.drain()
-        writer.transport.abort()
         gone.set()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    async with server:
-        found = await refused(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with accepting(talk) as port:
+        found = await refused(f"http://127.0.0.1:{port}")
         await gone.wait()
     assert found.reason == "http_500"
     assert len(found.detail) < 300
