@@ -86,7 +86,8 @@ class Cost:
     Attributes:
         moved: records that did.
         memory: resident bytes of each member at last, the leader first.
-        handed_over: seconds from SIGTERM to the leader until another member led; None for one alone.
+        handed_over: seconds from SIGTERM to the leader until another member led; None for one alone, and where not all
+            records moved.
     """
 
     members: int
@@ -124,6 +125,8 @@ def _measured(load: Load, members: int, tell: Callable[[str], None]) -> Cost:
             cost = _fail(watch, load, places, steady)
             moved = f"moved in {cost.all_moved:.1f} s" if cost.all_moved is not None else f"only {cost.moved} moved"
             tell(f"{members} member(s), a region fails: {_in_words(cost.failing)}; {moved}")
+            if cost.all_moved is None:
+                tell(estate.last_words())
             return cost
 
 
@@ -174,14 +177,15 @@ def _fail(watch: "_Watch", load: Load, places: Sequence[str], steady: Period) ->
 
     try:
         failing = watch.period(over, CHANGE_WITHIN)
+        moved = watch.moved()
         if everything:
             _check(estate, load, set(places[len(places) // 2 :]))
         memory = tuple(resident(seat.running) for seat in watch.seats)
         handed = _handed_over(estate, watch.seats[0]) if estate.etcd is not None and everything else None
     finally:
         nft("flush", "chain", *CHAIN)
-    half_moved, all_moved = (next(iter(each), None) for each in (half, everything))
-    return Cost(len(estate.seats), steady, failing, watch.moved(), half_moved, all_moved, memory, handed)
+    half_moved, all_moved = half[0] if half else None, everything[0] if everything else None
+    return Cost(len(estate.seats), steady, failing, moved, half_moved, all_moved, memory, handed)
 
 
 def _handed_over(estate: Installation, leader: Seat) -> float:
