@@ -222,8 +222,14 @@ async def test_a_connection_that_is_closed_before_the_request_is_sent_gave_no_an
 class Hasty(asyncio.Protocol):
     """Answers as soon as the handshake is done."""
 
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.WriteTransport", transport).write(ACCEPTED["no reason"])
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it ended
+        self.gone.set()
 
 
 @pytest.mark.parametrize("settings", [{}, {"contains": "hello"}], ids=["status", "text"])
@@ -231,10 +237,13 @@ async def test_over_tls_as_well(authority: trustme.CA, ca_file: str, settings: d
     """In TLS 1.2 the server has the last word of the handshake, so its answer can come with it."""
     context = tls_server(authority, NAME)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    server = await asyncio.get_running_loop().create_server(Hasty, "127.0.0.1", 0, ssl=context)
+    hasty = Hasty()
+    server = await asyncio.get_running_loop().create_server(lambda: hasty, "127.0.0.1", 0, ssl=context)
     async with server:
         endpoint = Endpoint("region-1", *server.sockets[0].getsockname())
         result = await prober("https", "/", host=NAME, ca_file=ca_file, **settings).probe(endpoint)
+        async with asyncio.timeout(5):
+            await hasty.gone.wait()  # what is left open fails whoever comes next
     assert (result.reason, result.detail) == (ProbeReason.RESPONSE_INVALID, "it answers before it is asked")
 
 
