@@ -313,6 +313,7 @@ async def test_an_orphan_is_listed_after_a_restart_and_until_it_is_given_back(
         (here.folder / "policies" / "rest.yaml").write_text(rest)
         async with here.daemon() as daemon:
             await daemon.event("change.verified", policy="api")
+            assert await daemon.stop() == 0  # killed, it might not have noted that the write took effect
         here.policy.unlink()
         async with here.daemon() as daemon:
             await daemon.event("record.orphaned", policy="api")
