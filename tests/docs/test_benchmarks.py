@@ -289,11 +289,14 @@ def installed(
     )
 
 
-def weighed(cpu: tuple[float, ...], puts: int, handed_over: float | None = None, moved: float = 6.0) -> MemberCost:
-    """A hundred seconds in which nothing happens, and ten in which a region fails."""
+def weighed(
+    cpu: tuple[float, ...], puts: int, handed_over: float | None = None, after: float | None = 6.0
+) -> MemberCost:
+    """A hundred seconds in which nothing happens, and ten in which a region fails; all moves, or three quarters do."""
     etcd = (1.0,) * len(cpu) if handed_over is not None else ()
     failing = Period(10.0, cpu, etcd, 5_000, 900.0, 5_010)
-    return MemberCost(len(cpu), Period(100.0, cpu, etcd, puts), failing, 3.0, moved, (1,) * len(cpu), handed_over)
+    moved, memory = 1_000 if after is not None else 750, (1,) * len(cpu)
+    return MemberCost(len(cpu), Period(100.0, cpu, etcd, puts), failing, moved, 3.0, after, memory, handed_over)
 
 
 def reached(run: MembersRun) -> list[bool]:
@@ -331,6 +334,15 @@ def test_the_dearest_of_three_is_beside_the_one_alone() -> None:
     alone = weighed((10.0,), 0)
     assert reached(installed(costs=(alone, weighed((14.0, 11.0, 14.9), 200, 0.4, 12.0)))) == [True] * 4
     assert reached(installed(costs=(alone, weighed((14.0, 11.0, 15.1), 201, 1.1, 12.1)))) == [False] * 4
+
+
+def test_records_that_did_not_move_in_time_are_a_goal_missed_and_what_else_was_measured_is_told() -> None:
+    run = installed(costs=(weighed((10.0,), 0), weighed((10.0, 9.0, 8.0), 150, 0.4, None)))
+    assert reached(run) == [True, True, False, True]
+    text = tables(run)
+    assert "| 3 | 3.0 | not within 300 s (750 did) | 5,000 |" in text
+    assert "| 10,000 endpoints, a region fails: all answers changed within 300 s | " in text
+    assert "1,000 of 1,000 with 1, 750 of 1,000 with 3 | **missed** |" in text
 
 
 def test_what_was_not_measured_of_members_has_no_table() -> None:
