@@ -1002,7 +1002,7 @@ class PlanRefused(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftDetected(TargetEvent):
-    """Somebody else changed the record. `kind` is lost, edited or intended; `until`, when an edit will be put back."""
+    """Something else stands there. `kind` is lost, edited, intended or late; `until`, when an edit will be put back."""
 
     name: ClassVar[str] = "drift.detected"
     level: ClassVar[Level] = Level.WARNING

@@ -188,7 +188,7 @@ class _AtWork:
     def estate(self, target: Target, returning: Mapping[str, frozenset[str]]) -> Estate:
         policy, engine = self.policy(target.policy), self.engine
         state, shared = back(self.looked_at(policy), returning), engine.shared.bringing_back(returning)
-        return engine.tools.estate(policy, self.providers[target.provider], state, shared)
+        return engine.tools.estate(policy, target, self.providers[target.provider], state, shared)
 
     def looked_at(self, policy: Policy) -> PolicyState:
         return self.engine.states.looked_at(policy, self.engine.board)

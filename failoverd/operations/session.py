@@ -121,7 +121,9 @@ class Session:
         state, shared = back(self.looked_at(policy), returning), shared.bringing_back(returning)
         grant, usual = shared.grants(policy, state, self.clock())
         normalise = self.providers[target.provider].normalise
-        return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual)
+        entry = self.config.providers.get(target.provider)
+        fenced = entry is None or entry.capabilities.fence.strict
+        return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual, fenced=fenced)
 
     def looked_at(self, policy: Policy) -> PolicyState:
         return replace(self.states.told(policy), verdicts=self.beside.verdicts.get(policy.name, {}))

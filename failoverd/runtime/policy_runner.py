@@ -304,7 +304,9 @@ class PolicyRunner:
         records = RecordSet.of(target.key, known.records.ttl, kept)
         if records == known.records:
             return known
-        return LastGood(records, known.generation, records.shares(region_of), known.at) if records.serving else None
+        if not records.serving:
+            return None
+        return LastGood(records, known.generation, records.shares(region_of), known.at, epoch=known.epoch)
 
     async def _forgetful(self, name: str) -> Forgetful | None:
         lazy = self._providers.get(name)

@@ -122,7 +122,9 @@ class Tools:
     def instance(self) -> str:
         return self.states.lead.instance
 
-    def estate(self, policy: Policy, provider: Provider, state: PolicyState, shared: Shared | None = None) -> Estate:
+    def estate(
+        self, policy: Policy, target: Target, provider: Provider, state: PolicyState, shared: Shared | None = None
+    ) -> Estate:
         """What a decision about one of the policy's targets looks at besides it, as it is now, `state` included.
 
         `shared` is how regions would be shared if operators said something else.
@@ -130,8 +132,9 @@ class Tools:
         shared = shared or self.shared
         grant, usual = shared.grants(policy, state, self.clock())
         spare = shared.spare(policy)
-        lone = self.states.lead.lone
-        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare, lone)
+        lone, fenced = self.states.lead.lone, target.provider not in self.applier.unfenced
+        rules = self.rulebook.rules
+        return Estate(self.owner, provider.normalise, self.instance, rules, grant, usual, spare, lone, fenced)
 
 
 class Rounds:
@@ -298,7 +301,7 @@ class TargetWorker:
             raise Transient(f"{self.target} was not read yet", reason="not_read", remedy="try again in a moment")
         state = tools.states.seen(self._policy, tools.verdicts)
         shared, state = tools.shared.supposing(state.overrides, overrides), replace(state, overrides=overrides)
-        estate = tools.estate(self._policy, self._provider, state, shared)
+        estate = tools.estate(self._policy, self.target, self._provider, state, shared)
         return evaluate(self._policy, state, self._seen, estate, tools.clock())
 
     async def _observe(self) -> Observed:
@@ -354,7 +357,8 @@ class TargetWorker:
         heard = Overheard(self._provider.normalise, sayable(self._policy))
         estate = Estate(self._tools.owner, heard)
         try:
-            estate = replace(self._tools.estate(self._policy, self._provider, state), normalise=heard)
+            found = self._tools.estate(self._policy, self.target, self._provider, state)
+            estate = replace(found, normalise=heard)
             outcome = evaluate(self._policy, state, observed, estate, now)
         except FailoverdError:
             raise

@@ -173,7 +173,7 @@ _EVENTS: Final[Mapping[str, str]] = {
         "it back each time: until a person acts. Or an assertion of the inventory keeps it, until `until` at most."
     ),
     "plan.refused": "The name is not ours to touch.",
-    "drift.detected": "Somebody else changed the record.",
+    "drift.detected": "Somebody else changed the record, or what failoverd had sent before arrived late there.",
     "change.applied": (
         "The one canonical line of a change. Of kind `by_hand`, and `actor` `by hand`: a person made it, with a "
         "command that failoverd printed."
@@ -292,7 +292,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "instance": "the id by which markers name this daemon",
     "keeps": "the revision that runs on",
     "key": "what it stands under in the members' common memory",
-    "kind": "which kind of change, or of drift (lost, edited, intended)",
+    "kind": "which kind of change, or of drift (lost, edited, intended, late)",
     "lag": "99th percentile of how late probes begin; seconds",
     "lasted": "how long it took, from its beginning to its end; seconds",
     "leader": "the member that writes",

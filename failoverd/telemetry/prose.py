@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import singledispatch
 from typing import Final
 
+from failoverd.core.control.drift import DriftKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.propagation import Propagation
 from failoverd.core.events import (
@@ -649,7 +650,8 @@ def _(event: PlanRefused) -> str:
 
 @say.register
 def _(event: DriftDetected) -> str:
-    return f"somebody changed {_where(event)}: {event.found}; failoverd had published {event.expected}; it {event.will}"
+    who = "what failoverd had sent before arrived late at" if event.kind == DriftKind.LATE else "somebody changed"
+    return f"{who} {_where(event)}: {event.found}; failoverd had published {event.expected}; it {event.will}"
 
 
 @say.register

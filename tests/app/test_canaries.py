@@ -3,26 +3,19 @@
 Each API repeats what it was asked, each file with a secret is spoilt once, a daemon crashes with a secret in its mouth.
 """
 
-import asyncio
 import base64
 import signal
-import ssl
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from support.canaries import Canaries, Farm, farm, looks
-from support.commands import answered
-from support.daemons import RunningDaemon, Site
+from support.daemons import Site
+from support.sweeping import Sweep
 
-from failoverd import codec
 from failoverd.api.routes import ROUTES
-from failoverd.store.decisions import DecisionReading
 
 pytestmark = pytest.mark.server
 
@@ -61,75 +54,28 @@ main()
 """A daemon with a defect: it ends by an exception that has every secret in its words."""
 
 
-class Sweep:
-    """All that was said, by who said it."""
-
-    def __init__(self, here: Farm) -> None:
-        self._here = here
-        self.said: dict[str, bytes] = {}
-
-    async def control(self, *words: str) -> None:
-        config = () if words[0] == "schema" else ("--config", str(self._here.config))
-        ended = await answered(*words, *config)
-        assert "Traceback" not in ended.said, ended.said
-        self.said[f"failoverctl {' '.join(words)} ({len(self.said)})"] = ended.out + ended.err.encode()
-
-    async def ask(self, url: str, token: str = "") -> None:
-        """Whatever is answered, and with which header fields."""
-        fields = {"Authorization": f"Bearer {token}"} if token else {}
-        request = urllib.request.Request(url, headers=fields)  # noqa: S310 - the addresses are ours
-        self.said[f"{url} {len(self.said)}"] = await asyncio.to_thread(self._asked, request)
-
-    def _asked(self, request: urllib.request.Request) -> bytes:
-        trusting = ssl.create_default_context(cafile=str(self._here.folder / "ca.pem"))
-        try:
-            with urllib.request.urlopen(request, timeout=20, context=trusting) as answer:  # noqa: S310 - the same
-                endless = answer.headers.get_content_type() == "text/event-stream"
-                return bytes(answer.headers) + (_first_event(answer) if endless else bytes(answer.read()))
-        except urllib.error.HTTPError as error:
-            with error:
-                return bytes(error.headers) + error.read()
-
-    def collect(self, daemon: RunningDaemon) -> None:
-        """The log, and every file that failoverd wrote."""
-        self.said[f"the log of {daemon.process.pid}"] = bytes(daemon.log)
-        for file in self._here.folder.glob("journal.db*"):
-            self.said[f"{file.name} ({len(self.said)})"] = file.read_bytes()
-        with DecisionReading(self._here.folder / "journal.db") as reading:  # they are packed
-            kept = [each for at, _ in reading.decided() for each in reading.decisions(at, 0.0, float("inf"), [])]
-        self.said[f"decisions ({len(self.said)})"] = b"".join(codec.dump(each).encode() for each in kept)
-
-
-def _first_event(answer: HTTPResponse) -> bytes:
-    """What a stream of events says at once (an event ends with an empty line): it goes on for ever."""
-    lines = list[bytes]()
-    while lines[-1:] not in ([b""], [b"\n"]):
-        lines.append(answer.readline())
-    return b"".join(lines)
-
-
 async def test_nothing_that_failoverd_says_has_a_part_of_a_secret(tmp_path: Path) -> None:
     with farm(tmp_path) as here:
-        canaries, sweep, site = here.canaries, Sweep(here), Site(tmp_path, 0, {})
+        canaries, sweep, site = here.canaries, Sweep(here.folder / "ca.pem"), Site(tmp_path, 0, {})
         env = {name: canaries.hatch(name) for name in IN_THE_ENVIRONMENT}
         async with site.daemon(env=env) as daemon:
             delayed = (("target.delayed", {"provider": name}) for name in PROVIDERS)
             await daemon.each(*delayed, "region.failed", "notification.failed")
             for words in (*WRITING, *READING):
-                await sweep.control(*words)
+                await sweep.control(here.config, *words)
             await ask_the_api(here, sweep)
             here.spoil()
             daemon.signal(signal.SIGHUP)
             await daemon.until(lambda line: line["event"] in {"config.rejected", "api.failed"}, "what is spoilt")
             for words in SPOILT:
-                await sweep.control(*words)
-            sweep.collect(daemon)
+                await sweep.control(here.config, *words)
+            sweep.collect(daemon, tmp_path)
             await daemon.stop()
-            sweep.collect(daemon)
+            sweep.collect(daemon, tmp_path)
         here.config.write_text(f"{here.config.read_text()}log: {{format: terminal}}\n")
         async with site.daemon(sys.executable, "-c", CRASH, env=env) as daemon:
             assert await daemon.ended() == 1
-        sweep.collect(daemon)
+        sweep.collect(daemon, tmp_path)
 
     assert canaries.escaped(sweep.said) == []
     assert_all_were_at_work(here, sweep)

@@ -7,13 +7,14 @@ is at work on the same trouble. It is told, and left alone for a while before it
 All of it holds only while failoverd itself still wants what it had published. When health wants something new, that is
 no drift any more, and traffic moves. Nor is an edit waited for that answers with what is down while what failoverd
 wants serves; and one that answers with what may not answer is put back at once, whatever `on_drift` says (`evaluate`).
+So is what failoverd itself had sent earlier, and what arrived late: that is nobody's edit.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from failoverd.core.control.plan import LastGood, Plan, PlanKind
+from failoverd.core.control.plan import LastGood, Plan, PlanKind, late
 from failoverd.core.records import OnDrift
 
 INTENT: Final = 300.0
@@ -24,6 +25,7 @@ class DriftKind(StrEnum):
     LOST = "lost"  # the record is gone, or nothing in it serves
     EDITED = "edited"
     INTENDED = "intended"  # edited while an incident is open
+    LATE = "late"  # failoverd sent it before what it verified there, and it arrived after that
 
 
 class DriftAction(StrEnum):
@@ -55,8 +57,9 @@ def respond(
         since: when this edit was first seen.
         now: seconds since the epoch, as `since`.
     """
-    if plan.before.records is None or not plan.before.records.serving:
-        return DriftResponse(DriftKind.LOST, DriftAction.RESTORE)
+    lost = plan.before.records is None or not plan.before.records.serving
+    if lost or late(plan.before, last_good):
+        return DriftResponse(DriftKind.LOST if lost else DriftKind.LATE, DriftAction.RESTORE)
     kind = DriftKind.INTENDED if in_incident else DriftKind.EDITED
     if not (last_good.overruled or last_good.records).says(plan.after):
         return DriftResponse(kind, DriftAction.RESTORE)

@@ -675,6 +675,7 @@ def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: Record
         last_good=memory.last_good,
         seen=memory.generation,
         signed=case.signature(memory),
+        fenced=case.estate.fenced,
     )
     return replace(found, tier=case.policy.tier) if isinstance(found, Plan) else found
 
@@ -686,12 +687,14 @@ def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSyn
     wait like one; and the generation may have grown with another type of the name.
     """
     records, good = case.observed.records, memory.last_good
+    epoch = case.observed.marker.epoch if case.observed.marker is not None else 0
     verified = None
     if records is not None:
         if good is not None and records == good.records:
-            verified = replace(good, generation=found.generation, overruled=found.overruled)
+            verified = replace(good, generation=found.generation, overruled=found.overruled, epoch=epoch)
         else:
-            verified = LastGood(records, found.generation, records.shares(case.region_of), case.now, found.overruled)
+            shares = records.shares(case.region_of)
+            verified = LastGood(records, found.generation, shares, case.now, found.overruled, epoch=epoch)
     news_of_it = verified if verified != good else None
     told = replace(memory.told, drift=("", ""), hold=None, refused="")
     memory = replace(

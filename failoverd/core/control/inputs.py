@@ -40,7 +40,7 @@ class DecisionInputs:
         revision: of the policy file.
         calm: whether every other target of the policy held what it holds on a normal day; looked at where an incident
             may end.
-        owner: see `Estate`; so are the next five, and `lone`.
+        owner: see `Estate`; so are the next five, and `lone` and `fenced`.
         said: record sets that the provider says otherwise than `sayable`; None where it cannot say them.
     """
 
@@ -57,6 +57,7 @@ class DecisionInputs:
     spare: Mapping[str, float] | None = None
     said: tuple[tuple[RecordSet, RecordSet | None], ...] = ()
     lone: bool = False
+    fenced: bool = True
 
     @property
     def target(self) -> Target:
@@ -178,6 +179,7 @@ def taken_down(
         spare=estate.spare,
         said=tuple(overheard.said),
         lone=estate.lone,
+        fenced=estate.fenced,
     )
 
 
@@ -208,7 +210,15 @@ def estate_of(inputs: DecisionInputs, otherwise: Callable[[RecordSet], RecordSet
         return otherwise(desired)
 
     return Estate(
-        inputs.owner, normalise, inputs.instance, inputs.rules, inputs.grant, inputs.usual, inputs.spare, inputs.lone
+        inputs.owner,
+        normalise,
+        inputs.instance,
+        inputs.rules,
+        inputs.grant,
+        inputs.usual,
+        inputs.spare,
+        inputs.lone,
+        inputs.fenced,
     )
 
 

@@ -63,6 +63,7 @@ class Estate:
         spare: how much it may take of each region without anybody having less, if it follows the price; None where no
             price is looked at, for nobody would remember what was chosen.
         lone: whether nobody can lead, and each of several members takes off what is down, and nothing else.
+        fenced: whether the target's provider refuses a write that is older than what stands there.
     """
 
     owner: str
@@ -73,6 +74,7 @@ class Estate:
     usual: Grant | None = None
     spare: Mapping[str, float] | None = None
     lone: bool = False
+    fenced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,8 @@ class Plan:
         """What is known once the plan was applied."""
         wanted = {name: each for name, each in (self.decision.ramps or {}).items() if self.shares_after.get(name)}
         stands = reached(wanted, at) if self.shares_after == self.wanted_shares else wanted
-        return LastGood(self.after, self.generation, dict(self.shares_after), at, self.overruled, stands)
+        shares, epoch = dict(self.shares_after), self.marker.epoch
+        return LastGood(self.after, self.generation, shares, at, self.overruled, stands, epoch)
 
 
 def _said(records: RecordSet | None) -> str:
@@ -271,6 +272,7 @@ class LastGood:
 
     `overruled`: this is somebody's edit that was accepted, and failoverd wanted that instead. It stays until failoverd
     wants something else. `ramps`: how far regions have come by it that are on their way back, for who did not write it.
+    `epoch` is that of the leader who wrote it.
     """
 
     records: RecordSet
@@ -279,6 +281,7 @@ class LastGood:
     at: float
     overruled: RecordSet | None = None
     ramps: Ramps = field(default_factory=dict)
+    epoch: int = 0
 
 
 def refusal(observed: Observed, owner: str) -> Refused | None:
@@ -342,7 +345,7 @@ def _foreign(observed: Observed) -> Refused:
     return Refused(observed.target, RefusalReason.FOREIGN_TYPE, detail, observed.cure or _OTHER_RECORD)
 
 
-def diff(
+def diff(  # noqa: PLR0913 - all that a plan is made of
     observed: Observed,
     desired: RecordSet,
     decision: Decision,
@@ -352,6 +355,7 @@ def diff(
     revision: str,
     last_good: LastGood | None = None,
     seen: int = 0,
+    fenced: bool = True,
 ) -> Plan | InSync | Refused:
     """Compare what is published with what is wanted.
 
@@ -364,13 +368,14 @@ def diff(
         revision: the policy revision.
         last_good: the last verified answer; its generation is a floor, so that a deleted marker cannot turn time back.
         seen: the highest generation that was ever seen there: a floor as well.
+        fenced: whether the provider refuses what is older than what stands there.
     """
     refused = refusal(observed, signed.owner)
     if refused is not None:
         return _marker_lost(refused, observed, last_good) or refused
-    target, marker = observed.target, observed.marker
-    if marker is not None and last_good is not None and marker.generation < last_good.generation:
-        return _stale(target, marker.generation, last_good.generation)
+    target, marker, is_late = observed.target, observed.marker, late(observed, last_good)
+    if (fenced or not is_late) and (stale := _stale(observed, last_good)) is not None:
+        return stale
     accepted = (
         last_good is not None
         and last_good.overruled is not None
@@ -379,7 +384,7 @@ def diff(
     )
     said = marker is not None and target.key.type in marker.types and (observed.records == desired or accepted)
     overruled = desired if said and observed.records != desired else None
-    if said and marker is not None and signed.stands_in(marker):
+    if said and marker is not None and signed.stands_in(marker) and not is_late:
         return InSync(target, marker.generation, overruled)
     floor = max(seen, marker.generation if marker else 0, last_good.generation if last_good else 0)
     types, epoch = {target.key.type, *(marker.types if marker else ())}, marker.epoch if marker else 0
@@ -416,15 +421,29 @@ def drifted(observed: Observed, last_good: LastGood | None) -> bool:
     """Whether somebody else changed the record since failoverd last verified it.
 
     A newer generation means that another writer of ours was here, which is no drift; but none of ours takes a record
-    away, so one that is gone is, whether its marker went with it or not.
+    away, so one that is gone is, whether its marker went with it or not. An older one is drift: see `late`.
     """
     if last_good is None:
         return False
     if observed.records is None:
         return True
-    if observed.marker is None or observed.marker.generation != last_good.generation:
+    if observed.marker is None or observed.marker.generation > last_good.generation:
         return False
     return observed.records != last_good.records
+
+
+def late(observed: Observed, last_good: LastGood | None) -> bool:
+    """Whether a write of ours stands there that was sent before the one that was verified, and arrived after it.
+
+    A leader that was frozen, or cut off, in the midst of it may have given out the same generation as the next one, and
+    under the same leader an earlier try may arrive after a later one. A provider with a fence lets neither in: there an
+    older generation means that what was read is old. What a person wrote by a command is that person's.
+    """
+    marker = observed.marker
+    if marker is None or last_good is None or marker.by_hand:
+        return False
+    sent, verified = (marker.generation, marker.epoch), (last_good.generation, last_good.epoch)
+    return sent < verified
 
 
 def _marker_lost(refused: Refused, observed: Observed, last_good: LastGood | None) -> Refused | None:
@@ -445,13 +464,16 @@ def _adopting(target: Target) -> str:
     return failoverctl("adopt", target.policy, target.key.name)
 
 
-def _stale(target: Target, found: int, known: int) -> Refused:
+def _stale(observed: Observed, last_good: LastGood | None) -> Refused | None:
+    target, marker = observed.target, observed.marker
+    if marker is None or last_good is None or marker.generation >= last_good.generation:
+        return None
     adopting = _adopting(target)
     return Refused(
         target,
         RefusalReason.STALE_MARKER,
-        f"the marker of {target.key.name} says generation {found}, but generation {known} was verified before: "
-        f"this server lags behind, or a zone backup was restored",
+        f"the marker of {target.key.name} says generation {marker.generation}, but generation {last_good.generation} "
+        f"was verified before: this server lags behind, or a zone backup was restored",
         f"point the provider at the primary server; if the zone was restored on purpose, run: {adopting}",
         adopting,
     )
