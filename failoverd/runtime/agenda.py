@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from failoverd.ports import Urgency
+from failoverd.runtime.loop_turns import LoopTurns, Place
 
 GATHER: Final = 2.0
 """Seconds that news waits at most for more of it, while failing endpoints are being probed again. A region that fails
@@ -15,9 +16,16 @@ class Agenda:
 
     Routine calls obey the patience that an earlier try asked for; urgent ones never do. Urgency is kept until the work
     is done: a try that fails is repeated as urgently.
+
+    Args:
+        turns: where all who have work to do wait for their turn to begin.
+        tier: of the policy: of what is as urgent, the most important goes first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turns: LoopTurns | None = None, tier: int = 0) -> None:
+        self._turns = turns or LoopTurns()
+        self._tier = tier
+        self._place: Place | None = None
         self._woken = asyncio.Event()
         self._urgency = Urgency.ROUTINE
         self._called = False
@@ -28,8 +36,8 @@ class Agenda:
 
     def call(self, urgency: Urgency, *, more: bool = False) -> None:
         """Something may have changed. `more`: other news is about to come, and worth a moment."""
-        now = self._now()
-        self._urgency = min(self._urgency, urgency)
+        now, before = self._now(), self._urgency
+        self._urgency = min(before, urgency)
         if not urgency.is_routine or now >= self._patience:
             if not self._called and more:
                 self._more_until = now + GATHER
@@ -37,6 +45,8 @@ class Agenda:
                 self._more_until = None
             self._called = True
         self._woken.set()
+        if self._place is not None and self._urgency < before:
+            self._turns.hurry(self._place, self._urgency.of_tier(self._tier))
         self._cut_in()
 
     def again(self, delay: float, urgency: Urgency) -> None:
@@ -62,7 +72,7 @@ class Agenda:
         self._cut_in()
 
     async def next(self) -> Urgency:
-        """Wait until there is work to do; says how urgent it is."""
+        """Wait until there is work to do, and it is its turn; says how urgent it is."""
         while (when := self._when()) is None or when > self._now():
             self._woken.clear()
             try:
@@ -70,6 +80,7 @@ class Agenda:
                     await self._woken.wait()
             except TimeoutError:
                 continue
+        await self._turn()
         return self.take()
 
     def take(self) -> Urgency:
@@ -77,6 +88,15 @@ class Agenda:
         urgency, self._urgency = self._urgency, Urgency.ROUTINE
         self._called, self._more_until, self._due = False, None, None
         return urgency
+
+    async def _turn(self) -> None:
+        come = asyncio.Event()
+        self._place = self._turns.ask(self._urgency.of_tier(self._tier), come.set)
+        try:
+            await come.wait()
+        finally:
+            self._place.cancel()
+            self._place = None
 
     def _cut_in(self) -> None:
         news = self._called and self._more_until is None and self._urgency.fails_out

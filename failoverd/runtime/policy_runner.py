@@ -1,7 +1,6 @@
 """The policies at work. Each has its own reconciler and its own tasks, so that what is wrong with one stays with it."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,9 +28,6 @@ from failoverd.runtime.target_worker import Tools
 
 PATIENCE: Final = 5.0
 """Seconds that a write under way gets to finish when the daemon stops or a policy is replaced."""
-
-AT_ONCE: Final = 8
-"""Policies that begin to work in one turn of the loop: tens of milliseconds, and few requests of their providers."""
 
 
 @runtime_checkable
@@ -166,20 +162,20 @@ class PolicyRunner:
             self._board.settle(running.policy.name)
             running.reconciler.wake()
 
-        _in_turns(look, self._running.values())
+        self._in_turns(look, self._running.values(), Urgency.ROUTINE)
 
     def turned(self) -> None:
         """This member writes from now on, or does no more."""
         for running in self._running.values():
             self._tools.shared.touch(running.policy.name)
-        _in_turns(lambda running: running.reconciler.turned(), self._running.values())
+        self._in_turns(lambda running: running.reconciler.turned(), self._running.values(), Urgency.FAIL_OUT)
 
     def heed(self, word: Override) -> None:
         """An operator said something, or took it back: the policies that it concerns are worked on now."""
         concerned = [each for each in self._running.values() if word.scope.may_have_had(each.policy)]
         for running in concerned:
             self._tools.shared.touch(running.policy.name)
-        _in_turns(lambda running: running.reconciler.wake(Urgency.CHANGE), concerned)
+        self._in_turns(lambda running: running.reconciler.wake(Urgency.CHANGE), concerned, Urgency.CHANGE)
 
     def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
         """For each target of a policy: what would be done if operators said something else."""
@@ -203,7 +199,7 @@ class PolicyRunner:
 
     def retry(self) -> None:
         """Somebody asks for it: try again now what waits for a provider."""
-        _in_turns(lambda running: running.reconciler.retry(), self._running.values())
+        self._in_turns(lambda running: running.reconciler.retry(), self._running.values(), Urgency.CHANGE)
 
     # -- where they stand ----------------------------------------------------------------------------------------------
 
@@ -267,6 +263,11 @@ class PolicyRunner:
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
+    def _in_turns(self, work: Callable[[_Running], None], concerned: Iterable[_Running], urgency: Urgency) -> None:
+        """A few policies in each turn of the loop: a thousand at once would let nobody else have one."""
+        for running in concerned:
+            self._tools.turns.ask(urgency, partial(work, running))
+
     def _off(self, name: str) -> _Running:
         self._policies = None
         return self._running.pop(name)
@@ -317,24 +318,6 @@ class PolicyRunner:
                 provider = await lazy.open()
                 return provider if isinstance(provider, Forgetful) else None
         return None
-
-
-def _in_turns(work: Callable[[_Running], None], concerned: Iterable[_Running]) -> None:
-    """A few policies in each turn of the loop, the first of them now.
-
-    A thousand at once would let nobody else have a turn until all of them had theirs: no probe, no DNS query, and
-    nobody who asks where things stand.
-    """
-    loop = asyncio.get_running_loop()
-    left = deque(concerned)
-
-    def work_next() -> None:
-        if len(left) > AT_ONCE:
-            loop.call_soon(work_next)
-        for _ in range(min(AT_ONCE, len(left))):
-            work(left.popleft())
-
-    work_next()
 
 
 def _in_daemon(provider: Provider | None) -> TypeGuard[LazyProvider]:

@@ -35,6 +35,7 @@ from failoverd.runtime.applying import Applier
 from failoverd.runtime.estate import Shared
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.loop_turns import LoopTurns
 from failoverd.runtime.manual_command import manual_command
 from failoverd.runtime.states import States, Verdicts
 from failoverd.runtime.supervising import backoff
@@ -117,6 +118,7 @@ class Tools:
     chance: random.Random
     shared: Shared
     rulebook: Rulebook = field(default_factory=Rulebook)
+    turns: LoopTurns = field(default_factory=LoopTurns)
 
     @property
     def instance(self) -> str:
@@ -186,7 +188,7 @@ class TargetWorker:
 
     def __init__(self, policy: Policy, target: Target, provider: Provider, tools: Tools, rounds: Rounds) -> None:
         self.target = target
-        self.agenda = Agenda()
+        self.agenda = Agenda(tools.turns, policy.tier)
         self.status: TargetStatus | None = None
         self._usual: tuple[tuple[frozenset[str], Saving], Mapping[str, int]] | None = None
         self._policy = policy

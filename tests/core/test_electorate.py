@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.stage import AWS, AZURE, OCI, policy, regions
-from support.vantages import FRESH, Vantages
+from support.vantages import FRESH, TOOK, Vantages
 
 from failoverd.core.health.ballot_box import SELDOM
 from failoverd.core.health.electorate import Electorate, Voter
@@ -23,7 +23,8 @@ from failoverd.core.health.transitions import (
     Transition,
 )
 from failoverd.core.health.votes import Vote, Votes
-from failoverd.core.records import HealthRules
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
+from failoverd.core.records import HealthRules, ProbeResult, Timings
 
 RULES = HealthRules(fall=3, rise=2, recheck=0.5)
 THREE = policy(regions=regions(azure=(40, AZURE), oci=(30, OCI), aws=(30, AWS)), health=RULES)
@@ -231,6 +232,23 @@ def test_what_nobody_sees_any_more_is_not_known() -> None:
             if other is not place:
                 place.table.hear(other.name, THREE.name, other.table.votes(THREE.name), found.now + 100.0)
     assert {found.state for found in found.verdicts("azure-1").values()} == {Health.UNKNOWN}
+
+
+def test_time_that_passes_for_one_policy_has_the_votes_on_no_other_counted() -> None:
+    """A tick lets it pass for one after the other. When all were in dispute, each of a thousand counted a thousand."""
+    found, other = settled(), replace(THREE, name="other")
+    place, named = found.places["azure-1"], (THREE.name, other.name)
+    place.table.watch(other, found.now)
+    for endpoint, check in other.probes() * RULES.rise:
+        passed = ProbeResult(endpoint, check.name, ProbeOutcome.PASS, ProbeReason.OK, Timings(TOOK), found.now)
+        place.table.feed(other.name, passed, found.now)
+    suspected = {endpoint: ILL for endpoint, _ in other.probes()[:1]}
+    for name in named:
+        for voter, listed in (("aws-1", {}), ("oci-1", suspected)):
+            place.table.hear(voter, name, Votes(Health.HEALTHY, listed), found.now)
+    later = found.now + FRESH / 2
+    told = [place.table.settle(later, name) for name in named]
+    assert [[each.policy for each in some if isinstance(each, News)] for some in told] == [[name] for name in named]
 
 
 # -- reachable in part -------------------------------------------------------------------------------------------------

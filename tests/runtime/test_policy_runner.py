@@ -14,7 +14,8 @@ from failoverd.core.events import DriftDetected
 from failoverd.core.records import Capabilities, Marker, Policy, RecordSet, Target
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.runtime.lazy_provider import LazyProvider
-from failoverd.runtime.policy_runner import AT_ONCE, PolicyRunner
+from failoverd.runtime.loop_turns import AT_ONCE
+from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.settings import ProviderSettings
 from failoverd.simulation.paper_provider import PaperProvider
 from failoverd.simulation.virtual_time import now
@@ -162,6 +163,7 @@ async def test_a_tick_begins_with_a_few_policies_and_lets_others_have_their_turn
         for name, reconciler in scene.runner.reconcilers.items():
             reconciler.wake = lambda *_, name=name, **__: woken.append(name)  # type: ignore[method-assign]
         scene.runner.tick()
+        await asyncio.sleep(0)
         assert woken == [each.name for each in many[:AT_ONCE]]
         await asyncio.sleep(0)
         assert woken == [each.name for each in many]

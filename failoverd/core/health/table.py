@@ -175,8 +175,10 @@ class HealthTable:
         Called regularly, for the absence of news is no event.
         """
         self._vantage.settle(now)
-        self._recount(now)
-        for policy in self._policies.values() if name is None else filter(None, [self._policies.get(name)]):
+        names = self._policies if name is None else self._policies.keys() & {name}
+        concerned = [self._policies[each] for each in names]
+        self._recount(now, concerned)
+        for policy in concerned:
             for of in policy.endpoints.values():
                 waited = not of.met and not of.dependency and now - policy.since > FIRST_SIGHT
                 if self._judge(policy, of, now, now) or not waited:
@@ -208,7 +210,7 @@ class HealthTable:
             for policy in self._policies.values():
                 policy.heard.clear()
         self._box.convene(electorate, now)
-        self._recount(now, everything=turned)
+        self._recount(now, self._policies.values(), everything=turned)
         return self._tell(now)
 
     def hear(self, voter: str, name: str, votes: Votes | None, now: float) -> Fed:
@@ -268,10 +270,10 @@ class HealthTable:
         for state in of.checks:
             yield ProbeDue(policy.policy.name, of.endpoint, state.check.name, 0.0)
 
-    def _recount(self, now: float, *, everything: bool = False) -> None:
-        """Others have a vote than before, or time has passed: what do the vantages agree on now?"""
+    def _recount(self, now: float, passed: Collection[PolicyHealth], *, everything: bool = False) -> None:
+        """Others have a vote than before, or time has `passed` for some policies: what do the vantages agree on now?"""
         changed = self._box.look(now)
-        for policy in self._policies.values():
+        for policy in self._policies.values() if changed else passed:
             again = policy.answering if everything else contested(policy) if changed else policy.disputes
             self._hold_all(policy, tuple(again), now)
 
@@ -703,7 +705,7 @@ class HealthTable:
             return ()
         if self._doubts_turned:
             self._doubts_turned = False
-            self._recount(now)
+            self._recount(now, self._policies.values())
         told = tuple(self._told)
         self._told.clear()
         return told

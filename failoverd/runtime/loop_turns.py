@@ -1,0 +1,90 @@
+"""Turns of the event loop, for work of which there may be much at once: a few begin in each, the most urgent first.
+
+A region that fails under a thousand policies has each of them decide. In one turn of the loop that takes seconds, for
+which nobody else has a turn: no probe, no heartbeat, no lease, no DNS answer that a decision waits for. So who has much
+to do asks for a place here, and begins when it is its turn. What has begun is not held up any more, and holds nobody up
+while it waits for somebody else.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final
+
+from failoverd.ports import Urgency
+
+AT_ONCE: Final = 8
+"""How many begin in one turn of the loop: tens of milliseconds, and few requests of their providers.
+
+One of them is who has waited longest, however urgent others are: what is routine comes late, and not never.
+"""
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A place in the queue. `begin` is None once its turn has come, or nobody waits for it any more."""
+
+    begin: Callable[[], None] | None
+
+    def cancel(self) -> None:
+        self.begin = None
+
+
+class LoopTurns:
+    """Who waits for a turn of the loop."""
+
+    def __init__(self) -> None:
+        self._by_urgency: list[tuple[Urgency, int, Place]] = []
+        self._by_time: deque[Place] = deque()
+        self._asked = count()
+        self._planned = False
+
+    def ask(self, urgency: Urgency, begin: Callable[[], None]) -> Place:
+        """Have `begin` called in one of the next turns."""
+        place = Place(begin)
+        self._by_time.append(place)
+        self.hurry(place, urgency)
+        return place
+
+    def hurry(self, place: Place, urgency: Urgency) -> None:
+        """Who has that place is as urgent by now."""
+        heappush(self._by_urgency, (urgency, next(self._asked), place))
+        if not self._planned:
+            self._plan()
+
+    def _plan(self) -> None:
+        self._planned = True
+        asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._planned = False
+        if not self._by_urgency:
+            self._by_time.clear()  # all of these have begun
+            return
+        self._plan()  # first of all: what begins may fail
+        for _ in range(AT_ONCE - 1):
+            self._begin(self._most_urgent())
+        self._begin(self._longest())
+
+    @staticmethod
+    def _begin(place: Place | None) -> None:
+        if place is not None and place.begin is not None:
+            begin, place.begin = place.begin, None
+            begin()
+
+    def _most_urgent(self) -> Place | None:
+        while self._by_urgency:
+            place = heappop(self._by_urgency)[2]
+            if place.begin is not None:
+                return place
+        return None
+
+    def _longest(self) -> Place | None:
+        while self._by_time:
+            place = self._by_time.popleft()
+            if place.begin is not None:
+                return place
+        return None
