@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from failoverd.ports import Urgency
-from failoverd.runtime.loop_turns import LoopTurns, Place
+from failoverd.runtime.loop_turns import LoopTurns, QueuedTurn
 
 GATHER: Final = 2.0
 """Seconds that news waits at most for more of it, while failing endpoints are being probed again. A region that fails
@@ -25,7 +25,7 @@ class Agenda:
     def __init__(self, turns: LoopTurns | None = None, tier: int = 0) -> None:
         self._turns = turns or LoopTurns()
         self._tier = tier
-        self._place: Place | None = None
+        self._queued: QueuedTurn | None = None
         self._woken = asyncio.Event()
         self._urgency = Urgency.ROUTINE
         self._called = False
@@ -45,8 +45,8 @@ class Agenda:
                 self._more_until = None
             self._called = True
         self._woken.set()
-        if self._place is not None and self._urgency < before:
-            self._turns.hurry(self._place, self._urgency.of_tier(self._tier))
+        if self._queued is not None and self._urgency < before:
+            self._turns.hurry(self._queued, self._urgency.of_tier(self._tier))
         self._cut_in()
 
     def again(self, delay: float, urgency: Urgency) -> None:
@@ -91,12 +91,12 @@ class Agenda:
 
     async def _turn(self) -> None:
         come = asyncio.Event()
-        self._place = self._turns.ask(self._urgency.of_tier(self._tier), come.set)
+        self._queued = self._turns.ask(self._urgency.of_tier(self._tier), come.set)
         try:
             await come.wait()
         finally:
-            self._place.cancel()
-            self._place = None
+            self._queued.cancel()
+            self._queued = None
 
     def _cut_in(self) -> None:
         news = self._called and self._more_until is None and self._urgency.fails_out

@@ -2,7 +2,7 @@
 
 A region that fails under a thousand policies has each of them decide. In one turn of the loop that takes seconds, for
 which nobody else has a turn: no probe, no heartbeat, no lease, no DNS answer that a decision waits for. So who has much
-to do asks for a place here, and begins when it is its turn. What has begun is not held up any more, and holds nobody up
+to do asks for a turn here, and begins when it has come. What has begun is not held up any more, and holds nobody up
 while it waits for somebody else.
 """
 
@@ -24,8 +24,8 @@ One of them is who has waited longest, however urgent others are: what is routin
 
 
 @dataclass(slots=True, eq=False)
-class Place:
-    """A place in the queue. `begin` is None once its turn has come, or nobody waits for it any more."""
+class QueuedTurn:
+    """A turn that somebody waits for. `begin` is None once it has come, or nobody waits for it any more."""
 
     begin: Callable[[], None] | None
 
@@ -37,21 +37,21 @@ class LoopTurns:
     """Who waits for a turn of the loop."""
 
     def __init__(self) -> None:
-        self._by_urgency: list[tuple[Urgency, int, Place]] = []
-        self._by_time: deque[Place] = deque()
+        self._by_urgency: list[tuple[Urgency, int, QueuedTurn]] = []
+        self._by_time: deque[QueuedTurn] = deque()
         self._asked = count()
         self._planned = False
 
-    def ask(self, urgency: Urgency, begin: Callable[[], None]) -> Place:
+    def ask(self, urgency: Urgency, begin: Callable[[], None]) -> QueuedTurn:
         """Have `begin` called in one of the next turns."""
-        place = Place(begin)
-        self._by_time.append(place)
-        self.hurry(place, urgency)
-        return place
+        turn = QueuedTurn(begin)
+        self._by_time.append(turn)
+        self.hurry(turn, urgency)
+        return turn
 
-    def hurry(self, place: Place, urgency: Urgency) -> None:
-        """Who has that place is as urgent by now."""
-        heappush(self._by_urgency, (urgency, next(self._asked), place))
+    def hurry(self, turn: QueuedTurn, urgency: Urgency) -> None:
+        """Who waits for that turn is as urgent by now."""
+        heappush(self._by_urgency, (urgency, next(self._asked), turn))
         if not self._planned:
             self._plan()
 
@@ -70,21 +70,21 @@ class LoopTurns:
         self._begin(self._longest())
 
     @staticmethod
-    def _begin(place: Place | None) -> None:
-        if place is not None and place.begin is not None:
-            begin, place.begin = place.begin, None
+    def _begin(turn: QueuedTurn | None) -> None:
+        if turn is not None and turn.begin is not None:
+            begin, turn.begin = turn.begin, None
             begin()
 
-    def _most_urgent(self) -> Place | None:
+    def _most_urgent(self) -> QueuedTurn | None:
         while self._by_urgency:
-            place = heappop(self._by_urgency)[2]
-            if place.begin is not None:
-                return place
+            turn = heappop(self._by_urgency)[2]
+            if turn.begin is not None:
+                return turn
         return None
 
-    def _longest(self) -> Place | None:
+    def _longest(self) -> QueuedTurn | None:
         while self._by_time:
-            place = self._by_time.popleft()
-            if place.begin is not None:
-                return place
+            turn = self._by_time.popleft()
+            if turn.begin is not None:
+                return turn
         return None

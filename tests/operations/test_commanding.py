@@ -32,7 +32,7 @@ from failoverd.core.records import Limits, Policy, Target, Weights
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.operations.commanding import MOST_TOLD, Desk, Undoable, WordRequest
 from failoverd.operations.judging import OverrideError, people_for
-from failoverd.runtime.policy_runner import AT_ONCE
+from failoverd.runtime.loop_turns import AT_ONCE
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.virtual_time import elapse, now
 
@@ -338,6 +338,7 @@ async def test_policies_that_an_override_concerns_are_woken_a_few_at_a_time(monk
             worker = stage.engine.runner.reconcilers[name]
             monkeypatch.setattr(worker, "wake", lambda _, name=name: woken.append(name))
         stage.engine.runner.heed(Override("pause-00000001", Verb.PAUSE, Scope(), ALICE, now(), now() + HOUR))
+        await asyncio.sleep(0)
         assert woken == names[:AT_ONCE]
         await asyncio.sleep(0)
         assert woken == names
