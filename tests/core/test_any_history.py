@@ -412,7 +412,7 @@ class World(RuleBasedStateMachine):
 
     @property
     def lost(self) -> list[str]:
-        """What the marker names, and nobody knows."""
+        """What the marker names, and nobody knows. A drill that was lost is over."""
         marker = self.observed.marker
         if marker is None or marker.until <= self.now:
             return []
@@ -420,7 +420,8 @@ class World(RuleBasedStateMachine):
         again = tuple(begins(word.verb, word.scope) for word in self.said(*Verb))
         ends = self.memory.lost
         named = [name for name in marker.overrides if ends.get(name, float(marker.until)) > self.now]
-        return [name for name in named if name not in known and not name.startswith(again)]
+        unknown = [name for name in named if name not in known and not name.startswith(again)]
+        return [name for name in unknown if verb_of(name) is not Verb.PRACTICE]
 
     @property
     def lost_out(self) -> bool:
@@ -806,12 +807,10 @@ def _began(base: Policy, *regions: RegionSpec) -> World:
     return world
 
 
-def _says(world: World, scope: Scope) -> None:
+def _says(world: World, scope: Scope, verb: Verb = Verb.DRAIN) -> None:
     said = Comment(world.now, "alice@host", "because")
-    drain = Override(
-        f"{begins(Verb.DRAIN, scope)}0000", Verb.DRAIN, scope, said.actor, world.now, world.now + 60.0, (said,)
-    )
-    world.words = (*world.words, drain)
+    word = Override(f"{begins(verb, scope)}0000", verb, scope, said.actor, world.now, world.now + 60.0, (said,))
+    world.words = (*world.words, word)
 
 
 def test_endpoints_that_are_drained_and_well_leave_in_steps_where_their_whole_region_goes() -> None:
@@ -835,3 +834,14 @@ def test_who_serves_gets_nothing_where_all_others_are_down_and_the_word_that_may
     world.the_daemon_restarts(journal_too=True)
     assert world.observed.records is not None
     assert world.observed.records.shares(world.region_of) == {"r1": WHOLE}
+
+
+def test_a_drill_that_was_lost_is_over_and_who_was_out_for_it_comes_back() -> None:
+    base = Policy(TARGET.policy, (RECORD,), (), (LIVE,), source=Source("api.yaml", "r1"), failback_after=0.0)
+    world = _began(base, region("r0", 50, "10.0.0.0"), region("r1", 50, "10.0.1.0"))
+    _says(world, Scope(regions=("r0",)), Verb.PRACTICE)
+    world.look_around(reconcile=True)
+    assert world.observed.records is not None
+    assert world.observed.records.shares(world.region_of) == {"r1": WHOLE}
+    world.the_daemon_restarts(journal_too=True)
+    assert world.observed.records.shares(world.region_of) == {"r0": 5_000, "r1": 5_000}
