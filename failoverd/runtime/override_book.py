@@ -102,7 +102,7 @@ class Overrides:
         kept, near = self._words.get(override_id), self._near.get(override_id)
         if kept is None or not kept.planned or self._plans is None:
             return kept or near
-        return as_planned(kept, near, self._clock())
+        return as_planned(kept, near, self._looked)
 
     def in_force(self) -> tuple[Override, ...]:
         now = self._clock()
@@ -133,23 +133,26 @@ class Overrides:
 
     def _all(self) -> "_Known":
         """The words that are kept, as files say those now that they planned, and what they plan besides."""
-        now = self._look_at_plans()
+        self._look_at_plans()
         if self._known is None:
             words = dict(self._words)
             if self._plans is not None:
+                # what is not planned any more is over since that was seen: by the time of a later question, it would
+                # still hold for whoever had looked at the clock before he asked
                 begun = {
-                    name: as_planned(word, self._near.get(name), now) for name, word in words.items() if word.planned
+                    name: as_planned(word, self._near.get(name), self._looked)
+                    for name, word in words.items()
+                    if word.planned
                 }
                 words |= {**self._near, **begun}
             self._known = _Known.of(words)
         return self._known
 
-    def _look_at_plans(self) -> float:
-        """Know what files plan now; the time."""
+    def _look_at_plans(self) -> None:
+        """Know what files plan now."""
         now = self._clock()
         if self._plans is not None and not self._looked <= now < self._looked + LONGEST:
             self._look(self._plans, now)
-        return now
 
     def _look(self, plans: Plans, now: float) -> None:
         found = plans(now)

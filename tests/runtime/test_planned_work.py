@@ -137,6 +137,19 @@ def test_a_window_is_known_a_day_before_and_not_earlier() -> None:
     assert (planned.override, planned.since, planned.actor) == (word.id, word.since, LINE)
 
 
+def test_what_a_file_does_not_say_any_more_holds_for_nobody_who_had_looked_at_the_clock_before_he_asked() -> None:
+    clock = [1_600.0]
+    overrides = Overrides(JournalWriter(PaperJournal(), _unheard, lambda: clock[0]), _unheard, lambda: clock[0])
+    begun = window("api", work(), 1_000 + TURN)
+    overrides.follow(lambda _now: (begun,))
+    overrides.load([begun])
+    overrides.follow(lambda _now: ())
+    asked_at = clock[0]
+    clock[0] += 0.01
+    assert overrides.get(begun.id).in_force(asked_at) is False  # type: ignore[union-attr]
+    assert [word.in_force(asked_at) for word in overrides.of(API)] == [False]
+
+
 def test_what_files_plan_for_next_week_is_told_and_is_no_word_yet() -> None:
     clock = [1_000.0]
     overrides = Overrides(JournalWriter(PaperJournal(), _unheard, lambda: clock[0]), _unheard, lambda: clock[0])
