@@ -242,6 +242,7 @@ def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Hear
     if memory.left_by and memory.left_by not in {word.id for word in case.heeded.words}:
         return replace(memory, last_good=replace(good, overruled=None), left_by="")
     over = _spoken_of(case, good) or (decision.kind not in ALL_DOWN and _failed_since(case, good))
+    over |= case.policy.on_drift is OnDrift.RESTORE  # the file said otherwise when it was accepted
     if good.overruled is not None and not memory.left_by and over:
         return replace(memory, last_good=replace(good, overruled=None))
     return memory
