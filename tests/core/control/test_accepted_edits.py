@@ -157,3 +157,16 @@ def test_an_accepted_edit_ends_by_the_limits_once_the_file_says_that_edits_are_p
         story.look(300.0)
         story.look(300.0)
     assert found == [pytest.approx(each) for each in seen]
+
+
+@pytest.mark.parametrize(("edit", "back"), [(STRANGERS, {ONE: 5_000, OTHER: 5_000}), ({ONE: 1, **STRANGERS}, {ONE: 1})])
+def test_a_hold_puts_back_what_answers_of_an_accepted_edit_or_else_what_was_wanted_before_it(
+    edit: dict[str, int], back: dict[str, int]
+) -> None:
+    """Addresses that no region has may be somebody else's by now; and nobody may be left without an answer."""
+    story = accepted(edit, limits())
+    story.say(replace(PAUSE, id="hold-1", verb=Verb.HOLD))
+    story.settled()
+    story.observed = replace(story.observed, records=None)
+    assert story.look().kind is OutcomeKind.WRITE
+    assert story.observed.records == records(back)
