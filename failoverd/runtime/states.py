@@ -68,7 +68,11 @@ class States:
         return state
 
     def forget(self, policy: str) -> None:
+        """No file names it any more. A write of it that is under way may come about yet: that is in doubt still."""
+        doubts = [plan for memory in self.of(policy).targets.values() for plan in memory.doubts]
         self._states.pop(policy, None)
+        for plan in doubts:
+            self.put(began(self.of(policy), plan))
         for kept in self._keepings:
             kept.forget(policy)
         self._signalled.pop(policy, None)

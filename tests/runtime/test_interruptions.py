@@ -10,7 +10,7 @@ from support.virtual import until, virtually
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.events import ChangeApplied
 from failoverd.ports import ChangeOutcome
-from failoverd.simulation.faults import Fault, Script, lost_answer, refused
+from failoverd.simulation.faults import Fault, Script, lost_answer, overtaken, refused
 from failoverd.simulation.paper_journal import PaperJournal
 from failoverd.simulation.virtual_time import elapse, now, run
 from failoverd.simulation.world import World
@@ -147,6 +147,26 @@ async def test_a_change_that_arrived_is_told_though_its_answer_was_lost_and_some
     await elapse(1.0)
     told = [(event.generation, event.kind) for event in stage.told(ChangeApplied)][written:]
     assert told == [(written + 1, PlanKind.CHANGE if knew else PlanKind.CREATE), (written + 2, PlanKind.RESTORE)]
+    assert None not in stage.journal.outcomes()
+    await stage.kill()
+
+
+@virtually
+async def test_a_change_that_arrives_while_no_file_names_its_policy_is_told_when_one_does_again() -> None:
+    """The file went while the call was under way, and somebody worked by hand then: the marker stands there still."""
+    stage = Stage()
+    stage.start(API)
+    await until(stage.steers(API, **NORMAL))
+    stage.dns.on_apply.append(overtaken(60.0))
+    stage.fails(AZURE)
+    await until(lambda: stage.engine.sending > 0)
+    await stage.runner.remove(API.name)
+    await until(lambda: len(stage.zonefile.writes) == 2)
+    stage.zonefile.put(AT, {"203.0.113.66": 1})
+    await stage.take_up(API)
+    await until(lambda: len(stage.zonefile.writes) == 3)
+    await elapse(1.0)
+    assert [event.generation for event in stage.told(ChangeApplied)] == [1, 2, 3]
     assert None not in stage.journal.outcomes()
     await stage.kill()
 

@@ -7,11 +7,25 @@ from dataclasses import replace
 import pytest
 from support.approving import limits
 from support.operating import Decided, Operators
-from support.scenes import GATED, NOW, TARGET, TRIO, healths, observed, plan_between, published
+from support.scenes import (
+    GATED,
+    NOW,
+    TARGET,
+    TRIO,
+    compared,
+    healths,
+    observed,
+    plan_between,
+    policy,
+    published,
+    records,
+)
+from support.scenes import region as region_of_file
 from support.stage import Stage
 from support.virtual import virtually
 from support.watching import Scene, Sight, against, unlike
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.overrides import LOST, Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE
@@ -135,6 +149,31 @@ def test_a_jump_is_found_and_what_a_person_wants_at_once_is_none() -> None:
     assert wrongs(slow, {"oci": 100}, {"azure": 20, "oci": 80}, LimitNote.SMALLER) == []
     assert wrongs(slow, {"oci": 100}, NORMAL, LimitNote.AT_ONCE) == []
     assert wrongs(replace(slow, health=healths(TRIO, {"oci": "U"})), {"oci": 100}, {"azure": 100}) == []
+
+
+def test_what_leaves_somebody_elses_answer_is_counted_once() -> None:
+    """What stays of it belongs to no region of the file, and moves nowhere."""
+    stands = records({"192.0.2.10": 5_000, "203.0.113.66": 5_000})
+    half = records({"192.0.2.10": 2_500, "203.0.113.66": 2_500, "198.51.100.10": 5_000})
+    plan = compared(TRIO, observed(stands), half)
+    assert isinstance(plan, Plan)
+
+    def found(max_shift: int) -> list[str]:
+        at = replace(scene(), policy=replace(TRIO, limits=limits(max_shift=max_shift)))
+        return list(against(Sight(at, plan, observed(stands), frozenset())))
+
+    assert found(5_000) == []
+    assert "in one step" in found(4_000)[0]
+
+
+def test_how_much_is_left_of_a_region_of_which_one_endpoint_is_called_down_is_not_claimed() -> None:
+    """Without it the region can carry half, and who is shed gets more before anything of it is shed."""
+    wide = policy(region_of_file("azure", 70, "192.0.2.10", "192.0.2.11"), *TRIO.regions[1:])
+    less = word(Verb.SHED, region("oci"), part=2_000)
+    half = word(Verb.DOWN, Scope(endpoints=("azure/192.0.2.11",)))
+    before, after = {"azure": 50, "oci": 50}, {"azure": 50, "oci": 40, "aws": 10}
+    assert wrongs(replace(scene(less, half), policy=wide), before, after) == []
+    assert "leaves it 2400" in wrongs(scene(less), before, after)[0]
 
 
 def test_one_person_alone_breaks_no_rule_that_takes_two() -> None:

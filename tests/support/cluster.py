@@ -157,6 +157,7 @@ class Cluster:
         self.published: dict[Target, str] = {}
         self.in_order_at: dict[Target, float] = {}
         self.accepted: dict[Target, tuple[RecordSet, float]] = {}
+        self.senders: dict[tuple[Target, int, RecordSet], tuple[Stage, str]] = {}
         self.struck = 0.0
         self.broken: list[Broken] = []
         self.played: list[Stroke] = []
@@ -236,6 +237,7 @@ class Cluster:
 
     def _audit(self, stage: Stage, provider: PaperProvider, approved: Approved, found: Observed) -> None:
         plan = approved.plan
+        self.senders[plan.target, plan.generation, plan.after] = stage, plan.id
         generation = found.marker.generation if found.marker is not None else 0
         by_word = any(word.verb in {Verb.UP, Verb.DOWN, Verb.DRAIN} for word in stage.engine.overrides.in_force())
         by_word |= found.marker is not None and bool(found.marker.overrides)  # lost, and who is out stays out
@@ -843,16 +845,23 @@ class Cluster:
                     said = f"{write.target}, {write.marker.generation}: told is {event and event.reasons}"
                     yield Broken(Law.EXPLAINED, write.at, said)
 
-    def _nobody_can_tell(self, write: Write, later: Iterable[Write]) -> bool:
+    def _nobody_can_tell(self, write: Write, later: Sequence[Write]) -> bool:
         """Whether a write leaves no trace that it was this one.
 
-        It was edited right before it was read back, so it is told as what was written in vain; or a rival had replaced
-        it before; or its generation was given out to another answer as well, and somebody edited it.
+        It was edited right before it was read back, so it is told as what was written in vain, or looks as if it had
+        not been written; or a rival had replaced it before; or its generation was given out to another answer as well,
+        and somebody edited it; or it came late, of a process that was killed and could not write into the journal.
         """
         at = write.target
+        sender, plan_id = self.senders[at, write.marker.generation, write.records]
+        if sender is not self.gone[-1] and plan_id not in self.journal.changes:
+            return True
         edited = [when for target, when in self.edits if target == at and when >= write.at]
         vain = (each for each in self.gone[-1].told(TargetDelayed) if each.reason == NO_EFFECT)
         if edited and any((each.record, each.provider) == (str(at.key), at.provider) for each in vain):
+            return True
+        again = next((each for each in later if each.target == at), None)
+        if edited and again is not None and again.before.records == write.before.records:
             return True
         name = at.zone, at.key.name
         following = next((each for each in later if (each.target.zone, each.target.key.name) == name), None)

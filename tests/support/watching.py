@@ -15,7 +15,7 @@ from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override, Verb
 from failoverd.core.reasons import Cause, LimitNote, ReasonCode
-from failoverd.core.records import WHOLE, Observed, Policy, RecordSet, RegionSpec, Target
+from failoverd.core.records import ELSEWHERE, WHOLE, Observed, Policy, RecordSet, RegionSpec, Target
 from failoverd.core.rules import Assertion, Gate, Rule
 
 SLACK = WHOLE // 100
@@ -289,7 +289,8 @@ def _otherwise(sight: Sight, spec: RegionSpec) -> int:
     first = [each for each in sight.scene.policy.regions if each.share and sight.scene.drained(each) is None]
     there = [each for each in first if sight.after.get(each.name) or each == spec]
     states = {sight.scene.health[each.name].state for each in there if each.name in sight.scene.health}
-    if not spec.share or states != {RegionState.HEALTHY}:
+    called = any(sight.scene.of_value(value) for each in there for value in sight.scene.values(each))
+    if not spec.share or called or states != {RegionState.HEALTHY}:
         return WHOLE
     return spec.share * WHOLE // sum(each.share for each in there)
 
@@ -378,8 +379,9 @@ def _in_steps(sight: Sight) -> Iterator[str]:
     losers = {sight.scene.is_(spec, drains=False) for spec in sight.losers()}
     if not sight.changes or sight.notes & _ANY_STEP or losers != {Is.WELL}:
         return
-    bounds, names = sight.scene.policy.limits, {*sight.before, *sight.after}
-    moved = sum(abs(sight.after.get(name, 0) - sight.before.get(name, 0)) for name in names) // 2
+    bounds, names = sight.scene.policy.limits, {*sight.before, *sight.after} - {ELSEWHERE}
+    changes = [sight.after.get(name, 0) - sight.before.get(name, 0) for name in names]
+    moved = max(sum(each for each in changes if each > 0), -sum(each for each in changes if each < 0))
     most = max(bounds.tuning.max_shift, bounds.returning.max_shift)
     if moved > most + SLACK:
         yield f"{dict(sight.before)} becomes {sight.after} in one step, and no more than {most} may move"

@@ -3,6 +3,7 @@
 This never costs service. They are left out only while
 
 - everything fits into what the others can carry, and no region that waits for its failback has to be let in for it;
+  who is let in anyway, because all that serve can carry too little, is not let in for it;
 - it takes nothing that anybody else uses or lacks, counted over all policies that share the regions;
 - what they can carry is known, or (of what is DEGRADED) every other region is HEALTHY;
 - at least `limits.min_regions` are left in the answer.
@@ -112,7 +113,7 @@ def _against(  # noqa: PLR0913, PLR0917 - all that may speak against it
         return "regions"
     if len({*trial.shares, *left.frozen}) < policy.limits.min_regions:
         return "limits.min_regions"
-    waived = any(reason.code is ReasonCode.FAILBACK_WAIVED for reason in trial.reasons)
+    waived = _let_in(trial) - _let_in(whole)
     joined = any(each.in_tier for each in out) and not trial.shares.keys() <= whole.shares.keys()
     if not trial.fits or waived or joined or (record.single and not _holds_one(policy, view, carrying, trial)):
         return "demand"
@@ -123,6 +124,13 @@ def _against(  # noqa: PLR0913, PLR0917 - all that may speak against it
         view.regions[spec.name].state is RegionState.HEALTHY for spec in specs if spec.name not in gone
     ) and not any(each.measured for each in out)
     return "" if known or well else "capacity"
+
+
+def _let_in(shared: Allocation) -> frozenset[str]:
+    """Who waits for its failback, or a step of it, and is let in all the same: nobody else can carry the traffic."""
+    return frozenset(
+        name for reason in shared.reasons if reason.code is ReasonCode.FAILBACK_WAIVED for name in reason.regions
+    )
 
 
 def _spared(policy: Policy, trial: Allocation, spare: Mapping[str, float]) -> bool:

@@ -144,11 +144,14 @@ class View:
         return frozenset(answer.value for answer in self.standing.serving) if self.standing is not None else frozenset()
 
     def kept(self, mine: Mapping[str, str]) -> RecordSet | None:
-        """What was last verified, without values that the policy gave up since: they may be somebody else's by now."""
-        if self.last_good is None:
-            return None
-        answers = tuple(answer for answer in self.last_good.serving if answer.value in mine)
-        return replace(self.last_good, answers=answers) if answers else None
+        """What was last verified, without values that the policy gave up since: they may be somebody else's by now.
+
+        Where nothing is left of an edit that was accepted, it is what failoverd wanted instead.
+        """
+        for good in filter(None, (self.last_good, self.overruled)):
+            if answers := tuple(answer for answer in good.serving if answer.value in mine):
+                return replace(good, answers=answers)
+        return None
 
 
 def soonest(*moments: float | None) -> float | None:

@@ -242,6 +242,7 @@ def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Hear
     if memory.left_by and memory.left_by not in {word.id for word in case.heeded.words}:
         return replace(memory, last_good=replace(good, overruled=None), left_by="")
     over = _spoken_of(case, good) or (decision.kind not in ALL_DOWN and _failed_since(case, good))
+    over |= case.policy.on_drift is OnDrift.RESTORE  # the file said otherwise when it was accepted
     if good.overruled is not None and not memory.left_by and over:
         return replace(memory, last_good=replace(good, overruled=None))
     return memory
@@ -607,11 +608,16 @@ def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[t
     is known of the endpoints, and that somebody calls one up or down is.
     """
     would = None
-    if (case.heeded.words or case.heeded.lost) and _dead(case, memory):
+    if _stays_down(decision) and (case.heeded.words or case.heeded.lost) and _dead(case, memory):
         view = replace(_view(case, memory), regions=_undrained(case))
         shared = case.estate.grant, case.estate.usual
         would = decide(case.policy, case.record, case.observed.target, view, case.now, None, None, *shared)
     return _told_dead(case, memory, decision, would, Limit.HELD)
+
+
+def _stays_down(decision: Decision) -> bool:
+    """Whether a decision moves nothing from what is down to who serves: it holds, or spreads as if all were well."""
+    return decision.records is None or decision.kind is DecisionKind.ALL_DOWN_NORMAL
 
 
 def _dead(case: _Case, memory: TargetMemory) -> frozenset[str]:
@@ -624,9 +630,12 @@ def _dead(case: _Case, memory: TargetMemory) -> frozenset[str]:
 def _told_dead(
     case: _Case, memory: TargetMemory, decision: Decision, would: Decision | None, limit: Limit
 ) -> tuple[tuple[Event, ...], TargetMemory]:
-    """Told, if what `would` be done takes off something that is down, and something else than limits keeps it."""
+    """Told, if what `would` be done takes off something that is down, and something else than limits keeps it.
+
+    To go from one that is down to another one takes nothing off.
+    """
     told = memory.told
-    if would is not None and would.records is not None and _dead(case, memory) - would.shares.keys():
+    if would is not None and not _stays_down(would) and _dead(case, memory) - would.shares.keys():
         stands = shares_now(case.observed, memory.last_good, case.region_of)
         policy, incident = case.policy, case.state.incident
         events, told = news.kept_dead(told, decision, would, stands, policy, incident, case.now, limit)
@@ -696,7 +705,9 @@ def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSyn
             shares = records.shares(case.region_of)
             verified = LastGood(records, found.generation, shares, case.now, found.overruled, epoch=epoch)
     news_of_it = verified if verified != good else None
-    told = replace(memory.told, drift=("", ""), hold=None, refused="")
+    kept, memory = _kept_dead(case, memory, decision)
+    hold = memory.told.hold if memory.told.hold is not None and memory.told.hold.keeps_dead else None
+    told = replace(memory.told, drift=("", ""), hold=hold, refused="")
     memory = replace(
         memory.without_edit(records, case.now),
         withheld={},
@@ -707,7 +718,8 @@ def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSyn
     )
     until = _next_step(case, memory)
     memory, stepped = progress.stepped(case.policy, memory, case.state.incident, decision.shares, case.now)
-    outcome = _ended(case, memory, decision, OutcomeKind.IN_SYNC, TargetState.IN_SYNC, stepped, until)
+    state = TargetState.IN_SYNC if hold is None else TargetState.HOLDING
+    outcome = _ended(case, memory, decision, OutcomeKind.IN_SYNC, state, (*kept, *stepped), until)
     return replace(outcome, verified=news_of_it)
 
 

@@ -134,3 +134,39 @@ def test_an_accepted_edit_does_not_keep_what_is_down_although_nothing_else_is_wa
     outcome = story.look(600.0, one="U")
     assert (outcome.kind, outcome.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
     assert story.published == {"other": 70, ELSEWHERE: 30}
+
+
+@pytest.mark.parametrize(
+    ("on_drift", "seen"),
+    [
+        (OnDrift.RESTORE, [{"one": 26, "other": 44, ELSEWHERE: 30}, {"one": 50, "other": 50}]),
+        (OnDrift.REPORT, [{"one": 10, "other": 40, ELSEWHERE: 50}] * 2),
+        (OnDrift.ADOPT, [{"one": 10, "other": 40, ELSEWHERE: 50}] * 2),
+    ],
+)
+def test_an_accepted_edit_ends_by_the_limits_once_the_file_says_that_edits_are_put_back(
+    on_drift: OnDrift, seen: list[dict[str, float]]
+) -> None:
+    """Nothing else may be wanted than before for as long as the file stays as it is."""
+    story = accepted({ONE: 1_000, OTHER: 4_000, "203.0.113.1": 2_500, "203.0.113.2": 2_500}, TIGHT)
+    story.edited(replace(story.policy, on_drift=on_drift))
+    found = []
+    for _ in range(2):
+        story.look(300.0)
+        found.append(story.published)
+        story.look(300.0)
+        story.look(300.0)
+    assert found == [pytest.approx(each) for each in seen]
+
+
+@pytest.mark.parametrize(("edit", "back"), [(STRANGERS, {ONE: 5_000, OTHER: 5_000}), ({ONE: 1, **STRANGERS}, {ONE: 1})])
+def test_a_hold_puts_back_what_answers_of_an_accepted_edit_or_else_what_was_wanted_before_it(
+    edit: dict[str, int], back: dict[str, int]
+) -> None:
+    """Addresses that no region has may be somebody else's by now; and nobody may be left without an answer."""
+    story = accepted(edit, limits())
+    story.say(replace(PAUSE, id="hold-1", verb=Verb.HOLD))
+    story.settled()
+    story.observed = replace(story.observed, records=None)
+    assert story.look().kind is OutcomeKind.WRITE
+    assert story.observed.records == records(back)

@@ -12,7 +12,7 @@ from failoverd.core.control.claiming import claim
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.events import FailbackAbandoned
 from failoverd.core.reasons import Cause, ReasonCode
-from failoverd.core.records import Policy, Steering, Weights, WhenDegraded
+from failoverd.core.records import WHOLE, Policy, Steering, Weights, WhenDegraded
 
 OUT = replace(PAIR, degraded=WhenDegraded.OUT)
 MEMBERS = replace(OUT, weights=Weights.MEMBERSHIP)
@@ -129,6 +129,16 @@ def test_a_region_whose_failback_is_held_is_not_let_in_for_it() -> None:
     outcome = story.look(60.0, azure="D")
     assert story.published == {"azure": 100}
     assert ReasonCode.FAILBACK_WAIVED not in {reason.code for reason in outcome.reasons}
+
+
+def test_where_it_can_carry_too_little_by_itself_those_who_are_let_in_for_that_get_all_of_it_in_one_change() -> None:
+    """Who waited is let in for what a DEGRADED region cannot carry, and not for that it leaves."""
+    three = policy(region("azure", 100), region("oci"), region("aws"), base=replace(OUT, failback_after=None))
+    story = begun(replace(three, limits=limits(max_shift=WHOLE)))
+    outcome = story.look(60.0, azure="D")
+    assert story.published == {"oci": 50, "aws": 50}
+    assert told(outcome.decision, ReasonCode.DEGRADED_OUT)
+    assert story.look(600.0).kind is OutcomeKind.IN_SYNC
 
 
 # -- it comes back -----------------------------------------------------------------------------------------------------

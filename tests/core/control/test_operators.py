@@ -176,14 +176,56 @@ def test_a_hold_that_keeps_a_dead_region_is_told_as_an_error_and_once() -> None:
     assert len(story.told(FailoverHeld)) == 2
 
 
-def test_a_drain_of_the_only_one_that_serves_is_told_as_what_keeps_the_dead_one() -> None:
-    story = Operated(PAIR)
+@pytest.mark.parametrize("when_all_down", [AllDown.KEEP, AllDown.NORMAL])
+def test_a_drain_of_the_only_one_that_serves_is_told_as_what_keeps_the_dead_one(when_all_down: AllDown) -> None:
+    """Whatever the file says of a day on which nobody serves: here somebody would."""
+    story = Operated(replace(PAIR, when_all_down=when_all_down))
     story.says(Verb.DRAIN, of_region("azure"), now=True)
     story.look()
     story.look(1.0, oci="U")
+    assert after_outcome(story.policy, story.look(1.0), story.observed, "", story.now).keeps_dead
     (held,) = story.told(FailoverHeld)
     assert isinstance(held, FailoverHeld)
     assert held.wanted == {"azure": WHOLE}
+    assert [check.limit for check in held.limits] == [Limit.HELD]
+    assert story.published == {"oci": 100.0}
+    story.look(1.0, oci="H")
+    assert not after_outcome(story.policy, story.look(1.0), story.observed, "", story.now).keeps_dead
+    story.look(1.0, oci="U")
+    story.look(1.0)
+    assert len(story.told(FailoverHeld)) == 2
+
+
+@pytest.mark.parametrize("when_all_down", [AllDown.KEEP, AllDown.NORMAL])
+def test_a_lost_drain_that_keeps_the_dead_one_is_told(when_all_down: AllDown) -> None:
+    """The one that serves has no traffic, and may be the one that was drained: it gets none until the word ends."""
+    story = Operated(replace(PAIR, when_all_down=when_all_down))
+    story.says(Verb.DRAIN, of_region("azure"), now=True, lasts=600.0)
+    story.settled()
+    story.state = replace(story.state, overrides=(), targets={})
+    story.look(1.0)
+    story.look(1.0, oci="U")
+    assert after_outcome(story.policy, story.look(1.0), story.observed, "", story.now).keeps_dead
+    (held,) = story.told(FailoverHeld)
+    assert isinstance(held, FailoverHeld)
+    assert held.wanted == {"azure": WHOLE}
+    assert story.published == {"oci": 100.0}
+    story.look(600.0)
+    assert story.published == {"azure": 100.0}
+
+
+@pytest.mark.parametrize("verb", [Verb.DRAIN, Verb.HOLD])
+def test_a_word_keeps_nobody_on_what_is_down_where_nobody_else_serves(verb: Verb) -> None:
+    """Without it another one would answer that is down as well."""
+    first = policy(region("azure", 100), region("oci", 0, priority=2), region("aws", 0, priority=3))
+    story = Operated(replace(first, when_all_down=AllDown.NORMAL))
+    story.look(1.0, azure="U")
+    assert story.published == {"oci": 100.0}
+    story.says(verb, of_region("azure") if verb is Verb.DRAIN else None)
+    story.look()
+    story.look(600.0, oci="U", aws="U")
+    assert not after_outcome(first, story.look(1.0), story.observed, "", story.now).keeps_dead
+    assert not story.told(FailoverHeld)
 
 
 def test_a_drain_of_the_only_one_that_is_called_up_is_told_as_what_keeps_the_dead_one() -> None:

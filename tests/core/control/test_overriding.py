@@ -211,6 +211,17 @@ def test_a_region_of_which_every_endpoint_is_drained_is_drained() -> None:
     assert story.published == {"b": 60, "c": 40}
 
 
+@pytest.mark.parametrize("scope", [Scope(regions=("a",)), Scope(endpoints=("a/192.0.2.1", "a/192.0.2.2"))])
+def test_a_drain_goes_by_the_rates_whether_it_names_the_region_or_each_endpoint(scope: Scope) -> None:
+    """What of it is down goes at once, and what is well in steps."""
+    story = begun(bounds=SLOW).say(word(Verb.DRAIN, scope=scope))
+    seen = []
+    for after, letters in ((0.0, "HU"), (0.5, "HU"), (300.0, "HU"), (300.0, "HU")):
+        story.look(after, a=letters)
+        seen.append((story.published.get("a", 0), "192.0.2.2" in answers(story)))
+    assert seen == [(30, False), (30, False), (10, False), (0, False)]
+
+
 # -- shed --------------------------------------------------------------------------------------------------------------
 
 
