@@ -31,7 +31,7 @@ from failoverd.core.events import (
 from failoverd.core.members import Membership, Uncoordinated
 from failoverd.core.records import Marker, Target
 from failoverd.foreign import shown_name
-from failoverd.ports import Clock, Coordinator, Emit, Leadership
+from failoverd.ports import Clock, Coordinator, Emit, Leadership, time_to_answer
 from failoverd.runtime.members.versioned import VERSION, LaterVersionError, read_object
 from failoverd.runtime.members.yielding import Yielding
 from failoverd.runtime.naps import Nap
@@ -240,8 +240,7 @@ class Leading:
 
     @property
     def _patience(self) -> float:
-        """Seconds that the coordinator gets: two calls fit into what is left when nothing more is begun."""
-        return self.lease / 4
+        return time_to_answer(self._coordinator)
 
     async def campaign(self) -> None:
         """Ask once who leads, and act on it."""

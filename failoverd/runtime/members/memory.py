@@ -19,7 +19,7 @@ from failoverd.core.errors import CoordinationError
 from failoverd.core.events import MemoryRead, MemoryUnread
 from failoverd.core.overrides import AHEAD, KNOWN, LONGEST, Override
 from failoverd.foreign import quoted, shown_name
-from failoverd.ports import Clock, Coordinator, Emit, Replacement, SharedValue
+from failoverd.ports import Clock, Coordinator, Emit, Replacement, SharedValue, time_to_answer
 from failoverd.runtime.members.gathered_writes import GatheredWrites
 from failoverd.runtime.members.versioned import LARGEST_EPOCH, VERSION, read_object
 from failoverd.runtime.override_book import Overrides
@@ -171,7 +171,7 @@ class SharedMemory:
 
     async def _end_of(self, *tasks: asyncio.Task[object]) -> bool:
         """Whether one of them has ended; waits for that, but not for ever."""
-        pause = self._coordinator.lease / 4
+        pause = time_to_answer(self._coordinator)
         ended, _ = await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         return bool(ended)
 
@@ -348,7 +348,7 @@ class SharedMemory:
         key = f"{SHARED}{name}"
         before = self._versions.get(key, 0)
         try:
-            async with asyncio.timeout(self._coordinator.lease / 4):
+            async with asyncio.timeout(time_to_answer(self._coordinator)):
                 if await self.replace(name, body):
                     return True
                 async with self._reached:

@@ -7,7 +7,7 @@ from typing import Final
 from failoverd.core.errors import CoordinationError
 from failoverd.core.health.isolation import NEVER, Family
 from failoverd.core.records import Policy
-from failoverd.ports import Coordinator
+from failoverd.ports import Coordinator, time_to_answer
 from failoverd.runtime.members.ballots import Ballot, Introduction, MemberBeat
 from failoverd.runtime.members.gathered_writes import TOGETHER
 from failoverd.runtime.naps import Nap
@@ -180,7 +180,7 @@ class Publisher:
         self._beat_at, self._told_isolated = now, isolated
 
     async def _publish(self, values: Mapping[str, bytes]) -> None:
-        async with asyncio.timeout(self._coordinator.lease / 4):
+        async with asyncio.timeout(time_to_answer(self._coordinator)):
             await self._coordinator.publish(values)
 
     def say_again(self, key: str) -> None:

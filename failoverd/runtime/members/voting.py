@@ -22,7 +22,7 @@ from failoverd.core.health.transitions import ProbeDue
 from failoverd.core.health.votes import Votes
 from failoverd.core.members import Member, Membership
 from failoverd.core.records import Policy
-from failoverd.ports import Coordinator, Emit
+from failoverd.ports import Coordinator, Emit, time_to_answer
 from failoverd.runtime.members.assigning import Assignment, ProbeSharing
 from failoverd.runtime.members.ballots import Ballot, Introduction, MemberBeat
 from failoverd.runtime.members.doubles import Doubles
@@ -181,7 +181,7 @@ class Voting:
         attempt, known, newest = 0, set[str](), 0
         while True:
             try:
-                async with asyncio.timeout(self._coordinator.lease / 4):
+                async with asyncio.timeout(time_to_answer(self._coordinator)):
                     entries, version = await self._coordinator.entries(VANTAGES)
                 self._failing.pop("heard", None)
                 older, newest = version < newest, version
