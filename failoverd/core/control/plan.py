@@ -283,6 +283,11 @@ class LastGood:
     ramps: Ramps = field(default_factory=dict)
     epoch: int = 0
 
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The higher, the later it was sent: two leaders may have given out the same generation."""
+        return self.generation, self.epoch
+
 
 def refusal(observed: Observed, owner: str) -> Refused | None:
     """Why this name may not be written by this policy of this owner, or None when it may."""
@@ -450,8 +455,7 @@ def late(observed: Observed, last_good: LastGood | None) -> bool:
     marker = observed.marker
     if marker is None or last_good is None or marker.by_hand:
         return False
-    sent, verified = (marker.generation, marker.epoch), (last_good.generation, last_good.epoch)
-    return sent < verified
+    return (marker.generation, marker.epoch) < last_good.rank
 
 
 def _marker_lost(refused: Refused, observed: Observed, last_good: LastGood | None) -> Refused | None:
