@@ -298,7 +298,6 @@ class PolicyRunner:
     def _give_back(self, provider: Forgetful, target: Target, good: LastGood | None) -> None:
         if good is None:
             return
-        good = replace(good, epoch=0)  # no other leader writes to this memory: one alone says no epoch there
         marker = Marker(self._tools.owner, target.policy, good.generation, (target.key.type,))
         with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
             if provider.seed(target, good.records, marker):

@@ -777,6 +777,8 @@ async def test_a_leader_that_cannot_read_wants_nothing_where_what_others_wrote_l
     async with trio() as found:
         await settled(found)
         first, other = blind(found)
+        for stage in found.stages.values():
+            stage.engine.tools.applier.unfenced = frozenset({AT.provider})
         found.world.let(Does.REFUSE, OCI)
         await until(first.steers(API, azure=100.0))
         found.world.let(Does.ANSWER, OCI)

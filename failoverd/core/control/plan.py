@@ -380,8 +380,8 @@ def diff(  # noqa: PLR0913 - all that a plan is made of
     refused = refusal(observed, signed.owner)
     if refused is not None:
         return _marker_lost(refused, observed, last_good) or refused
-    target, marker, is_late = observed.target, observed.marker, late(observed, last_good)
-    if (fenced or not is_late) and (stale := _stale(observed, last_good)) is not None:
+    target, marker, is_late = observed.target, observed.marker, not fenced and late(observed, last_good)
+    if not is_late and (stale := _stale(observed, last_good)) is not None:
         return stale
     edit = last_good.records if last_good is not None and _accepts(last_good, desired) else None
     wanted = replace(edit, ttls=()) if edit is not None and is_late else desired  # no provider writes several TTLs
