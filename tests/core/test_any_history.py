@@ -535,6 +535,8 @@ class World(RuleBasedStateMachine):
             return
         if outcome.plan is not None and outcome.plan.kind is PlanKind.MARK:
             return  # it is looked at again at once
+        if self.state.incident is not None and outcome.state.incident is None and outcome.until == self.now:
+            return  # so is what waited for the end of an incident
         assert outcome.until > self.now
         before = outcome.until - min(1e-3, (outcome.until - self.now) / 2)
         assert self.evaluated(outcome.state, before).kind is outcome.kind, (

@@ -127,6 +127,14 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     Raises:
         Permanent: the provider cannot say what is wanted.
     """
+    outcome = _evaluated(policy, state, observed, estate, now)
+    if state.incident is None or outcome.state.incident is not None:
+        return outcome
+    again = _evaluated(policy, outcome.state, observed, estate, now)  # some things wait for the end of an incident
+    return replace(outcome, until=again.until if again.kind is outcome.kind else now)
+
+
+def _evaluated(policy: Policy, state: PolicyState, observed: Observed, estate: Estate, now: float) -> Outcome:
     figures = measured(policy, state.signalled.readings, now)
     models = as_seen(figures.policy, state.served)
     record, nothing_said = models.policy.record_of(observed.target), Heeded()
