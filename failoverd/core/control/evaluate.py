@@ -252,7 +252,8 @@ def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Hear
     over = _spoken_of(case, good) or (decision.kind not in ALL_DOWN and _failed_since(case, good))
     over |= case.policy.on_drift is OnDrift.RESTORE  # the file said otherwise when it was accepted
     if good.overruled is not None and not memory.left_by and over:
-        return replace(memory, last_good=replace(good, overruled=None))
+        out = good.overruled.shares(case.region_of).keys() - good.records.shares(case.region_of).keys()
+        return replace(memory, last_good=replace(good, overruled=None), taken_out=memory.taken_out | out)
     return memory
 
 
@@ -471,9 +472,11 @@ def _yielded(case: _Case, decision: Decision) -> frozenset[str]:
 def _taken_out(case: _Case, memory: TargetMemory, view: View, decision: Decision) -> frozenset[str]:
     """The regions that a word keeps out, or kept out: until they are back, or fall by themselves.
 
-    A pin of which nobody serves keeps nobody out.
+    A pin of which nobody serves keeps nobody out. An edit that was accepted, and is over, counts like a word: who was
+    out by it never failed, however long limits hold what is wanted instead.
     """
-    published, drained = view.shares(case.region_of), case.heeded.drained
+    edited = memory.last_good.overruled if memory.last_good is not None else None
+    published, drained = replace(view, overruled=edited).shares(case.region_of), case.heeded.drained
     idle = any(reason.code is ReasonCode.PIN_IDLE for reason in decision.reasons)
     said = (case.heeded.pin if not idle else None, case.heeded.hold)
     kept = [word.shares for word in said if word is not None and word.shares]

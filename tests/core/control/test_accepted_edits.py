@@ -159,6 +159,29 @@ def test_an_accepted_edit_ends_by_the_limits_once_the_file_says_that_edits_are_p
     assert found == [pytest.approx(each) for each in seen]
 
 
+@pytest.mark.parametrize("ended_by", ["file", "word"])
+def test_whom_an_accepted_edit_took_out_waits_for_no_person_where_limits_hold_its_end(ended_by: str) -> None:
+    """It never failed: that the change has to wait makes no failback of it. The word may be over by then, too."""
+    story = accepted({OTHER: 1}, limits())
+    story.edited(replace(story.policy, failback_after=None))
+    story.settled(300.0)
+    story.say(PAUSE)
+    if ended_by == "file":
+        story.edited(replace(story.policy, on_drift=OnDrift.RESTORE))
+    else:
+        pin = replace(PAUSE, id="pin-1", verb=Verb.PIN, since=story.now + 1.0, until=story.now + 900.0)
+        story.say(replace(pin, shares={"one": 5_000, "other": 5_000}))
+    for _ in range(4):
+        outcome = story.settled(300.0)
+        assert outcome.kind is OutcomeKind.LIMITED
+        assert outcome.decision.shares == {"one": 5_000, "other": 5_000}
+        assert story.published == {"other": 100}
+    story.release()
+    story.settled(300.0)
+    assert story.published == {"one": 50, "other": 50}
+    assert not story.memory.taken_out
+
+
 @pytest.mark.parametrize(("edit", "back"), [(STRANGERS, {ONE: 5_000, OTHER: 5_000}), ({ONE: 1, **STRANGERS}, {ONE: 1})])
 def test_a_hold_puts_back_what_answers_of_an_accepted_edit_or_else_what_was_wanted_before_it(
     edit: dict[str, int], back: dict[str, int]
