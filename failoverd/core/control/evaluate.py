@@ -128,10 +128,22 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
         Permanent: the provider cannot say what is wanted.
     """
     outcome = _evaluated(policy, state, observed, estate, now)
-    if state.incident is None or outcome.state.incident is not None:
+    if outcome.kind is OutcomeKind.WRITE or not _begins_anew(state, outcome):
         return outcome
-    again = _evaluated(policy, outcome.state, observed, estate, now)  # some things wait for the end of an incident
+    again = _evaluated(policy, outcome.state, observed, estate, now)
     return replace(outcome, until=again.until if again.kind is outcome.kind else now)
+
+
+def _begins_anew(before: PolicyState, outcome: Outcome) -> bool:
+    """Whether the next round starts from something else, though nothing happens: what this one was made from is over.
+
+    An incident, for whose end something may wait; or an edit that was accepted, instead of which something else was
+    wanted, and which stands there.
+    """
+    target, after = outcome.decision.target, outcome.state
+    was, good = before.of(target).last_good, after.of(target).last_good
+    edited = was is not None and was.overruled is not None and good is not None and good.overruled is None
+    return edited or (before.incident is not None and after.incident is None)
 
 
 def _evaluated(policy: Policy, state: PolicyState, observed: Observed, estate: Estate, now: float) -> Outcome:
