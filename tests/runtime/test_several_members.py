@@ -20,6 +20,7 @@ from failoverd.core.events import (
     ChangeFenced,
     CoordinatorLost,
     CoordinatorRestored,
+    IncidentClosed,
     LeaderElected,
     LeaderLost,
     LeaderOutranked,
@@ -341,6 +342,33 @@ async def test_budgets_and_the_incident_go_over_to_the_next_leader() -> None:
 
 
 @virtually
+async def test_what_a_leader_could_not_tell_it_knows_still_where_nobody_led_meanwhile() -> None:
+    """The coordinator did not take it, nor answer for half a lease. A change was in doubt, and an incident open."""
+    async with trio() as found:
+        await settled(found)
+        first, (name,), epoch = found.leader, found.leaders, found.epoch
+        writes, answer = len(found.zonefile.writes), asyncio.Event()
+        found.ways[name].denied = "shared/states/"
+        for provider in papers(first):
+            provider.on_apply.append(Fault(Moment.AFTER, refused("the answer was lost"), hold=answer))
+        found.world.let(Does.REFUSE, AZURE)
+        await until(lambda: len(found.zonefile.writes) > writes)
+        incident = first.states.of("api").incident
+        found.ways[name].cut(UNANSWERED)
+        await until(lambda: first.told(LeaderLost), within=LEASE)
+        answer.set()
+        found.ways[name].mend()
+        found.ways[name].denied = ""
+        await until(lambda: found.leaders, within=LEASE)
+        assert (found.leaders, found.leader.engine.lead.epoch) == ([name], epoch)
+        await until(lambda: len(first.told(ChangeApplied)) == 2)
+        assert first.told(ChangeApplied)[-1].incident_id == (incident.id if incident is not None else None)
+        found.world.let(Does.ANSWER, AZURE)
+        await until(lambda: first.told(IncidentClosed), within=600.0)
+        assert {each.incident_id for each in first.told(IncidentClosed)} == {incident and incident.id}
+
+
+@virtually
 async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_markers_and_epochs_go_on() -> None:
     async with trio() as found:
         await settled(found)
@@ -360,6 +388,25 @@ async def test_a_coordinator_that_came_back_from_a_backup_is_noticed_by_the_mark
         assert [event for stage in found.stages.values() for event in stage.told(CoordinatorRestored)]
         writes = [write.marker.epoch for write in found.zonefile.writes]
         assert writes == sorted(writes)
+
+
+@virtually
+async def test_who_leads_before_and_after_the_coordinator_comes_back_from_a_backup_tells_anew_what_that_lacks() -> None:
+    """Leases are in backups: it is the same leader in the same epoch, and whoever leads next has to know."""
+    async with trio() as found:
+        await settled(found)
+        (name,), epoch, old = found.leaders, found.epoch, found.quorum.backup()
+        found.world.let(Does.REFUSE, AZURE)
+        await until(found.leader.steers(API, oci=100.0))
+        await elapse(5.0)
+        told = found.targets_told()
+        found.quorum.lose_quorum()
+        await until(lambda: not found.leaders)
+        found.quorum.restore(old)
+        assert found.targets_told() != told
+        await until(lambda: found.leaders == [name], within=LEASE)
+        await until(lambda: found.targets_told() == told)
+        assert found.leader.engine.lead.epoch == epoch
 
 
 @pytest.mark.parametrize("epoch", [HIGHEST_FLOOR + 1, 10**18 - 1])

@@ -350,6 +350,7 @@ class PaperCoordinator:
         return (await self.replace_all({key: Replacement(value, after)}, epoch=epoch)).get(key)
 
     async def replace_all(self, values: Mapping[str, Replacement], *, epoch: int | None = None) -> Mapping[str, int]:
+        self._require_permitted(*values)
         return await self._call(lambda: self.quorum.swap_all(values, epoch))
 
     async def remove(self, key: str, *, after: int, epoch: int | None = None) -> bool:

@@ -67,6 +67,11 @@ class Trio:
         said = {key: each.changed for key, each in self.quorum.kept.items() if key.startswith("shared/states/")}
         return said | {name: journal.keeps for name, journal in self.journals.items()}
 
+    def targets_told(self) -> dict[str, bytes]:
+        """What stands in the common memory of each target."""
+        prefix = f"shared/states/{API.name}/"
+        return {key: each.value for key, each in self.quorum.kept.items() if key.startswith(prefix) and key != prefix}
+
     @property
     def epoch(self) -> int:
         marker = self.zonefile.observe(AT).marker

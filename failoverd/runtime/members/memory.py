@@ -54,12 +54,14 @@ Take = Callable[[Mapping[str, codec.Json]], Awaitable[Unread]]
 
 
 class Leader(Protocol):
-    """Which member this is, whether it leads, and the epoch by which the coordinator knows it."""
+    """Which member this is, whether it leads or led last, and the epoch by which the coordinator knows it."""
 
     @property
     def member(self) -> str: ...
     @property
     def leads(self) -> bool: ...
+    @property
+    def led_last(self) -> bool: ...
     @property
     def epoch_in_coordinator(self) -> int: ...
 
@@ -146,10 +148,12 @@ class SharedMemory:
                 await asyncio.sleep(backoff(attempt, longest=LONGEST_PAUSE, chance=self.chance))
 
     async def _follow(self) -> None:
-        """Read everything, then what changes, until this member ends to lead: what it believed then may be no more."""
+        """Read everything, then what changes, until another one leads: what this one believed may be no more then."""
         self._stale.clear()
         entries, version = await self._coordinator.entries(SHARED)
-        self._versions = {key: value.version for key, value in entries.items()}
+        before, self._versions = self._versions, {key: value.version for key, value in entries.items()}
+        if any(self._versions.get(key, 0) < known for key, known in before.items()):
+            self._states.unshared()  # a backup of the coordinator does not hold what it was told since
         await self._take(entries)
         for key in self._unread.keys() - entries.keys():
             self._tell_whether_read(key, None)
@@ -192,6 +196,8 @@ class SharedMemory:
 
     async def _watch(self, version: int) -> None:
         async for key, value in self._coordinator.changes(SHARED, version):
+            if self._stale.is_set():
+                return  # who catches up waits until everything was read anew
             own = key.startswith(_OWN) and self._versions.get(key) == value.version  # it wrote that itself
             self._versions[key] = value.version
             if value.value is None:
@@ -214,7 +220,7 @@ class SharedMemory:
             self.again()
 
     def again(self) -> None:
-        """This member leads no more, or something was lost: what it knows counts no more than what stands there."""
+        """Another one led, or something was lost: what this one knows counts no more than what stands there."""
         self._states.unshared()
         self._stale.set()
 
@@ -268,7 +274,8 @@ class SharedMemory:
                     found.targets.setdefault(policy, {})[target] = target_memory(policy, target, body)
             except ValueError as error:
                 unread[name] = error
-        for policy in () if self._leader.leads else found.heads.keys() | found.targets.keys():  # its own it knows
+        its_own = self._leader.leads or self._leader.led_last  # it knows more than it could tell, before it was cut off
+        for policy in () if its_own else found.heads.keys() | found.targets.keys():
             if self._states.adopt(policy, found.heads.get(policy), found.targets.get(policy, {})):
                 self.moved(policy)
         return unread

@@ -140,7 +140,7 @@ class Participant:
         await self._memory.catch_up()
 
     def _turned(self) -> None:
-        if not self.lead.leads:
+        if not self.lead.led_last:
             self._memory.again()
         self._voting.vote_alone(self.lead.lone)
         self._turn()
