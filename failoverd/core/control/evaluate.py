@@ -484,8 +484,9 @@ def _yielded(case: _Case, decision: Decision) -> frozenset[str]:
 def _taken_out(case: _Case, memory: TargetMemory, view: View, decision: Decision) -> frozenset[str]:
     """The regions that a word keeps out, or kept out: until they are back, or fall by themselves.
 
-    A pin of which nobody serves keeps nobody out. An edit that was accepted, and is over, counts like a word: who was
-    out by it never failed, however long limits hold what is wanted instead.
+    A pin of which nobody serves keeps nobody out, nor does a drill from whose beginning the others need the region. An
+    edit that was accepted, and is over, counts like a word: who was out by it never failed, however long limits hold
+    what is wanted instead.
     """
     edited = memory.last_good.overruled if memory.last_good is not None else None
     published, drained = replace(view, overruled=edited).shares(case.region_of), case.heeded.drained
@@ -494,7 +495,7 @@ def _taken_out(case: _Case, memory: TargetMemory, view: View, decision: Decision
     kept = [word.shares for word in said if word is not None and word.shares]
     out = {
         *drained,
-        *case.heeded.practised,
+        *(name for name in case.heeded.practised if name in memory.practised or not decision.shares.get(name)),
         *(name for name in case.regions if kept and not any(shares.get(name) for shares in kept)),
     }
 
