@@ -10,16 +10,22 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Final
 
-from failoverd.ports import Urgency
+from failoverd.ports import Haste, Urgency
 
 AT_ONCE: Final = 8
 """How many begin in one turn of the loop: tens of milliseconds, and few requests of their providers.
 
 One of them is who has waited longest, however urgent others are: what is routine comes late, and not never.
+"""
+
+MOST_OVER: Final = 2 * len(Haste)
+"""How many entries there may be for each turn, before those of turns that are over are thrown out.
+
+Who became more urgent has one more for each haste; who began, having waited longest, leaves them behind what is urgent.
 """
 
 
@@ -51,6 +57,9 @@ class LoopTurns:
 
     def hurry(self, turn: QueuedTurn, urgency: Urgency) -> None:
         """Who waits for that turn is as urgent by now."""
+        if len(self._by_urgency) > MOST_OVER * (len(self._by_time) + AT_ONCE):
+            self._by_urgency = [each for each in self._by_urgency if each[-1].begin is not None]
+            heapify(self._by_urgency)
         heappush(self._by_urgency, (urgency, next(self._asked), turn))
         if not self._planned:
             self._plan()

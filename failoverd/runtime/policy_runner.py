@@ -43,12 +43,18 @@ class Forgetful(Protocol):
 
 @dataclass(slots=True)
 class _Running:
-    """A policy at work. `rejected` is what is wrong with a newer file of it."""
+    """A policy at work.
+
+    Attributes:
+        rejected: what is wrong with a newer file of it.
+        due: whether it waits for its turn of a tick already: where there is more to do than time, ticks do not pile up.
+    """
 
     policy: Policy
     reconciler: Reconciler
     task: asyncio.Task[None]
     rejected: str = ""
+    due: bool = False
 
 
 class PolicyRunner:
@@ -159,10 +165,14 @@ class PolicyRunner:
         self._remind()
 
         def look(running: _Running) -> None:
+            running.due = False
             self._board.settle(running.policy.name)
             running.reconciler.wake()
 
-        self._in_turns(look, self._running.values(), Urgency.ROUTINE)
+        concerned = [each for each in self._running.values() if not each.due]
+        for running in concerned:
+            running.due = True
+        self._in_turns(look, concerned, Urgency.ROUTINE)
 
     def turned(self) -> None:
         """This member writes from now on, or does no more."""
@@ -288,6 +298,7 @@ class PolicyRunner:
     def _give_back(self, provider: Forgetful, target: Target, good: LastGood | None) -> None:
         if good is None:
             return
+        good = replace(good, epoch=0)  # no other leader writes to this memory: one alone says no epoch there
         marker = Marker(self._tools.owner, target.policy, good.generation, (target.key.type,))
         with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
             if provider.seed(target, good.records, marker):

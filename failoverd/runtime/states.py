@@ -231,7 +231,7 @@ def _completed(memory: TargetMemory, good: LastGood | None, changes: Sequence[Pa
     mine = (each for each in memory.changes if not (each.assumed and each.generation in told))  # it is known by now
     known = {change.change_id: change for change in (*changes, *mine)}
     goods = [each for each in (memory.last_good, good) if each is not None]
-    newest = max(goods, key=lambda each: each.generation, default=None)
+    newest = max(goods, key=lambda each: each.rank, default=None)
     by_others = good is not None and good.generation > memory.generation
     return replace(
         memory,

@@ -480,7 +480,7 @@ class TargetWorker:
 
     def _assumed(self, memory: TargetMemory) -> Iterator[Observed]:
         """What may stand there: what each change in doubt would have made of it, at last what is known."""
-        target, good, seen = self.target, memory.last_good, self._seen
+        target, tools, good, seen = self.target, self._tools, memory.last_good, self._seen
         if good is None:
             return
         for plan in reversed(memory.doubts):
@@ -488,7 +488,8 @@ class TargetWorker:
         if seen is not None and not self._is_behind(seen):
             yield seen
             return
-        marker = Marker(self._tools.owner, target.policy, good.generation, (target.key.type,), self._tools.instance)
+        kind = (target.key.type,)
+        marker = Marker(tools.owner, target.policy, good.generation, kind, tools.instance, epoch=good.epoch)
         yield Observed(target, good.records, marker, marker.to_text())
 
     def _tell_crash(self, error: str, inputs: DecisionInputs) -> None:

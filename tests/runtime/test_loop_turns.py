@@ -1,6 +1,7 @@
 """Much to do at once: a few begin in each turn of the loop, the most urgent first, and others have theirs between."""
 
 import asyncio
+import gc
 from functools import partial
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ from support.virtual import until, virtually
 
 from failoverd.ports import Urgency
 from failoverd.runtime.agenda import Agenda
-from failoverd.runtime.loop_turns import AT_ONCE, LoopTurns
+from failoverd.runtime.loop_turns import AT_ONCE, LoopTurns, QueuedTurn
 from failoverd.simulation.virtual_time import now
 
 MANY = 5 * AT_ONCE
@@ -40,6 +41,28 @@ async def test_who_has_waited_longest_begins_however_many_are_more_urgent() -> N
         await asyncio.sleep(0)
     assert [each for each in begun if each.startswith("routine")] == ["routine 0", "routine 1", "routine 2"]
     assert begun.index("routine 2") == 3 * AT_ONCE - 1
+
+
+@virtually
+async def test_nothing_is_kept_of_turns_that_are_over_however_long_more_urgent_ones_wait() -> None:
+    """A provider that refuses for a day all that is urgent of a thousand targets fills no memory."""
+    turns, begun = LoopTurns(), list[str]()
+    beginning = sum(isinstance(each, QueuedTurn) for each in gc.get_objects())
+
+    async def urgent() -> None:
+        while True:
+            come = asyncio.Event()
+            turns.ask(Urgency.FAIL_OUT, come.set)
+            await come.wait()
+
+    tasks = [asyncio.create_task(urgent()) for _ in range(MANY)]
+    for _ in range(20 * MANY):
+        begun.clear()
+        turns.ask(Urgency.ROUTINE, partial(begun.append, "routine"))
+        await until(lambda: begun)
+    assert sum(isinstance(each, QueuedTurn) for each in gc.get_objects()) - beginning < 10 * MANY
+    for task in tasks:
+        task.cancel()
 
 
 @virtually

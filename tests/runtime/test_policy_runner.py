@@ -12,6 +12,7 @@ from support.virtual import until, virtually
 from failoverd.core.control.plan import LastGood
 from failoverd.core.events import DriftDetected
 from failoverd.core.records import Capabilities, Marker, Policy, RecordSet, Target
+from failoverd.core.status import TargetState
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.loop_turns import AT_ONCE
@@ -53,10 +54,10 @@ class Scene:
     def zonefile(self) -> Zonefile:
         return self.stage.zonefile
 
-    def answered(self, weights: Mapping[str, int]) -> None:
-        """What an earlier process published last."""
+    def answered(self, weights: Mapping[str, int], *, epoch: int = 0) -> None:
+        """What an earlier process published last, which led with that epoch."""
         records = RecordSet.of(AT.key, 30, weights)
-        good = LastGood(records, 7, records.shares(API.region_of(AT.key.type)), now())
+        good = LastGood(records, 7, records.shares(API.region_of(AT.key.type)), now(), epoch=epoch)
         state = self.stage.states.of(API.name)
         self.stage.states.put(state.with_target(replace(state.of(AT), last_good=good)))
 
@@ -95,6 +96,16 @@ async def test_a_provider_in_memory_answers_as_before_at_once() -> None:
         scene.answered({AZURE: 30, OCI: 70})
         await scene.start(API)
         assert scene.stands() == {AZURE: 30, OCI: 70}
+        assert scene.zonefile.generation(AT) == 7
+
+
+@virtually
+async def test_what_a_leader_of_members_wrote_there_is_in_sync_after_a_start() -> None:
+    """Nobody else writes to this memory: its marker says no epoch, and is not written anew to say one."""
+    async with playing() as scene:
+        scene.answered({AZURE: 70, OCI: 30}, epoch=3)
+        await scene.start(API)
+        await until(lambda: scene.stage.states.of(API.name).of(AT).state is TargetState.IN_SYNC)
         assert scene.zonefile.generation(AT) == 7
 
 
@@ -167,6 +178,24 @@ async def test_a_tick_begins_with_a_few_policies_and_lets_others_have_their_turn
         assert woken == [each.name for each in many[:AT_ONCE]]
         await asyncio.sleep(0)
         assert woken == [each.name for each in many]
+
+
+@virtually
+async def test_who_waits_for_its_turn_of_an_earlier_tick_is_looked_at_once() -> None:
+    """Where more is to do than time allows each tick would add all policies once more, without end."""
+    async with playing() as scene:
+        await scene.start(API)
+        await until(lambda: scene.stage.states.of(API.name).targets)
+        woken: list[str] = []
+        for name, reconciler in scene.runner.reconcilers.items():
+            reconciler.wake = lambda *_, name=name, **__: woken.append(name)  # type: ignore[method-assign]
+        for _ in range(3):
+            scene.runner.tick()
+        await asyncio.sleep(1)
+        assert woken == [API.name]
+        scene.runner.tick()
+        await asyncio.sleep(1)
+        assert woken == [API.name, API.name]
 
 
 @virtually

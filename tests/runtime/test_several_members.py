@@ -36,6 +36,7 @@ from failoverd.core.members import MemberRole, Uncoordinated
 from failoverd.core.overrides import Announced, Comment, Scope, Verb
 from failoverd.core.reasons import Limit
 from failoverd.core.records import RecordType
+from failoverd.core.status import TargetState
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.concerns import Condition, of_members
 from failoverd.operations.judging import OverrideError
@@ -769,6 +770,21 @@ async def test_a_leader_that_cannot_read_what_others_wrote_last_gives_way_for_wh
         await elapse(1.0)
         await outlived(found, first, other, AZURE)
         await until(found.stages[other].steers(API, oci=100.0), within=GIVES_WAY)
+
+
+@virtually
+async def test_a_leader_that_cannot_read_wants_nothing_where_what_others_wrote_last_is_right() -> None:
+    async with trio() as found:
+        await settled(found)
+        first, other = blind(found)
+        found.world.let(Does.REFUSE, OCI)
+        await until(first.steers(API, azure=100.0))
+        found.world.let(Does.ANSWER, OCI)
+        await until(first.steers(API, **NORMAL))
+        await outlived(found, first, other)
+        await elapse(LEASE)
+        shown = status(found.leader)
+        assert (shown.state, shown.wanted, shown.manual) == (TargetState.DELAYED, {}, "")
 
 
 @virtually

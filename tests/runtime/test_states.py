@@ -58,6 +58,17 @@ async def test_what_was_applied_is_known_although_the_journal_never_heard_of_it(
 
 
 @virtually
+async def test_of_two_answers_with_the_same_generation_the_newer_leader_wrote_the_later_one() -> None:
+    desk = Desk()
+    desk.applied("chg-1", 8, 100.0)
+    good = desk.states.of(NAME).of(TARGET).last_good
+    assert good is not None
+    await desk.journal.confirm(TARGET, replace(good, epoch=good.epoch + 1))
+    memory = await desk.states.recall(TARGET, 0.0)
+    assert memory.last_good == replace(good, epoch=good.epoch + 1)
+
+
+@virtually
 async def test_what_was_seen_of_another_process_before_its_journal_told_is_counted_once_as_what_it_was() -> None:
     """It moved traffic off a dead region, which takes of no ration."""
     desk = Desk()

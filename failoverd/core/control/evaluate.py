@@ -706,11 +706,20 @@ def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: Record
         region_of=case.region_of,
         revision=case.policy.source.revision,
         last_good=memory.last_good,
-        seen=memory.generation,
+        seen=_newest(case, memory, desired),
         signed=case.signature(memory),
         fenced=case.estate.fenced,
     )
     return replace(found, tier=case.policy.tier) if isinstance(found, Plan) else found
+
+
+def _newest(case: _Case, memory: TargetMemory, desired: RecordSet) -> int:
+    """The highest generation that was ever seen at the name, or that something else which was sent may have.
+
+    Where the provider compares nothing, that may arrive after what is written now. Its generation tells the two apart.
+    """
+    sent = () if case.estate.fenced else memory.doubts
+    return max((memory.generation, *(plan.generation for plan in sent if plan.after != desired)))
 
 
 def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSync) -> Outcome:

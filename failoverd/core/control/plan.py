@@ -283,6 +283,11 @@ class LastGood:
     ramps: Ramps = field(default_factory=dict)
     epoch: int = 0
 
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The higher, the later it was sent: two leaders may have given out the same generation."""
+        return self.generation, self.epoch
+
 
 def refusal(observed: Observed, owner: str) -> Refused | None:
     """Why this name may not be written by this policy of this owner, or None when it may."""
@@ -359,6 +364,8 @@ def diff(  # noqa: PLR0913 - all that a plan is made of
 ) -> Plan | InSync | Refused:
     """Compare what is published with what is wanted.
 
+    What arrived late is written over by what had stood there: that may be an edit that was accepted.
+
     Args:
         observed: what the provider holds.
         desired: what it should hold, already normalised by that provider, so that it equals what will be read back.
@@ -367,7 +374,7 @@ def diff(  # noqa: PLR0913 - all that a plan is made of
         region_of: answer value to region, to say shares by region.
         revision: the policy revision.
         last_good: the last verified answer; its generation is a floor, so that a deleted marker cannot turn time back.
-        seen: the highest generation that was ever seen there: a floor as well.
+        seen: the highest generation that was ever seen there, or may be yet: a floor as well.
         fenced: whether the provider refuses what is older than what stands there.
     """
     refused = refusal(observed, signed.owner)
@@ -376,32 +383,36 @@ def diff(  # noqa: PLR0913 - all that a plan is made of
     target, marker, is_late = observed.target, observed.marker, late(observed, last_good)
     if (fenced or not is_late) and (stale := _stale(observed, last_good)) is not None:
         return stale
-    accepted = (
-        last_good is not None
-        and last_good.overruled is not None
-        and last_good.overruled.says(desired)
-        and last_good.records == observed.records
-    )
-    said = marker is not None and target.key.type in marker.types and (observed.records == desired or accepted)
-    overruled = desired if said and observed.records != desired else None
+    edit = last_good.records if last_good is not None and _accepts(last_good, desired) else None
+    wanted = replace(edit, ttls=()) if edit is not None and is_late else desired  # no provider writes several TTLs
+    stands = observed.records == wanted or (edit is not None and observed.records == edit)
+    said = marker is not None and target.key.type in marker.types and stands
+    overruled = desired if (observed.records if said else wanted) != desired else None
     if said and marker is not None and signed.stands_in(marker) and not is_late:
         return InSync(target, marker.generation, overruled)
     floor = max(seen, marker.generation if marker else 0, last_good.generation if last_good else 0)
     types, epoch = {target.key.type, *(marker.types if marker else ())}, marker.epoch if marker else 0
+    shares_before = shares_now(observed, last_good, region_of)
+    shares_wanted = last_good.shares if last_good is not None and wanted is not desired else desired.shares(region_of)
     return Plan(
-        id=identity("chg", decision.at, target, observed.marker_text, desired),
+        id=identity("chg", decision.at, target, observed.marker_text, wanted),
         kind=PlanKind.MARK if said else _kind(observed, last_good),
         target=target,
         before=observed,
-        after=observed.records if said and observed.records is not None else desired,
+        after=observed.records if said and observed.records is not None else wanted,
         marker=signed.on(Marker(signed.owner, target.policy, floor + 1, tuple(sorted(types)), epoch=epoch)),
-        shares_before=shares_now(observed, last_good, region_of),
-        shares_after=shares_now(observed, last_good, region_of) if said else desired.shares(region_of),
+        shares_before=shares_before,
+        shares_after=shares_before if said else shares_wanted,
         decision=decision,
         revision=revision,
         baseline=last_good.shares if last_good is not None and drifted(observed, last_good) and not said else None,
         overruled=overruled,
     )
+
+
+def _accepts(good: LastGood, desired: RecordSet) -> bool:
+    """Whether what was verified is somebody's edit that was accepted, for as long as just this is wanted instead."""
+    return good.overruled is not None and good.overruled.says(desired)
 
 
 def shares_now(observed: Observed, last_good: LastGood | None, region_of: Mapping[str, str]) -> Mapping[str, int]:
@@ -435,15 +446,16 @@ def drifted(observed: Observed, last_good: LastGood | None) -> bool:
 def late(observed: Observed, last_good: LastGood | None) -> bool:
     """Whether a write of ours stands there that was sent before the one that was verified, and arrived after it.
 
-    A leader that was frozen, or cut off, in the midst of it may have given out the same generation as the next one, and
-    under the same leader an earlier try may arrive after a later one. A provider with a fence lets neither in: there an
-    older generation means that what was read is old. What a person wrote by a command is that person's.
+    A leader that was frozen, or cut off, in the midst of it may have given out the same generation as the next one, but
+    has a lower epoch. Under the same leader an earlier try may arrive after another one, which has a higher generation.
+    A zone that was put back to an earlier copy, marker and all, cannot be told from either. A provider with a fence
+    lets neither in: there an older generation means that what was read is old. What a person wrote by a command is
+    that person's.
     """
     marker = observed.marker
     if marker is None or last_good is None or marker.by_hand:
         return False
-    sent, verified = (marker.generation, marker.epoch), (last_good.generation, last_good.epoch)
-    return sent < verified
+    return (marker.generation, marker.epoch) < last_good.rank
 
 
 def _marker_lost(refused: Refused, observed: Observed, last_good: LastGood | None) -> Refused | None:

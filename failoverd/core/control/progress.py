@@ -101,7 +101,7 @@ def settled_as_applied(memory: TargetMemory, plan: Plan, now: float) -> TargetMe
         memory,
         last_good=plan.verified(now),
         changes=(*kept, change(plan, plan.shares_after, now))[-MOST_CHANGES:],
-        doubts=(),  # what stands there now is not what any of them was made from: the fence refuses them
+        doubts=(),  # none of them was made from what stands there now: the fence refuses them, or they are `late`
         generation=max(memory.generation, plan.generation),
         rivalry=rivals.wrote(memory.rivalry, plan.marker, now),
         ramps=_begun(memory, plan),

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from support.scenes import KEY, PAIR, TARGET
+from support.scenes import KEY, PAIR, TARGET, records
 from support.stories import Story
 
 from failoverd.core.control import progress
+from failoverd.core.control.drift import DriftKind
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.control.plan import Plan, PlanKind, RefusalReason
@@ -39,6 +40,14 @@ def fails_and_returns(story: Story) -> None:
     story.settled(azure="U")
     story.look(1, azure="H")
     story.settled(3_600)
+
+
+def timed_out(story: Story, **letters: str) -> Plan:
+    """What the story would write now is sent, and nobody knows how it went."""
+    outcome = story.asked(story.seen(**letters))
+    assert outcome.approved is not None
+    story.state = progress.began(outcome.state, outcome.approved.plan)
+    return outcome.approved.plan
 
 
 def arrives(story: Story, late: Plan) -> None:
@@ -87,6 +96,53 @@ def test_one_whose_answer_is_wanted_by_now_has_its_marker_written_anew() -> None
     assert outcome.approved.plan.kind is PlanKind.MARK
     assert (story.marker.generation, story.marker.epoch) == (newest + 1, 5)
     assert story.look(1).kind is OutcomeKind.IN_SYNC
+
+
+@pytest.mark.parametrize("on_drift", list(OnDrift))
+def test_an_earlier_try_of_the_same_leader_is_no_edit_of_anybody(on_drift: OnDrift) -> None:
+    """It timed out, health turned, something else was written; then it arrives, and answers with what is down."""
+    story = begun(fenced=False, on_drift=on_drift)
+    first = timed_out(story, azure="U")
+    story.settled(1, azure="H", oci="U")
+    assert story.published == {"azure": 100.0}
+    arrives(story, first)
+    assert story.look(1).kind is OutcomeKind.WRITE
+    assert story.published == {"azure": 100.0}
+    assert [event.kind for event in story.told(DriftDetected)] == ["late"]  # type: ignore[attr-defined]
+
+
+def test_a_try_that_is_made_again_is_the_same_one() -> None:
+    """Else a provider that does not answer for an hour would leave one more of them in doubt with each try."""
+    story = begun(fenced=False, on_drift=OnDrift.RESTORE)
+    first, again = timed_out(story, azure="U"), timed_out(story, azure="U")
+    assert (again.marker, again.after) == (first.marker, first.after)
+    assert len(story.memory.doubts) == 1
+
+
+def test_what_it_wrote_over_is_put_back_also_where_that_was_an_edit_that_was_accepted() -> None:
+    story, late = led_anew(on_drift=OnDrift.ADOPT)
+    edit = records({"192.0.2.10": 5_000, "198.51.100.10": 5_000})
+    story.observed = replace(story.observed, records=edit)
+    story.settled(60)
+    arrives(story, late)
+    outcome = story.look(60)
+    assert outcome.drift is not None
+    assert (outcome.drift.kind, story.observed.records) == (DriftKind.LATE, edit)
+    assert story.look(3_600).kind is OutcomeKind.IN_SYNC
+    story.settled(60, azure="U")
+    assert story.published == {"oci": 100.0}
+
+
+def test_what_stood_before_an_edit_was_accepted_arrives_late_and_the_edit_is_put_back() -> None:
+    story, _ = led_anew(on_drift=OnDrift.ADOPT)
+    before = story.observed
+    edit = records({"192.0.2.10": 5_000, "198.51.100.10": 5_000})
+    story.observed = replace(story.observed, records=edit)
+    story.settled(60)
+    story.observed = before
+    assert story.look(60).kind is OutcomeKind.WRITE
+    assert story.observed.records == edit
+    assert story.look(60).kind is OutcomeKind.IN_SYNC
 
 
 def test_where_the_provider_compares_it_is_a_server_that_lags_behind_and_a_person_sees_to_it() -> None:
