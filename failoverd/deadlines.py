@@ -8,9 +8,13 @@ timer watches its head.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from math import inf
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+AT_ONCE: Final = 64
+"""How many expire in one turn of the event loop. Where it is late, many are due, and others want their turn as well."""
 
 
 class Deadlines(Generic[T]):
@@ -56,9 +60,9 @@ class Deadlines(Generic[T]):
     def _sweep(self) -> None:
         self._timer, self._sweeping = None, True
         now = self._loop.time()
-        while self._due:
-            thing, due = next(iter(self._due.items()))
-            if due > now:
+        for _ in range(AT_ONCE):
+            thing, due = next(iter(self._due.items()), (None, inf))
+            if thing is None or due > now:
                 break
             del self._due[thing]
             self._expire(thing)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from support.virtual import virtually
 
-from failoverd.deadlines import Deadlines
+from failoverd.deadlines import AT_ONCE, Deadlines
 from failoverd.simulation.virtual_time import elapse, now
 
 
@@ -108,3 +108,18 @@ async def test_a_thousand_deadlines_have_one_timer_and_closing_leaves_none() -> 
     assert len(loop.timers()) == before  # type: ignore[attr-defined]
     await elapse(5)
     assert expired == {}
+
+
+@virtually
+async def test_of_many_that_are_due_some_expire_in_each_turn_of_the_loop() -> None:
+    """A process that was held up finds thousands of them due, and others want their turn as well."""
+    expired = Expired()
+    deadlines = expired.deadlines(1.0)
+    for number in range(2 * AT_ONCE + 1):
+        deadlines.set(str(number))
+    seen = set[int]()
+    while len(expired) < 2 * AT_ONCE + 1:
+        await elapse(0.0 if expired else 1.0)
+        seen.add(len(expired))
+    assert {AT_ONCE, 2 * AT_ONCE} <= seen
+    assert all(when == 1.0 for when in expired.values())

@@ -153,7 +153,7 @@ class _ConnectionAttempt:
         except asyncio.CancelledError:
             if self._probe.left() > 0:
                 raise  # it was abandoned
-            reactor(self._loop).dispatch()  # a late process is no slow target: the answer may be waiting
+            transport.look()  # a late process is no slow target: the answer may be waiting
             if not self._found.done() or self._found.cancelled():
                 raise
             return self._found.result()
@@ -179,7 +179,7 @@ class _ConnectionAttempt:
 class _FastProbe(Probe):
     """A probe that is one exchange with one address. Owns its transport and its deadline."""
 
-    __slots__ = ("_check", "_clock", "_deadlines", "_endpoint", "_reactor", "_slow", "_tell", "_transport")
+    __slots__ = ("_check", "_clock", "_deadlines", "_endpoint", "_slow", "_tell", "_transport")
 
     def __init__(self, check: Check, endpoint: Endpoint, clock: Clock, slow: float | None, tell: Tell) -> None:
         super().__init__(check.timeout)
@@ -195,8 +195,7 @@ class _FastProbe(Probe):
         self._deadlines = _deadlines(loop, self.timeout)
         self._deadlines.set(self)
         try:
-            self._reactor = reactor(loop)
-            self._transport = new_transport(self, self._reactor, protocol, destination)
+            self._transport = new_transport(self, reactor(loop), protocol, destination)
             self._transport.connect(destination.host, destination.port)
         except Exception as error:  # noqa: BLE001 - explain() classifies; a defect of ours is BLIND, never a FAIL
             loop.call_soon(self.conclude, explain(error, Phase.CONNECT, destination.host))
@@ -215,7 +214,8 @@ class _FastProbe(Probe):
             transport.close()
 
     def expire(self) -> None:
-        self._reactor.dispatch()  # a late process is no slow target: the answer may be waiting
+        if self._transport is not None:
+            self._transport.look()  # a late process is no slow target: the answer may be waiting
         self.conclude(self.expired())
 
 

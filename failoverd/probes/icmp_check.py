@@ -162,7 +162,7 @@ class _Pings:
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._news.wait()
-        reactor(self._loop).dispatch()  # we may be late ourselves, and the answer is there
+        self.ready(0)  # we may be late ourselves, and the answer is there
 
     def close(self) -> None:
         reactor(self._loop).forget(self._socket.fileno())

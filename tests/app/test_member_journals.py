@@ -46,6 +46,11 @@ async def overrides(world: ThreeClouds, name: str) -> list[Any]:
     return found
 
 
+async def changed(world: ThreeClouds, name: str, by: str) -> set[int]:
+    """What that member wrote, as another one knows it: the generations."""
+    return {each["generation"] for each in (await told(world, name, "history", "--member", by))["changes"]}
+
+
 async def steers(world: ThreeClouds, region: str) -> None:
     """That region dies, leaves, and comes back when it is well."""
     world.regions[region].stop()
@@ -66,6 +71,8 @@ async def test_a_leader_whose_disk_is_full_steers_and_what_was_said_to_it_outliv
             await drained(world, first, others[0])
         )
         await world.answer(first, others[1])
+        for other in others:  # who is killed may lose what it was about to tell
+            await awaited(partial(changed, world, other, first), set(world.written_by(first)).issubset)
         await world.kill(first)
         second = await world.led(*others, within=TAKEOVER)
         await world.start(first)
@@ -74,8 +81,7 @@ async def test_a_leader_whose_disk_is_full_steers_and_what_was_said_to_it_outliv
             (word,) = await awaited(partial(overrides, world, name), len)
             assert (word["verb"], word["scope"]["regions"]) == ("drain", [others[0]])
         await world.watch.stays(1.0, "what was said to it holds")
-        changes = (await told(world, second, "history", "--member", first))["changes"]
-        assert {each["generation"] for each in changes} >= set(world.written_by(first))
+        assert await changed(world, second, first) >= set(world.written_by(first))
         disks[first].free()
         status = partial(said, world, first, "status")
         await awaited(status, lambda answer: "the journal cannot be written" not in answer.said)

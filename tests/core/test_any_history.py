@@ -535,6 +535,11 @@ class World(RuleBasedStateMachine):
             return
         if outcome.plan is not None and outcome.plan.kind is PlanKind.MARK:
             return  # it is looked at again at once
+        was, good = self.memory.last_good, outcome.state.of(TARGET).last_good
+        over = was is not None and was.overruled is not None and good is not None and good.overruled is None
+        over |= self.state.incident is not None and outcome.state.incident is None
+        if over and outcome.until == self.now:
+            return  # so it is where what this was made from is over: an incident, or an accepted edit
         assert outcome.until > self.now
         before = outcome.until - min(1e-3, (outcome.until - self.now) / 2)
         assert self.evaluated(outcome.state, before).kind is outcome.kind, (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from failoverd.coordination.etcd.gateway import TOO_LARGE, Gateway, KeyValue, below, encoded
+from failoverd.coordination.pauses import with_pauses
 from failoverd.core.errors import CoordinationError
 from failoverd.ports import Leadership, Replacement, SharedValue
 
@@ -118,7 +119,7 @@ class EtcdCoordinator:
                 raise CoordinationError(words, reason=TOO_LARGE, remedy="delete there what failoverd did not write")
 
     async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
-        async for change in self.gateway.changes(self.prefix + below_key, after):
+        async for change in with_pauses(self.gateway.changes(self.prefix + below_key, after)):
             yield self._short(change.key), SharedValue(change.value, change.revision)
 
     def _short(self, key: str) -> str:

@@ -31,6 +31,7 @@ from failoverd.coordination.kubernetes.api_server import (
 from failoverd.coordination.kubernetes.config_maps import Namespaced, deletion
 from failoverd.coordination.kubernetes.election import Election, LeaseRecord
 from failoverd.coordination.kubernetes.sessions import YOUNG, Sessions
+from failoverd.coordination.pauses import with_pauses
 from failoverd.core.errors import CoordinationError
 from failoverd.ports import Clock, Leadership, Replacement, SharedValue
 
@@ -128,7 +129,7 @@ class KubernetesCoordinator:
     async def changes(self, below_key: str, after: int) -> AsyncIterator[tuple[str, SharedValue]]:
         selected = self.installation.values_below(below_key)
         async with self._sweeping():
-            async for kind, found in self.server.watched(CONFIG_MAPS, selected, after):
+            async for kind, found in with_pauses(self.server.watched(CONFIG_MAPS, selected, after)):
                 for each in self.installation.parsed([found]):
                     if each.key.startswith(below_key):
                         gone = kind == "DELETED"

@@ -84,7 +84,7 @@ class View:
         last_shares: the shares by region that `last_good` was published for, in basis points.
         overruled: what failoverd wanted where `last_good` is somebody's edit that was accepted.
         common_fall: regions of a fall of all regions that is not over.
-        taken_out: regions that a word took out, and that are not back.
+        taken_out: regions that a word took out, or an accepted edit that is over, and that are not back.
         ramps: how far regions that come back have come.
         incident: whether one is open.
         aside: regions that serve and were left out, with the reason, and that are not back.

@@ -127,6 +127,26 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     Raises:
         Permanent: the provider cannot say what is wanted.
     """
+    outcome = _evaluated(policy, state, observed, estate, now)
+    if outcome.kind is OutcomeKind.WRITE or not _begins_anew(state, outcome):
+        return outcome
+    again = _evaluated(policy, outcome.state, observed, estate, now)
+    return replace(outcome, until=again.until if again.kind is outcome.kind else now)
+
+
+def _begins_anew(before: PolicyState, outcome: Outcome) -> bool:
+    """Whether the next round starts from something else, though nothing happens: what this one was made from is over.
+
+    An incident, for whose end something may wait; or an edit that was accepted, instead of which something else was
+    wanted, and which stands there.
+    """
+    target, after = outcome.decision.target, outcome.state
+    was, good = before.of(target).last_good, after.of(target).last_good
+    edited = was is not None and was.overruled is not None and good is not None and good.overruled is None
+    return edited or (before.incident is not None and after.incident is None)
+
+
+def _evaluated(policy: Policy, state: PolicyState, observed: Observed, estate: Estate, now: float) -> Outcome:
     figures = measured(policy, state.signalled.readings, now)
     models = as_seen(figures.policy, state.served)
     record, nothing_said = models.policy.record_of(observed.target), Heeded()
@@ -244,7 +264,8 @@ def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Hear
     over = _spoken_of(case, good) or (decision.kind not in ALL_DOWN and _failed_since(case, good))
     over |= case.policy.on_drift is OnDrift.RESTORE  # the file said otherwise when it was accepted
     if good.overruled is not None and not memory.left_by and over:
-        return replace(memory, last_good=replace(good, overruled=None))
+        out = good.overruled.shares(case.region_of).keys() - good.records.shares(case.region_of).keys()
+        return replace(memory, last_good=replace(good, overruled=None), taken_out=memory.taken_out | out)
     return memory
 
 
@@ -463,15 +484,18 @@ def _yielded(case: _Case, decision: Decision) -> frozenset[str]:
 def _taken_out(case: _Case, memory: TargetMemory, view: View, decision: Decision) -> frozenset[str]:
     """The regions that a word keeps out, or kept out: until they are back, or fall by themselves.
 
-    A pin of which nobody serves keeps nobody out.
+    A pin of which nobody serves keeps nobody out, nor does a drill from whose beginning the others need the region. An
+    edit that was accepted, and is over, counts like a word: who was out by it never failed, however long limits hold
+    what is wanted instead.
     """
-    published, drained = view.shares(case.region_of), case.heeded.drained
+    edited = memory.last_good.overruled if memory.last_good is not None else None
+    published, drained = replace(view, overruled=edited).shares(case.region_of), case.heeded.drained
     idle = any(reason.code is ReasonCode.PIN_IDLE for reason in decision.reasons)
     said = (case.heeded.pin if not idle else None, case.heeded.hold)
     kept = [word.shares for word in said if word is not None and word.shares]
     out = {
         *drained,
-        *case.heeded.practised,
+        *(name for name in case.heeded.practised if name in memory.practised or not decision.shares.get(name)),
         *(name for name in case.regions if kept and not any(shares.get(name) for shares in kept)),
     }
 

@@ -96,7 +96,7 @@ class Outcome:
         words: operators' words that it comes to: to be kept before anything is written.
         verified: what stands there is right although no plan of ours wrote it: to be remembered.
         outranked: the epoch of the newer leader who wrote what stands there, for whom it is left; None without one.
-        until: the first moment at which time alone would change this outcome.
+        until: the first moment at which time alone would change it; now, where what it rests on is over by it.
         order: the actions of a write.
     """
 

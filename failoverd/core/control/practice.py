@@ -86,7 +86,7 @@ def recalled(
     `wanted` the shares that are decided on.
     """
     needed = {name for name in heeded.practised if wanted.get(name)}
-    return frozenset((short.difference(heeded.practised) | needed | set(heeded.yielded)) & (practised | needed))
+    return frozenset((short.difference(heeded.practised) | needed | set(heeded.yielded)) & practised)
 
 
 # -- in the estate -----------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ class TargetMemory:
         generation: the highest generation of the name that was seen here.
         state: where it stood after its last round; None before the first one.
         kind: what kind of answer was last decided on.
-        taken_out: regions that an operator's word took out of the answer, and that are not back.
+        taken_out: regions that an operator's word, or an accepted edit that is over, took out, and that are not back.
         practised: those of them that a drill took out.
         yielded: ids of drills that gave way to something: they do not begin again once that is over.
         by_hand: the generation of the last change of the name by hand that was heard of.

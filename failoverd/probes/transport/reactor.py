@@ -14,7 +14,10 @@ from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
 _EVENTS: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-_MOST_AT_ONCE: Final = 512
+_WHATEVER: Final = select.POLLIN | select.POLLOUT | select.POLLRDHUP
+AT_ONCE: Final = 128
+"""Sockets that are handed out in one turn of the event loop: some milliseconds. When a region fails under a thousand
+policies all are ready at once, and decisions, heartbeats and DNS answers want their turn as well."""
 
 
 class SocketListener(Protocol):
@@ -40,11 +43,21 @@ class Reactor:
         self._listeners.pop(descriptor, None)
 
     def dispatch(self) -> None:
-        """Hand out what is ready now. Also called before a deadline is believed: the answer may have arrived."""
-        for descriptor, events in self._epoll.poll(0, _MOST_AT_ONCE):
+        """Hand out what is ready now, and what is left in the next turn."""
+        for descriptor, events in self._epoll.poll(0, AT_ONCE):
             listener = self._listeners.get(descriptor)
             if listener is not None:
                 listener.ready(events)
+
+    def look(self, descriptor: int) -> None:
+        """Hand out at once what one socket has. Before its deadline is believed: the answer may have arrived."""
+        listener = self._listeners.get(descriptor)
+        if listener is None:
+            return
+        poll = select.poll()
+        poll.register(descriptor, _WHATEVER)
+        for _, events in poll.poll(0):  # the bits are those of epoll
+            listener.ready(events)
 
 
 _reactors: WeakKeyDictionary[asyncio.AbstractEventLoop, Reactor] = WeakKeyDictionary()

@@ -122,6 +122,11 @@ class TcpTransport:
             self._reactor.forget(opened.fileno())
             opened.close()
 
+    def look(self) -> None:
+        """Go on with what the socket has by now, without waiting to be told of it."""
+        if self._socket is not None:
+            self._reactor.look(self._socket.fileno())
+
     def ready(self, events: int) -> None:
         """Go on as far as the socket lets us."""
         opened, owner = self._socket, self._owner

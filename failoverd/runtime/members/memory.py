@@ -197,7 +197,7 @@ class SharedMemory:
     async def _watch(self, version: int) -> None:
         async for key, value in self._coordinator.changes(SHARED, version):
             if self._stale.is_set():
-                return  # who catches up waits until everything was read anew
+                continue  # everything is about to be read anew, and who catches up waits for that
             own = key.startswith(_OWN) and self._versions.get(key) == value.version  # it wrote that itself
             self._versions[key] = value.version
             if value.value is None:

@@ -11,12 +11,13 @@ from support.approving import limits
 from support.scenes import NOW, TARGET, policy, records, region
 from support.stories import Story
 
+from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitNote
-from failoverd.core.records import ELSEWHERE, Limits, OnDrift, RampRules
+from failoverd.core.records import ELSEWHERE, AllDown, Limits, OnDrift, RampRules
 
 ONE, OTHER = "192.0.2.10", "198.51.100.10"
 STRANGERS = {"203.0.113.1": 1_500, "203.0.113.2": 1_500}
@@ -157,6 +158,47 @@ def test_an_accepted_edit_ends_by_the_limits_once_the_file_says_that_edits_are_p
         story.look(300.0)
         story.look(300.0)
     assert found == [pytest.approx(each) for each in seen]
+
+
+@pytest.mark.parametrize("when_all_down", [AllDown.NORMAL, AllDown.KEEP])
+def test_the_round_that_ends_an_accepted_edit_and_holds_is_followed_at_once_where_nothing_is_held(
+    when_all_down: AllDown,
+) -> None:
+    """Who is lost from sight has no traffic by the edit, and who has it falls: the doubt would help nobody."""
+    story = accepted({ONE: 1}, limits())
+    story.edited(replace(story.policy, when_all_down=when_all_down))
+    story.settled(60.0, other="?")
+    outcome = story.look(10.0, one="U")
+    assert outcome.decision.kind is DecisionKind.HOLD_NO_VERDICT
+    if when_all_down is AllDown.KEEP:
+        assert outcome.until is None
+        return
+    assert outcome.until == story.now
+    assert story.look().decision.kind is DecisionKind.ALL_DOWN_NORMAL
+    assert story.published == {"one": 50, "other": 50}
+
+
+@pytest.mark.parametrize("ended_by", ["file", "word"])
+def test_whom_an_accepted_edit_took_out_waits_for_no_person_where_limits_hold_its_end(ended_by: str) -> None:
+    """It never failed: that the change has to wait makes no failback of it. The word may be over by then, too."""
+    story = accepted({OTHER: 1}, limits())
+    story.edited(replace(story.policy, failback_after=None))
+    story.settled(300.0)
+    story.say(PAUSE)
+    if ended_by == "file":
+        story.edited(replace(story.policy, on_drift=OnDrift.RESTORE))
+    else:
+        pin = replace(PAUSE, id="pin-1", verb=Verb.PIN, since=story.now + 1.0, until=story.now + 900.0)
+        story.say(replace(pin, shares={"one": 5_000, "other": 5_000}))
+    for _ in range(4):
+        outcome = story.settled(300.0)
+        assert outcome.kind is OutcomeKind.LIMITED
+        assert outcome.decision.shares == {"one": 5_000, "other": 5_000}
+        assert story.published == {"other": 100}
+    story.release()
+    story.settled(300.0)
+    assert story.published == {"one": 50, "other": 50}
+    assert not story.memory.taken_out
 
 
 @pytest.mark.parametrize(("edit", "back"), [(STRANGERS, {ONE: 5_000, OTHER: 5_000}), ({ONE: 1, **STRANGERS}, {ONE: 1})])

@@ -190,6 +190,23 @@ def test_in_an_incident_nobody_is_left_out_who_was_not_before() -> None:
     assert before.published == {"az": 100}  # one endpoint of four is no reason to send people far away
 
 
+@pytest.mark.parametrize("after", [0.0, 2 * BAND.window])
+def test_the_round_that_ends_an_incident_says_when_who_is_too_far_away_leaves(after: float) -> None:
+    """At once, if everybody was well for a window by then."""
+    story = begun(ROOMY, az=10, oci=12)
+    story.look(HOUR, az="?")
+    story.latencies["oci"] = 120
+    story.now += 1.0
+    story.seen(az="H")
+    outcome = story.look(after)
+    assert story.state.incident is None
+    assert outcome.kind is OutcomeKind.IN_SYNC
+    assert story.published == {"az": 50, "oci": 50}
+    assert outcome.until == max(story.now, story.now - after + BAND.window)
+    story.look(outcome.until - story.now)
+    assert story.published == {"az": 100}
+
+
 def test_a_region_that_is_lost_from_sight_brings_nobody_back() -> None:
     three = sized(300, ("az", 40, 600), ("oci", 30, 600), ("aws", 30, 600))
     story = begun(three, az=10, oci=120, aws=10)

@@ -141,6 +141,20 @@ def test_one_that_is_cut_short_while_a_limit_makes_its_step_smaller_is_back_in_f
     assert story.published == {"a": 50, "b": 30, "c": 20}
 
 
+@pytest.mark.parametrize("said", [(), (drill(),)])
+def test_one_that_takes_nobody_out_because_the_others_need_the_region_moves_nothing_past_the_rates(
+    said: tuple[Override, ...],
+) -> None:
+    """That the region is to get more than it has is because another one can carry less, with or without a drill."""
+    story = begun(replace(policy(region("a", 50, capacity=100.0), region("b", 50, capacity=100.0)), demand=100.0), SLOW)
+    story.edited(policy(region("a", 50, capacity=100.0), region("b", 50, capacity=10.0), base=story.policy))
+    story.say(*said)
+    outcome = story.look()
+    assert outcome.decision.shares == {"a": 9_000, "b": 1_000}
+    assert story.published == {"a": 70, "b": 30}
+    assert not story.memory.practised
+
+
 def test_manual_failback_keeps_no_practised_region_out() -> None:
     story = begun(replace(THREE, failback_after=None)).say(drill())
     story.settled()

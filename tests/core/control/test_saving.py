@@ -19,6 +19,7 @@ from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import Estate, OutcomeKind
 from failoverd.core.control.saving import STOOD, merit_order
 from failoverd.core.control.state import PolicyState
+from failoverd.core.events import IncidentClosed
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import WHOLE, CostRules, DataIn, Link, ListPrices, Policy, RegionSpec, Traffic
@@ -290,6 +291,17 @@ def test_a_move_that_is_under_way_stops_where_it_is() -> None:
     assert story.published == {"azure": 60, "oci": 40}
     story.look(A_DAY)
     assert story.published == {"azure": 50, "oci": 50}
+
+
+def test_the_round_that_ends_an_incident_says_when_the_price_is_looked_at() -> None:
+    story = begun()
+    story.look(10.0, oci="?")
+    outcome = story.look(10.0, oci="H")
+    assert story.told(IncidentClosed)
+    assert outcome.kind is OutcomeKind.IN_SYNC
+    assert outcome.until is not None
+    story.look(outcome.until - story.now)
+    assert story.published == MERIT
 
 
 def test_while_a_word_is_in_force_price_is_not_looked_at() -> None:
