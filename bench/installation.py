@@ -76,6 +76,12 @@ class Seat:
             for each in self.events[since:]
         )
 
+    @property
+    def led_since(self) -> str:
+        """When it told last that it leads, as logs write times; empty if it never did."""
+        turns = (each["at"] for each in self.events if each.get("event") == "leader.elected" and each.get("mine"))
+        return max(map(str, turns), default="")
+
     def signal(self, number: signal.Signals) -> None:
         self.running.send_signal(number)
 
@@ -115,6 +121,10 @@ class Installation:
         if self.etcd is None:
             return self.seats[0]
         return self.await_turn(self.seats, dict.fromkeys(NETWORKS, 0), _START_WITHIN)[0]
+
+    def leader_now(self) -> Seat:
+        """Who told last that it leads; who was left alone does."""
+        return max(self.alive, key=lambda seat: seat.led_since)
 
     def await_turn(self, among: Sequence[Seat], since: Mapping[str, int], within: float) -> tuple[Seat, float]:
         """Who of these tells first that it leads, after so many events of each, and when that was heard."""

@@ -181,7 +181,7 @@ def _fail(watch: "_Watch", load: Load, places: Sequence[str], steady: Period) ->
         if everything:
             _check(estate, load, set(places[len(places) // 2 :]))
         memory = tuple(resident(seat.running) for seat in watch.seats)
-        handed = _handed_over(estate, watch.seats[0]) if estate.etcd is not None and everything else None
+        handed = _handed_over(estate, estate.leader_now()) if estate.etcd is not None and everything else None
     finally:
         nft("flush", "chain", *CHAIN)
     half_moved, all_moved = half[0] if half else None, everything[0] if everything else None
