@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 from support.canaries import Canaries
-from support.daemons import NAME, RunningDaemon, Site, followed, site
+from support.daemons import NAME, RunningDaemon, Site, first_of, followed, site
 from support.etcd import Etcd, Secured, etcd
 from support.forked import forked
 from support.servers import ZONE, DnsServer, bind, free_port, program
@@ -194,11 +194,8 @@ async def members(folder: Path, server: DnsServer) -> AsyncIterator[Members]:
 
 async def led(there: Members) -> str:
     """Who wrote first."""
-    waiting = {asyncio.create_task(each.event("change.verified")): name for name, each in there.daemons.items()}
-    done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for each in pending:
-        each.cancel()
-    return waiting[done.pop()]
+    name, _ = await first_of({name: each.event("change.verified") for name, each in there.daemons.items()})
+    return name
 
 
 async def test_no_secret_of_a_member_is_anywhere_but_in_its_file(tmp_path: Path) -> None:
@@ -250,10 +247,5 @@ async def test_no_secret_of_a_member_is_anywhere_but_in_its_file(tmp_path: Path)
 
 async def tsig_refused(there: Members) -> None:
     """Until whoever leads was refused."""
-    waiting = [
-        asyncio.create_task(each.event("target.delayed", reason="tsig_bad_signature"))
-        for each in there.daemons.values()
-    ]
-    _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for each in pending:
-        each.cancel()
+    refused = {name: each.event("target.delayed", reason="tsig_bad_signature") for name, each in there.daemons.items()}
+    await first_of(refused)

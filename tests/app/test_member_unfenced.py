@@ -7,7 +7,7 @@ What stands there in the end is what the next leader wants, within a bound, whoe
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ import dns.exception
 import dns.message
 import pytest
 from support.accepting import accepting
-from support.daemons import EAST, NAME, WEST, RunningDaemon, Site, followed, site
+from support.daemons import EAST, NAME, WEST, RunningDaemon, Site, first_of, followed, site
 from support.etcd import Etcd, etcd
 from support.forked import forked
 from support.powerdns import forward_http, http_request
@@ -129,18 +129,13 @@ class Members:
     async def led(self, *, after: int = 0) -> tuple[str, int]:
         """Who says that it leads, in an epoch beyond that one, and which one that is."""
 
-        async def told(name: str, daemon: RunningDaemon) -> tuple[str, int]:
-            found = await daemon.until(
-                lambda each: each.get("event") == "leader.elected" and each["mine"] and each["epoch"] > after,
-                "it leads",
-            )
-            return name, found["epoch"]
+        def leads(told: Mapping[str, Any]) -> bool:
+            return told.get("event") == "leader.elected" and told["mine"] and told["epoch"] > after
 
-        waiting = [asyncio.create_task(told(*each)) for each in self.daemons.items()]
-        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
-        for each in pending:
-            each.cancel()
-        return next(iter(done)).result()
+        async with asyncio.timeout(PATIENCE):
+            waiting = {name: daemon.until(leads, "it leads") for name, daemon in self.daemons.items()}
+            name, told = await first_of(waiting)
+        return name, told["epoch"]
 
     async def frozen_writing(self, name: str) -> None:
         """Until that member is stopped in the moment in which its PATCH goes out."""
@@ -198,36 +193,39 @@ async def members(folder: Path, server: PowerDns, cluster: Etcd, on_drift: str) 
         yield there
 
 
-async def test_what_arrives_after_several_writes_of_the_next_leader_is_written_over_and_told(tmp_path: Path) -> None:
+@asynccontextmanager
+async def frozen_in_the_midst(folder: Path, on_drift: str) -> AsyncIterator[tuple[Members, str, int]]:
+    """Three members whose leader, of that name and in that epoch, was stopped as it took the west off."""
     with etcd() as cluster, powerdns() as server:
-        async with members(tmp_path, server, cluster, "restore") as there:
+        async with members(folder, server, cluster, on_drift) as there:
             first, epoch = await there.led()
             await there.until(WEST, EAST, within=PATIENCE)
             await there.frozen_writing(first)
-            second, newer = await there.led(after=epoch)
-            await there.until(EAST, within=TAKEOVER + ACTS)
-            await there.here.heal_region("west")
-            standing = await there.until(WEST, EAST, within=ACTS)
-            await there.daemons[second].event("change.verified", generation=standing.generation)
-            await there.arrives(first)
-            await there.daemons[second].event("drift.detected", kind="late")
-            marker = await there.until(WEST, EAST, within=HEALS, after=standing.generation)
-            assert (standing.epoch, marker.epoch) == (newer, newer)
+            yield there, first, epoch
+
+
+async def test_what_arrives_after_several_writes_of_the_next_leader_is_written_over_and_told(tmp_path: Path) -> None:
+    async with frozen_in_the_midst(tmp_path, "restore") as (there, first, epoch):
+        second, newer = await there.led(after=epoch)
+        await there.until(EAST, within=TAKEOVER + ACTS)
+        await there.here.heal_region("west")
+        standing = await there.until(WEST, EAST, within=ACTS)
+        await there.daemons[second].event("change.verified", generation=standing.generation)
+        await there.arrives(first)
+        await there.daemons[second].event("drift.detected", kind="late")
+        marker = await there.until(WEST, EAST, within=HEALS, after=standing.generation)
+        assert (standing.epoch, marker.epoch) == (newer, newer)
 
 
 async def test_what_arrives_with_the_generation_of_the_next_leader_is_nobodys_edit(tmp_path: Path) -> None:
     """Each of the two was the next generation, with another answer; and `on_drift: report` leaves edits as they are."""
-    with etcd() as cluster, powerdns() as server:
-        async with members(tmp_path, server, cluster, "report") as there:
-            first, epoch = await there.led()
-            await there.until(WEST, EAST, within=PATIENCE)
-            await there.frozen_writing(first)
-            await there.here.heal_region("west")
-            await there.here.break_region("east")
-            second, newer = await there.led(after=epoch)
-            standing = await there.until(WEST, within=TAKEOVER + ACTS)
-            await there.daemons[second].event("change.verified", generation=standing.generation)
-            await there.arrives(first)
-            await there.daemons[second].event("drift.detected", kind="late")
-            marker = await there.until(WEST, within=HEALS, after=standing.generation)
-            assert (standing.epoch, marker.epoch) == (newer, newer)
+    async with frozen_in_the_midst(tmp_path, "report") as (there, first, epoch):
+        await there.here.heal_region("west")
+        await there.here.break_region("east")
+        second, newer = await there.led(after=epoch)
+        standing = await there.until(WEST, within=TAKEOVER + ACTS)
+        await there.daemons[second].event("change.verified", generation=standing.generation)
+        await there.arrives(first)
+        await there.daemons[second].event("drift.detected", kind="late")
+        marker = await there.until(WEST, within=HEALS, after=standing.generation)
+        assert (standing.epoch, marker.epoch) == (newer, newer)

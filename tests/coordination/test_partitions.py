@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.daemons import RunningDaemon, followed
+from support.daemons import RunningDaemon, first_of, followed
 from support.forked import forked
 from support.three_clouds import CLOUDS, LEASE, WITH_ETCD, ThreeClouds, three_clouds
 
@@ -33,11 +33,8 @@ async def campaigns(world: ThreeClouds) -> AsyncIterator[dict[str, RunningDaemon
 
 async def leader_of(members: Mapping[str, RunningDaemon], *names: str) -> dict[str, Any]:
     """What the first of them tells that leads from now on."""
-    waiting = [asyncio.create_task(members[name].event("leads")) for name in names or members]
-    done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for each in pending:
-        each.cancel()
-    return done.pop().result()
+    _, told = await first_of({name: members[name].event("leads") for name in names or members})
+    return told
 
 
 async def test_a_leader_that_is_cut_off_stops_before_another_one_leads_and_follows_it_later(tmp_path: Path) -> None:

@@ -11,17 +11,19 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from support.commands import REGIONS, answered
 from support.forked import TESTS, Forked, forked
 from support.servers import ZONE, DnsServer
 
 from failoverd.cli.demo.surroundings import DemoRegion
+
+T = TypeVar("T")
 
 PATIENCE = 30.0
 NAME = f"api.{ZONE}"
@@ -149,6 +151,22 @@ class RunningDaemon:
 
     def _log(self, words: str) -> str:
         return words + "; the log:\n" + "\n".join(json.dumps(found) for found in self.events[-30:])
+
+
+async def first_of(asked: Mapping[str, Coroutine[Any, Any, T]]) -> tuple[str, T]:
+    """Who of several answers first, and what. The others are not waited for.
+
+    Raises:
+        AssertionError: one that had ended by then failed.
+    """
+    waiting = {asyncio.create_task(each): name for name, each in asked.items()}
+    try:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        first, *_ = [(waiting[each], each.result()) for each in done]
+        return first
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ from typing import Any, Final
 import dns.exception
 import dns.message
 import pytest
-from support.daemons import followed
+from support.daemons import first_of, followed
 from support.etcd import Etcd, Secured
 from support.etcd import Member as EtcdMember
 from support.forked import TESTS, Forked, forked
@@ -443,12 +443,7 @@ class ThreeClouds:
 
     async def tells(self, event: str) -> None:
         """Until one of the members tells that."""
-        waiting = [asyncio.create_task(seat.running.event(event)) for seat in self.seats.values() if seat.runs]
-        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for each in pending:
-            each.cancel()
-        for each in done:
-            each.result()
+        await first_of({name: seat.running.event(event) for name, seat in self.seats.items() if seat.runs})
 
     def told(self) -> str:
         """The last words of each member."""
