@@ -181,15 +181,15 @@ def _fail(watch: "_Watch", load: Load, places: Sequence[str], steady: Period) ->
         if everything:
             _check(estate, load, set(places[len(places) // 2 :]))
         memory = tuple(resident(seat.running) for seat in watch.seats)
-        handed = _handed_over(estate, estate.leader_now()) if estate.etcd is not None and everything else None
+        handed = _handed_over(estate) if estate.etcd is not None and everything else None
     finally:
         nft("flush", "chain", *CHAIN)
     half_moved, all_moved = half[0] if half else None, everything[0] if everything else None
     return Cost(len(estate.seats), steady, failing, moved, half_moved, all_moved, memory, handed)
 
 
-def _handed_over(estate: Installation, leader: Seat) -> float:
-    marks = estate.marks()
+def _handed_over(estate: Installation) -> float:
+    leader, marks = estate.leader_now(), estate.marks()
     began = time.monotonic()
     leader.signal(signal.SIGTERM)
     return estate.await_turn(estate.others(leader), marks, LEASE + _AFTER)[1] - began

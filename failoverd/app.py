@@ -199,7 +199,7 @@ class Daemon:
             instance=instance,
             host=socket.gethostname(),
             membership=config.coordination.membership if config.coordination is not None else None,
-            unfenced=frozenset(name for name, entry in config.providers.items() if not entry.capabilities.fence.strict),
+            unfenced=frozenset(name for name, entry in config.providers.items() if not entry.fenced),
         )
         return Engine(said, around)
 

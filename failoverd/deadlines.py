@@ -8,7 +8,6 @@ timer watches its head.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from math import inf
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -61,8 +60,10 @@ class Deadlines(Generic[T]):
         self._timer, self._sweeping = None, True
         now = self._loop.time()
         for _ in range(AT_ONCE):
-            thing, due = next(iter(self._due.items()), (None, inf))
-            if thing is None or due > now:
+            if not self._due:
+                break
+            thing, due = next(iter(self._due.items()))
+            if due > now:
                 break
             del self._due[thing]
             self._expire(thing)

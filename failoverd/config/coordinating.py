@@ -170,7 +170,7 @@ def _about_providers(
             message = f"{name} ({provider.kind.name}) lives in each daemon: every member would answer by itself"
             hint = "let a server that all members can write to answer for its zones, or let one member alone lead"
             yield document.diagnose(Code.PROVIDER_APART, place, message, hint)
-        elif entry.when_uncoordinated is Uncoordinated.FAILING_OUT and _unfenced(provider):
+        elif entry.when_uncoordinated is Uncoordinated.FAILING_OUT and not provider.fenced:
             message = f"{name} ({provider.kind.name}) has no fence: while nobody can lead, it is not written to"
             hint = "its records hold then, what is down included; a provider with a fence is failed out all the same"
             yield _warned(document, Code.HOLDS_UNFENCED, place, message, hint)
@@ -187,10 +187,6 @@ def _about_engine(entry: CoordinationEntry, document: Document) -> Iterator[Diag
 
 def _leading(entry: CoordinationEntry) -> list[str]:
     return [name for name, each in entry.members.items() if Member(name, each.network, each.role).may_lead]
-
-
-def _unfenced(provider: ProviderEntry) -> bool:
-    return not provider.capabilities.fence.strict
 
 
 def _warned(document: Document, code: Code, place: Place, message: str, hint: str) -> Diagnostic:

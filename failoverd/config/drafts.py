@@ -34,6 +34,11 @@ class ProviderEntry:
     def capabilities(self) -> Capabilities:
         return self.settings.narrowed(self.kind.capabilities)
 
+    @property
+    def fenced(self) -> bool:
+        """Whether it refuses by itself a write that is older than what stands there."""
+        return self.capabilities.fence.strict
+
     def zone_of(self, name: str) -> str | None:
         """The most specific of the provider's zones that holds `name`."""
         holding = [zone for zone in self.settings.zones if name == zone or name.endswith(f".{zone}")]

@@ -122,7 +122,7 @@ class Session:
         grant, usual = shared.grants(policy, state, self.clock())
         normalise = self.providers[target.provider].normalise
         entry = self.config.providers.get(target.provider)
-        fenced = entry is None or entry.capabilities.fence.strict
+        fenced = entry is None or entry.fenced
         return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual, fenced=fenced)
 
     def looked_at(self, policy: Policy) -> PolicyState:

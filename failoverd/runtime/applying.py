@@ -67,6 +67,10 @@ class Applier:
     proofs: Proofs = field(default_factory=Proofs)
     _vain: "dict[Target, _Vain]" = field(default_factory=dict)
 
+    def fences(self, target: Target) -> bool:
+        """Whether the provider of that target refuses by itself a write that is older than what stands there."""
+        return target.provider not in self.unfenced
+
     async def apply(self, provider: Provider, outcome: Outcome, policy: Policy, *, actor: str = "") -> None:
         """Carry a write out; `actor` is who asked for it, if somebody else than usual did.
 
@@ -235,7 +239,7 @@ class _Write:
         word = self.applier.states.overrides.forbids(self.policy, self.plan)
         if word is not None:
             raise Fenced(f"{word.id} {by(word.actor)} keeps {self.plan.target} as it is", reason="held_by_operator")
-        fenced = self.plan.target.provider not in self.applier.unfenced
+        fenced = self.applier.fences(self.plan.target)
         other = self.applier.states.lead.refuses(self.plan, fenced=fenced)
         if other:
             raise Fenced(f"{self.plan.target} is not written by this member: {other}", reason="not_leader")

@@ -134,7 +134,7 @@ class Tools:
         shared = shared or self.shared
         grant, usual = shared.grants(policy, state, self.clock())
         spare = shared.spare(policy)
-        lone, fenced = self.states.lead.lone, target.provider not in self.applier.unfenced
+        lone, fenced = self.states.lead.lone, self.applier.fences(target)
         rules = self.rulebook.rules
         return Estate(self.owner, provider.normalise, self.instance, rules, grant, usual, spare, lone, fenced)
 

@@ -110,7 +110,7 @@ class Leading:
         self.candidate = membership.me.may_lead
         self._uncoordinated = membership.uncoordinated
         self._mine = False
-        self._led_last = False
+        self.led_last = False  # nobody is known to have led since this member did, nor to remember more than it does
         self._until = -inf  # nothing is begun after this
         self._floor = 0
         self._own_epoch = 0  # as the coordinator counts it
@@ -137,11 +137,6 @@ class Leading:
     @property
     def leads(self) -> bool:
         return self._mine and self._clock() < self._until
-
-    @property
-    def led_last(self) -> bool:
-        """Whether nobody is known to have led since this member did: nobody remembers more than it does."""
-        return self._led_last
 
     @property
     def left(self) -> float:
@@ -226,7 +221,7 @@ class Leading:
         """Let another member lead; not stand again for `abstain` seconds. Whether the coordinator took it."""
         self._abstains_until = self._clock() + abstain
         led, self._mine, self._until = self._mine, False, -inf
-        self._led_last = False
+        self.led_last = False
         if led:
             self._lose(cause)
             self._tell_turn()
@@ -299,21 +294,21 @@ class Leading:
 
     def _tell_turn(self) -> None:
         """Have everybody look again whose work it is, where that changed."""
-        turn = self.leads, self.lone, self._led_last
+        turn = self.leads, self.lone, self.led_last
         if turn != self._told_turn:
             self._told_turn = turn
             self._turned()
 
     async def _heard(self, found: Leadership, asked_at: float) -> None:
-        if self._led_last and not (found.mine and found.epoch == self._own_epoch):
-            self._led_last = False
+        if self.led_last and not (found.mine and found.epoch == self._own_epoch):
+            self.led_last = False
             self._tell_turn()
         if found.mine and (not self._mine or found.epoch != self._own_epoch):  # somebody else may have led in between
             await self._learn(asked_at)
             self._yielding.begin()
         self._mark_heard(found, asked_at)
         if found.mine:
-            self._mine, self._led_last, self._until = True, True, asked_at + self.lease / 2
+            self._mine, self.led_last, self._until = True, True, asked_at + self.lease / 2
             async with asyncio.timeout(self._patience):
                 await self._raise_floor(asked_at)
         elif self._mine:
